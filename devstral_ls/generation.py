@@ -1,0 +1,116 @@
+"""What is asked of an engine and what comes back: plain types that both sides of the process boundary share.
+
+Nothing here knows HTTP, models or documents. Text and control tokens never mix: a prompt is a tuple of
+``Special`` and ``Text`` parts, and only ``Special`` may become a control token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Special:
+    """A control token, by its name in the model's vocabulary; it goes into the prompt as exactly one id."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Ordinary text: tokenized with special parsing off, whatever it contains."""
+
+    text: str
+
+
+Prompt = tuple[Special | Text, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One run of the model."""
+
+    prompt: Prompt
+    max_tokens: int
+    """The most tokens to generate."""
+    stop: tuple[str, ...] = ()
+    """Strings before which the answer ends; they are not part of it."""
+    temperature: float = 0.0
+    """0 is greedy."""
+    begins_with: str = ""
+    """What the answer must begin with (token healing): text taken back from the end of the prompt. It is part of the
+    answer as the chunks give it."""
+    time_limit_ms: int | None = None
+    """The most milliseconds of decoding, counted by the engine from the first token on."""
+
+
+class FinishReason(Enum):
+    """Why a generation ended by itself."""
+
+    STOP = "stop"
+    """The model ended it, or a stop string was met."""
+    LENGTH = "length"
+    """``max_tokens`` or ``time_limit_ms`` was reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a generation cost, as the engine counted it. Times in milliseconds."""
+
+    prompt_tokens: int
+    cached_tokens: int
+    """How many of ``prompt_tokens`` were in the KV cache already."""
+    generated_tokens: int
+    prefill_ms: float
+    decode_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of the answer; the last one of a generation that ended by itself has ``finish`` and ``usage``."""
+
+    text: str
+    finish: FinishReason | None = None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What the middle may know of the model behind an engine."""
+
+    name: str
+    """Short, for people: a catalog name, or the file's stem."""
+    family: str
+    """Key of ``models.family.FAMILIES``."""
+    layouts: tuple[str, ...]
+    """Names of the prompt layouts it takes, best first; never empty."""
+    context_tokens: int
+    """How many tokens, prompt and answer together, one request may have."""
+    prompt_budget: int
+    """How many prompt tokens a suggestion should spend, from the machine's rate."""
+    bos: str | None
+    """The control token every prompt begins with, if the model wants one."""
+
+
+class Engine(Protocol):
+    """What the middle asks for text. ``engine.client`` speaks to a real one, tests script one."""
+
+    @property
+    def model(self) -> ModelInfo | None:
+        """The model that would answer now; ``None`` while there is none."""
+        ...
+
+    def generate(self, request: GenerationRequest) -> AbstractAsyncContextManager[AsyncIterator[Chunk]]:
+        """Run ``request``; leaving the ``async with`` cancels what is left of it.
+
+        Raises:
+            EngineUnavailable: no engine answers.
+            EngineBusy: it is still loading.
+            GenerationFailed: it broke off.
+            PromptTooLong: the prompt does not fit its context.
+        """
+        ...
