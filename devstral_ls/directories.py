@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,14 +33,21 @@ class Directories:
 def directories(environ: Mapping[str, str] = os.environ) -> Directories:
     """The folders in use: ``DEVSTRAL_LS_DATA_DIR``, ``_RUNTIME_DIR`` and ``_CONFIG``, else the platform's own."""
 
-    def chosen(variable: str, default: str) -> Path:
-        return Path(os.path.abspath(os.path.expanduser(environ.get(variable) or default)))
+    def chosen(variable: str, default: Callable[[], str]) -> Path:
+        return Path(os.path.abspath(os.path.expanduser(environ.get(variable) or default())))
 
     return Directories(
-        data=chosen("DEVSTRAL_LS_DATA_DIR", platformdirs.user_data_dir(_APP, appauthor=False)),
-        runtime=chosen("DEVSTRAL_LS_RUNTIME_DIR", platformdirs.user_runtime_dir(_APP, appauthor=False)),
+        data=chosen("DEVSTRAL_LS_DATA_DIR", lambda: platformdirs.user_data_dir(_APP, appauthor=False)),
+        runtime=chosen("DEVSTRAL_LS_RUNTIME_DIR", _runtime_dir),
         config_file=chosen(
             "DEVSTRAL_LS_CONFIG",
-            os.path.join(platformdirs.user_config_dir(_APP, appauthor=False), "settings.toml"),
+            lambda: os.path.join(platformdirs.user_config_dir(_APP, appauthor=False), "settings.toml"),
         ),
     )
+
+
+def _runtime_dir() -> str:
+    with warnings.catch_warnings():
+        # Without XDG_RUNTIME_DIR (containers, plain ssh) it warns and takes a folder of the user's in the temporary one.
+        warnings.simplefilter("ignore")
+        return platformdirs.user_runtime_dir(_APP, appauthor=False)

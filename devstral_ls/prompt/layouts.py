@@ -1,0 +1,60 @@
+"""LAYOUTS: the ways to ask for the middle, by the names families and calibration use for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from devstral_ls.errors import ModelUnsupported
+from devstral_ls.generation import ModelInfo, Prompt, Text
+from devstral_ls.models.family import FAMILIES, Family
+from devstral_ls.models.formats import ChatFormat, FimFormat
+from devstral_ls.prompt import fim, infill
+from devstral_ls.prompt.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One way to ask."""
+
+    build: Callable[[Family, Window, str], Prompt]
+    suffix_share: float
+    """The part of the budget for what follows the cursor: small where every key makes the engine read it again."""
+
+
+def _fim(family: Family) -> FimFormat:
+    if family.fim is None:
+        raise ModelUnsupported(f"{family.title}: this family has no FIM tokens")
+    return family.fim
+
+
+def _chat(family: Family) -> ChatFormat:
+    if family.chat is None:
+        raise ModelUnsupported(f"{family.title}: this family has no chat format")
+    return family.chat
+
+
+LAYOUTS: Mapping[str, Layout] = {
+    "fim-spm-in-psm": Layout(lambda f, w, path: fim.suffix_first_in_prefix_order(_fim(f), w, path), 0.3),
+    "fim-spm": Layout(lambda f, w, path: fim.suffix_first(_fim(f), w, path), 0.3),
+    "fim-psm": Layout(lambda f, w, path: fim.prefix_first(_fim(f), w, path), 0.15),
+    "chat-prefill": Layout(lambda f, w, path: infill.chat_prefill(_chat(f), w, path), 0.3),
+    "left-to-right": Layout(lambda _f, w, _path: (Text(w.prefix),) if w.prefix else (), 0.0),
+}
+
+
+def build(model: ModelInfo, window: Window, uri: str) -> tuple[Prompt, tuple[str, ...]]:
+    """The prompt for ``window`` in the model's first layout, and the strings that end an answer.
+
+    Raises:
+        ModelUnsupported: the family does not know the layout.
+    """
+    family = FAMILIES[model.family]
+    path = unquote(urlsplit(uri).path)
+    return LAYOUTS[model.layouts[0]].build(family, window, path), family.stops
+
+
+def suffix_share(layout: str) -> float:
+    """The part of the prompt budget that ``layout`` gives to the suffix, 0 to 1."""
+    return LAYOUTS[layout].suffix_share

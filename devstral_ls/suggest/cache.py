@@ -1,0 +1,129 @@
+"""Recent answers, found again at the same place and while their text is being typed.
+
+An entry is known by what stands around its cursor, not by line numbers, so undo and edits elsewhere keep it. The
+key holds what the answer depends on: the document, the text around the cursor, the model, and whether several lines
+were asked for. It holds neither time nor version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cachetools import LRUCache
+
+from devstral_ls.suggest.brackets import CLOSERS, QUOTES
+from devstral_ls.text import Snapshot
+
+MAX_ENTRIES = 256
+"""As many as the peers keep (llama.vim 250, Cody 250)."""
+
+MAX_TYPED_THROUGH = 512
+"""Characters of a suggestion that may have been typed and still count as the same suggestion."""
+
+N_HEAD = 8_000
+"""Characters before the cursor that an answer depends on; prompts are smaller than this on a CPU."""
+
+N_TAIL = 2_000
+"""Characters after the cursor that an answer depends on."""
+
+MAX_AUTO_CLOSED = 3
+"""Closers an editor may have put behind the cursor while the user typed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished suggestion, as it was for its own cursor; ``text`` is empty where there was nothing to show."""
+
+    id: str
+    text: str
+    n_replaced: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An answer from the cache, for the cursor asked about."""
+
+    answer: Answer
+    typed: int
+    """Characters of the answer that have been typed since; 0: the very same place."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    offset: int
+    head: int
+    tail: int
+    mode: str
+    answer: Answer
+
+
+class SuggestionCache:
+    """Answers of all open documents; the least recently used go first."""
+
+    def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
+        self._entries: LRUCache[tuple[str, str, int, int], _Entry] = LRUCache(max_entries)
+
+    def put(self, snapshot: Snapshot, offset: int, mode: str, answer: Answer) -> None:
+        """Remember ``answer`` for the place; ``mode`` names what else it depends on (model, one line or many)."""
+        head, tail = _head(snapshot.text, offset), _tail(snapshot.text, offset)
+        self._entries[snapshot.uri, mode, head, tail] = _Entry(offset, head, tail, mode, answer)
+
+    def find(self, snapshot: Snapshot, offset: int, mode: str) -> Found | None:
+        """The answer for this very place, or one whose beginning has just been typed here."""
+        key = (snapshot.uri, mode, _head(snapshot.text, offset), _tail(snapshot.text, offset))
+        entry = self._entries.get(key)
+        if entry is not None:
+            return Found(entry.answer, 0)
+        return self._typed_through(snapshot, offset, mode)
+
+    def forget(self, uri: str) -> None:
+        """Drop what is known of a closed document."""
+        for key in [key for key in self._entries if key[0] == uri]:
+            del self._entries[key]
+
+    def clear(self) -> None:
+        """Drop everything."""
+        self._entries.clear()
+
+    def _typed_through(self, snapshot: Snapshot, offset: int, mode: str) -> Found | None:
+        tails: dict[int, int] = {}
+        for entry in self._nearby(snapshot.uri, offset, mode):
+            typed = snapshot.text[entry.offset : offset]
+            answer = entry.answer
+            if not answer.text.startswith(typed) or len(answer.text) == len(typed):
+                continue
+            if entry.head != _head(snapshot.text, entry.offset):
+                continue
+            for n_closed in _auto_closed(snapshot.text, offset, typed):
+                tail = tails.setdefault(n_closed, _tail(snapshot.text, offset + n_closed))
+                if tail == entry.tail:
+                    return Found(Answer(answer.id, answer.text[len(typed) :], answer.n_replaced + n_closed), len(typed))
+        return None
+
+    def _nearby(self, uri: str, offset: int, mode: str) -> Iterator[_Entry]:
+        """Entries of the document a little before ``offset``, nearest first."""
+        near = (
+            entry
+            for key, entry in self._entries.items()
+            if key[0] == uri and entry.mode == mode and 0 < offset - entry.offset <= MAX_TYPED_THROUGH
+        )
+        return iter(sorted(near, key=lambda entry: -entry.offset))
+
+
+def _auto_closed(text: str, offset: int, typed: str) -> Iterator[int]:
+    """How many characters behind the cursor the editor may have closed by itself: none, or some closers."""
+    yield 0
+    for n in range(1, MAX_AUTO_CLOSED + 1):
+        if text[offset + n - 1 : offset + n] not in (*CLOSERS, *QUOTES):
+            return
+        if len(typed) >= n:
+            yield n
+
+
+def _head(text: str, offset: int) -> int:
+    return hash(text[max(0, offset - N_HEAD) : offset])
+
+
+def _tail(text: str, offset: int) -> int:
+    return hash(text[offset : offset + N_TAIL])

@@ -1,0 +1,119 @@
+"""One reason code for every request, shown or not, with what each stage took.
+
+"Nothing shows and nobody says why" is the second most frequent complaint in this field; this is the answer to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+
+from devstral_ls.generation import Usage
+from devstral_ls.text import Snapshot, Span
+
+
+class Reason(Enum):
+    """Why a request ended as it did."""
+
+    SHOWN = "shown"
+    """The model wrote something worth showing."""
+    CACHED = "cached"
+    """The same place was asked before; answered from memory."""
+    TYPED_THROUGH = "typed-through"
+    """The user typed what was suggested; the rest of it is shown."""
+    DISABLED = "disabled"
+    """Ghost text is switched off."""
+    LANGUAGE_DISABLED = "language-disabled"
+    """Switched off for this language."""
+    IN_COMMENT = "in-comment"
+    """Inside a comment, where ``inline.inComments`` says no."""
+    MID_WORD = "mid-word"
+    """The cursor is inside a word."""
+    TEXT_AFTER_CURSOR = "text-after-cursor"
+    """Code follows on the line that a suggestion would push aside."""
+    JUST_REJECTED = "just-rejected"
+    """The user dismissed the suggestion at this very place."""
+    TOO_LONG_LINE = "too-long-line"
+    """The cursor's line is too long to be code that people write."""
+    EXCLUDED = "excluded"
+    """The file's name is on the ``privacy.exclude`` list: it never reaches a prompt."""
+    NOT_READY = "not-ready"
+    """No model, or it is still loading."""
+    SUPERSEDED = "superseded"
+    """A newer request of the same document took over."""
+    CANCELLED = "cancelled"
+    """The editor took the request back."""
+    EMPTY = "empty"
+    """The model had nothing to say here."""
+    BLANK = "blank"
+    """The model answered white space only."""
+    REPEATS_SUFFIX = "repeats-suffix"
+    """The answer only repeats what follows the cursor."""
+    REPETITION = "repetition"
+    """The answer repeats itself, or the lines above."""
+    DOCUMENT_MOVED = "document-moved"
+    """The document changed while the model was writing."""
+    UNKNOWN_DOCUMENT = "unknown-document"
+    """The editor never opened this document."""
+    ENGINE_ERROR = "engine-error"
+    """The engine failed; its error says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Something to show: put ``text`` in the place of ``replaces``."""
+
+    id: str
+    """Names it in ``devstral.accepted`` and ``devstral.rejected``."""
+    text: str
+    replaces: Span
+    """In code points of the query's snapshot; from the cursor on, and past it over an auto-closed tail."""
+
+
+@dataclass(frozen=True, slots=True)
+class InlineQuery:
+    """A request for ghost text, decoded."""
+
+    snapshot: Snapshot
+    offset: int
+    """The cursor, in code points."""
+    invoked: bool = False
+    """The user asked for it by a key; nothing is held back then."""
+
+
+@dataclass(slots=True)
+class Trace:
+    """What happened to one request; filled in as it goes through the stages."""
+
+    reason: Reason = Reason.EMPTY
+    layout: str | None = None
+    """The prompt layout used, where the model was asked."""
+    model: str | None = None
+    multiline: bool = False
+    usage: Usage | None = None
+    stages: dict[str, float] = field(default_factory=dict)
+    """Milliseconds a stage took, by its name, in the order they ran."""
+
+    @property
+    def cached(self) -> bool:
+        """Was it answered without the model?"""
+        return self.reason in (Reason.CACHED, Reason.TYPED_THROUGH)
+
+    @contextmanager
+    def stage(self, name: str, clock: Callable[[], float]) -> Iterator[None]:
+        """Time the block as the stage ``name``; ``clock`` counts seconds."""
+        start = clock()
+        try:
+            yield
+        finally:
+            self.stages[name] = self.stages.get(name, 0.0) + (clock() - start) * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer to an ``InlineQuery``: suggestions, most likely first, and how they came about."""
+
+    suggestions: tuple[Suggestion, ...]
+    trace: Trace

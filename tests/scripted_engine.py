@@ -1,0 +1,82 @@
+"""An engine that says what the test tells it to, piece by piece, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, ModelInfo, Special, Text, Usage
+
+QWEN = ModelInfo(
+    name="scripted",
+    family="qwen-fim",
+    layouts=("fim-spm-in-psm",),
+    context_tokens=4096,
+    prompt_budget=1024,
+    bos=None,
+)
+
+
+class ScriptedEngine:
+    """Implements the ``Engine`` protocol.
+
+    ``says`` is the answer to every request, or a function from the request to it; what token healing forces is put in
+    front by itself, as a real engine would. With ``hold`` set, answers wait until ``let_go()``.
+    """
+
+    def __init__(
+        self, says: str | Callable[[GenerationRequest], str] = "", *, model: ModelInfo | None = QWEN, hold: bool = False
+    ) -> None:
+        self.says = says
+        self.requests: list[GenerationRequest] = []
+        self.n_cancelled = 0
+        self.asked = asyncio.Event()
+        self.error: Exception | None = None
+        self.finish = FinishReason.STOP
+        self._model = model
+        self._go = asyncio.Event()
+        if not hold:
+            self._go.set()
+
+    @property
+    def model(self) -> ModelInfo | None:
+        return self._model
+
+    def let_go(self) -> None:
+        self._go.set()
+
+    @asynccontextmanager
+    async def generate(self, request: GenerationRequest) -> AsyncIterator[AsyncIterator[Chunk]]:
+        self.requests.append(request)
+        self.asked.set()
+        if self.error is not None:
+            raise self.error
+        finished = False
+
+        async def chunks() -> AsyncIterator[Chunk]:
+            nonlocal finished
+            await self._go.wait()
+            said = self.says if isinstance(self.says, str) else self.says(request)
+            text = request.begins_with + said
+            for piece in (text[i : i + 3] for i in range(0, len(text), 3)):
+                yield Chunk(piece)
+            finished = True
+            yield Chunk("", self.finish, Usage(10, 8, len(text) // 3, 1.0, 1.0))
+
+        stream = chunks()
+        try:
+            yield stream
+        finally:
+            await stream.aclose()
+            self.n_cancelled += not finished
+
+
+def plain(request: GenerationRequest) -> str:
+    """The prompt as a person reads it: control tokens by their names."""
+    return "".join(part.token if isinstance(part, Special) else part.text for part in request.prompt)
+
+
+def texts(request: GenerationRequest) -> list[str]:
+    """The ordinary text parts of the prompt."""
+    return [part.text for part in request.prompt if isinstance(part, Text)]

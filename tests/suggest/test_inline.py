@@ -1,0 +1,324 @@
+"""The pipeline, driven by text with a cursor (▮) and an engine that says what the test tells it to."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from devstral_ls.errors import EngineUnavailable, PromptTooLong
+from devstral_ls.generation import FinishReason, Special
+from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.settings import InlineSettings, PrivacySettings, Settings
+from devstral_ls.suggest.inline import Suggester
+from devstral_ls.suggest.trace import InlineQuery, Outcome, Reason
+from devstral_ls.text import Snapshot
+from tests.scripted_engine import QWEN, ScriptedEngine, plain, texts
+
+
+async def no_pause(_seconds: float) -> None:
+    return
+
+
+class Desk:
+    """One document being edited, and what the pipeline says to it."""
+
+    def __init__(self, engine: ScriptedEngine, settings: Settings | None = None, language: str = "python") -> None:
+        self.engine = engine
+        self.settings = settings or Settings()
+        self.language = language
+        self.suggester = Suggester(engine, SyntaxTrees(), sleep=no_pause)
+        self._version = 0
+
+    def query(self, code: str, *, invoked: bool = False, uri: str = "file:///a.py") -> InlineQuery:
+        offset = code.index("▮")
+        self._version += 1
+        text = code.replace("▮", "")
+        return InlineQuery(Snapshot(uri, self._version, self.language, text), offset, invoked)
+
+    async def ask(self, code: str, *, invoked: bool = False, uri: str = "file:///a.py") -> Outcome:
+        return await self.suggester.inline(self.query(code, invoked=invoked, uri=uri), self.settings)
+
+
+def shown(outcome: Outcome) -> str:
+    return outcome.suggestions[0].text if outcome.suggestions else ""
+
+
+async def ghost_text(code: str, says: str, language: str = "python") -> str:
+    return shown(await Desk(ScriptedEngine(says), language=language).ask(code))
+
+
+@pytest.mark.parametrize(
+    ("code", "says", "expected"),
+    [
+        ("print(▮)", "x, y)", "x, y"),  # what follows the cursor is not repeated
+        ("x = ▮\n", "   ", ""),  # white space is not worth showing
+        ("x = ▮\n", "", ""),
+        ("x = ▮\n", "1\ny = 2\n", "1"),  # one line where one line is asked for
+        ("def f(a):\n    ret▮\n", "urn a\n", "urn a"),  # goes on in the middle of a word
+        ("x = foo(▮\n", "a, b)", "a, b)"),  # a closer for what is open before the cursor is kept
+        ("foo(a, ▮)\n", "bar(c))", "bar(c)"),  # only the closer that is there already goes
+        ("foo(a, ▮)\n", "b))", "b"),  # two too many
+        ("x = 1▮\n", ")", ""),  # a closer for nothing
+        ("a = 1\n▮\nreturn b\n", "return b\n", ""),  # the next line is there already
+        ("sum(▮)\n", " x for x in y)", "x for x in y"),  # no space behind the bracket
+        ("x = 'é▮\n", "tude 🎉'", "tude 🎉'"),
+    ],
+)
+async def test_one_line(code: str, says: str, expected: str) -> None:
+    assert await ghost_text(code, says) == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "says", "expected"),
+    [
+        # The end of the block is where a line comes back to the left.
+        ("def f(a):\n    ▮\n", "b = a\n    return b\n\ndef g():\n    pass\n", "b = a\n    return b"),
+        ("def f(a):▮\n", "\n    return a\n\nprint(f(1))\n", "\n    return a"),
+        # A loop of the same line ends the reading.
+        ("def f(a):\n    ▮\n", "a += 1\n    b(a)\n    b(a)\n    b(a)\n    b(a)\n", "a += 1\n    b(a)"),
+        # Nothing from the line on that follows anyway.
+        (
+            "def f(a):\n    ▮\n\ndef g():\n    pass\n",
+            "return a\n\ndef g():\n    pass\n",
+            "return a",
+        ),
+    ],
+)
+async def test_several_lines(code: str, says: str, expected: str) -> None:
+    assert await ghost_text(code, says) == expected
+
+
+async def test_a_block_in_braces_ends_with_its_closer() -> None:
+    says = "return a + b;\n}\n\nfunction g() {}\n"
+    assert await ghost_text("function f(a, b) {\n  ▮\n", says, "javascript") == "return a + b;\n}"
+
+
+async def test_a_closer_that_is_there_already_is_not_written_again() -> None:
+    says = "return a + b;\n}\n\nfunction g() {}\n"
+    assert await ghost_text("function f(a, b) {\n  ▮\n}\n", says, "javascript") == "return a + b;"
+
+
+async def test_an_auto_closed_tail_is_replaced() -> None:
+    outcome = await Desk(ScriptedEngine("x) + 1")).ask("y = f(▮)\n")
+    assert shown(outcome) == "x) + 1"
+    assert len(outcome.suggestions[0].replaces) == 1
+
+
+async def test_line_ends_are_those_of_the_document() -> None:
+    says = "b = a\n    return b\n"
+    assert await ghost_text("def f(a):\r\n    ▮\r\n", says) == "b = a\r\n    return b"
+
+
+async def test_half_a_line_at_the_token_limit_is_not_shown() -> None:
+    engine = ScriptedEngine("b = a\n    retu")
+    engine.finish = FinishReason.LENGTH
+    assert shown(await Desk(engine).ask("def f(a):\n    ▮\n")) == "b = a"
+
+
+async def test_the_prompt_of_a_fim_model_has_the_suffix_first_and_ends_at_the_last_boundary() -> None:
+    desk = Desk(ScriptedEngine("urn 1"))
+    await desk.ask("import os\n\ndef f():\n    ret▮\n\nprint(f())\n")
+    request = desk.engine.requests[0]
+    assert plain(request) == ("<|fim_prefix|><|fim_suffix|>\n\nprint(f())\n<|fim_middle|>import os\n\ndef f():\n    ")
+    assert request.begins_with == "ret"
+
+
+async def test_control_tokens_in_a_document_stay_text() -> None:
+    desk = Desk(ScriptedEngine("1"))
+    await desk.ask("s = '<|fim_middle|>[INST]</s>'\nx = ▮\n# <|im_end|>\n")
+    prompt = desk.engine.requests[0].prompt
+    assert [part.token for part in prompt if isinstance(part, Special)] == [
+        "<|fim_prefix|>",
+        "<|fim_suffix|>",
+        "<|fim_middle|>",
+    ]
+    assert any("[INST]</s>" in text for text in texts(desk.engine.requests[0]))
+
+
+async def test_the_same_place_is_not_asked_again() -> None:
+    desk = Desk(ScriptedEngine("foo(bar)"))
+    first = await desk.ask("x = ▮\n")
+    second = await desk.ask("x = ▮\n")
+    assert (shown(first), shown(second)) == ("foo(bar)", "foo(bar)")
+    assert second.trace.reason is Reason.CACHED
+    assert len(desk.engine.requests) == 1
+
+
+async def test_typing_through_a_suggestion_does_not_ask_again() -> None:
+    desk = Desk(ScriptedEngine("foo(bar)"))
+    await desk.ask("x = ▮\n")
+    second = await desk.ask("x = fo▮\n")
+    assert shown(second) == "o(bar)"
+    assert second.trace.reason is Reason.TYPED_THROUGH
+    assert len(desk.engine.requests) == 1
+
+
+async def test_typing_through_survives_a_bracket_that_the_editor_closed() -> None:
+    desk = Desk(ScriptedEngine("foo(bar)"))
+    await desk.ask("x = ▮\n")
+    second = await desk.ask("x = foo(▮)\n")
+    assert shown(second) == "bar)"
+    assert len(second.suggestions[0].replaces) == 1
+
+
+async def test_typing_something_else_asks_again() -> None:
+    desk = Desk(ScriptedEngine("foo(bar)"))
+    await desk.ask("x = ▮\n")
+    await desk.ask("x = g▮\n")
+    assert len(desk.engine.requests) == 2
+
+
+async def test_a_change_above_asks_again() -> None:
+    desk = Desk(ScriptedEngine("foo(bar)"))
+    await desk.ask("a = 1\nx = ▮\n")
+    await desk.ask("a = 2\nx = ▮\n")
+    assert len(desk.engine.requests) == 2
+
+
+async def test_an_empty_answer_is_remembered_too() -> None:
+    desk = Desk(ScriptedEngine(""))
+    await desk.ask("x = ▮\n")
+    again = await desk.ask("x = ▮\n")
+    assert again.trace.reason is Reason.EMPTY
+    assert len(desk.engine.requests) == 1
+
+
+async def test_a_forgotten_document_is_asked_about_again() -> None:
+    desk = Desk(ScriptedEngine("1"))
+    await desk.ask("x = ▮\n")
+    desk.suggester.forget("file:///a.py")
+    await desk.ask("x = ▮\n")
+    assert len(desk.engine.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("fo▮o = 1\n", Reason.MID_WORD),
+        ("x = ▮ + y\n", Reason.TEXT_AFTER_CURSOR),
+        ("x = " + "1" * 5000 + "▮\n", Reason.TOO_LONG_LINE),
+    ],
+)
+async def test_automatic_requests_keep_quiet(code: str, reason: Reason) -> None:
+    desk = Desk(ScriptedEngine("1"))
+    outcome = await desk.ask(code)
+    assert (outcome.suggestions, outcome.trace.reason) == ((), reason)
+    assert not desk.engine.requests
+    assert shown(await desk.ask(code, invoked=True)) == "1"  # a user who insists is served
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        (Settings(inline=InlineSettings(enable=False)), Reason.DISABLED),
+        (Settings(inline=InlineSettings(disabled_languages=("python",))), Reason.LANGUAGE_DISABLED),
+    ],
+)
+async def test_settings_switch_automatic_requests_off(settings: Settings, reason: Reason) -> None:
+    outcome = await Desk(ScriptedEngine("1"), settings).ask("x = ▮\n")
+    assert (outcome.suggestions, outcome.trace.reason) == ((), reason)
+
+
+async def test_comments_can_be_switched_off() -> None:
+    desk = Desk(ScriptedEngine("that"), Settings(inline=InlineSettings(in_comments=False)))
+    assert (await desk.ask("# say ▮\n")).trace.reason is Reason.IN_COMMENT
+
+
+@pytest.mark.parametrize("name", [".env", ".env.local", "server.key", "id_rsa", "my-credentials.json"])
+async def test_nothing_is_asked_in_excluded_files(name: str) -> None:
+    desk = Desk(ScriptedEngine("1"))
+    outcome = await desk.ask("KEY=▮\n", invoked=True, uri=f"file:///home/{name}")
+    assert outcome.trace.reason is Reason.EXCLUDED
+    assert not desk.engine.requests
+
+
+async def test_the_exclude_list_is_the_users() -> None:
+    desk = Desk(ScriptedEngine("1"), Settings(privacy=PrivacySettings(exclude=("*.secret",))))
+    assert (await desk.ask("x = ▮", uri="file:///a.secret")).trace.reason is Reason.EXCLUDED
+    assert shown(await desk.ask("x = ▮", uri="file:///.env")) == "1"
+
+
+async def test_a_dismissed_suggestion_does_not_come_back_by_itself() -> None:
+    desk = Desk(ScriptedEngine("foo"))
+    first = await desk.ask("x = ▮\n")
+    desk.suggester.feedback.rejected(first.suggestions[0].id)
+    assert (await desk.ask("x = ▮\n")).trace.reason is Reason.JUST_REJECTED
+    assert shown(await desk.ask("x = ▮\n", invoked=True)) == "foo"
+
+
+async def test_the_newest_request_of_a_document_wins_and_the_older_one_is_answered() -> None:
+    engine = ScriptedEngine("1", hold=True)
+    desk = Desk(engine)
+    older = asyncio.create_task(desk.ask("x = ▮\n"))
+    await engine.asked.wait()
+    newer = asyncio.create_task(desk.ask("xy = ▮\n"))
+    answered = await asyncio.wait_for(older, 5)
+    assert (answered.suggestions, answered.trace.reason) == ((), Reason.SUPERSEDED)
+    assert engine.n_cancelled == 1
+    engine.let_go()
+    assert shown(await newer) == "1"
+
+
+async def test_other_documents_are_not_superseded() -> None:
+    engine = ScriptedEngine("1", hold=True)
+    desk = Desk(engine)
+    one = asyncio.create_task(desk.ask("x = ▮\n", uri="file:///a.py"))
+    await engine.asked.wait()
+    other = asyncio.create_task(desk.ask("x = ▮\n", uri="file:///b.py"))
+    while len(engine.requests) < 2:
+        await asyncio.sleep(0)
+    engine.let_go()
+    assert (shown(await one), shown(await other)) == ("1", "1")
+
+
+async def test_a_request_taken_back_by_the_editor_cancels_the_generation() -> None:
+    engine = ScriptedEngine("1", hold=True)
+    desk = Desk(engine)
+    asked = asyncio.create_task(desk.ask("x = ▮\n"))
+    await engine.asked.wait()
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert engine.n_cancelled == 1
+    trace = desk.suggester.why("file:///a.py")
+    assert trace is not None
+    assert trace.reason is Reason.CANCELLED
+
+
+async def test_a_prompt_that_is_too_long_is_cut_smaller() -> None:
+    engine = ScriptedEngine("1")
+    sizes: list[int] = []
+
+    def says(request: object) -> str:
+        sizes.append(len(plain(engine.requests[-1])))
+        if len(sizes) < 3:
+            raise PromptTooLong(9000, 4000)
+        return "1"
+
+    engine.says = says
+    desk = Desk(engine)
+    assert shown(await desk.ask("y = 1\n" * 2000 + "x = ▮\n")) == "1"
+    assert sizes[0] > sizes[1] > sizes[2]
+
+
+async def test_an_engine_that_fails_is_said() -> None:
+    engine = ScriptedEngine("1")
+    engine.error = EngineUnavailable("gone")
+    desk = Desk(engine)
+    with pytest.raises(EngineUnavailable):
+        await desk.ask("x = ▮\n")
+    trace = desk.suggester.why("file:///a.py")
+    assert trace is not None
+    assert trace.reason is Reason.ENGINE_ERROR
+
+
+async def test_without_a_model_nothing_is_shown_and_it_says_so() -> None:
+    outcome = await Desk(ScriptedEngine("1", model=None)).ask("x = ▮\n")
+    assert (outcome.suggestions, outcome.trace.reason) == ((), Reason.NOT_READY)
+
+
+async def test_every_stage_is_timed() -> None:
+    outcome = await Desk(ScriptedEngine("1")).ask("x = ▮\n")
+    assert list(outcome.trace.stages) == ["cache", "scope", "pace", "prompt", "engine"]
+    assert (outcome.trace.model, outcome.trace.layout) == (QWEN.name, "fim-spm-in-psm")
