@@ -1,0 +1,124 @@
+"""The command line: names, options and exit codes. Each sub-command lives in a file of its own, imported when called.
+
+Exit codes (``contract.md``): 0 done, 1 nothing to show, 2 wrong usage, 3 model missing or unusable, 4 engine failed,
+5 input not readable, 130 interrupted. Errors are one line on stderr with a hint; tracebacks only with ``--debug``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+
+from devstral_ls import __version__
+from devstral_ls.errors import DevstralError, EngineError, ModelError, SettingsError
+
+DONE, NOTHING, USAGE, MODEL, ENGINE, INPUT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one sub-command and give its exit code. Errors of ours and signals end here."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = import_module(options.module).run(options)
+        return code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output left; closing stderr keeps Python from saying so at exit.
+        sys.stderr.close()
+        return INTERRUPTED
+    except DevstralError as error:
+        return _fail(error, debug=options.debug)
+
+
+def _fail(error: DevstralError, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    else:
+        print(f"devstral-ls: {error.message}{f' — {error.hint}' if error.hint else ''}", file=sys.stderr)
+    for kind, code in ((ModelError, MODEL), (EngineError, ENGINE), (InputError, INPUT), (SettingsError, USAGE)):
+        if isinstance(error, kind):
+            return code
+    return ENGINE
+
+
+class InputError(DevstralError):
+    """A file or position given on the command line that cannot be used."""
+
+    code = "input"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="devstral-ls",
+        description="Code suggestions from a local Devstral. Without a command: the language server.",
+    )
+    parser.add_argument("--version", action="version", version=f"devstral-ls {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    _serve_options(parser)
+    parser.set_defaults(module="devstral_ls.cli.serve")
+    commands = parser.add_subparsers(metavar="COMMAND")
+
+    def command(name: str, about: str, module: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=about, description=about)
+        # SUPPRESS: what was given before the command's name stays.
+        sub.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        sub.set_defaults(module=f"devstral_ls.cli.{module}")
+        return sub
+
+    _serve_options(command("serve", "the language server (stdio unless --tcp)", "serve"))
+
+    complete = command("complete", "one inline suggestion, as the editor would get it", "complete")
+    complete.add_argument("place", metavar="FILE:LINE[:COLUMN]", help="cursor, from 1; default column: end of line")
+    complete.add_argument("--json", action="store_true", help="text, range, reason, timings and tokens as JSON")
+    complete.add_argument("--model", metavar="M", help="catalog name or path of a GGUF file")
+
+    command("demo", "suggestions in bundled examples; fetches the starter model if there is none", "demo")
+
+    doctor = command("doctor", "check this machine, up to a real completion", "doctor")
+    doctor.add_argument("--json", action="store_true")
+
+    settings = command("settings", "every setting", "settings")
+    which = settings.add_mutually_exclusive_group()
+    which.add_argument("--schema", action="store_true", help="as a JSON schema")
+    which.add_argument("--markdown", action="store_true", help="as a page (the default)")
+
+    _model_commands(command("model", "models on this machine", "model"))
+    _engine_commands(command("engine", "running engines of this user", "engine"))
+    return parser
+
+
+def _serve_options(parser: argparse.ArgumentParser) -> None:
+    transport = parser.add_mutually_exclusive_group()
+    transport.add_argument("--stdio", action="store_true", help="speak on stdin and stdout (the default)")
+    transport.add_argument("--tcp", metavar="HOST:PORT", help="listen there instead, for debugging")
+    parser.add_argument(
+        "--clientProcessId", dest="client_process_id", type=int, metavar="N", help="leave when this process does"
+    )
+
+
+def _model_commands(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
+    listed = commands.add_parser("list", help="installed models, and what can be pulled")
+    listed.add_argument("--json", action="store_true")
+    pull = commands.add_parser("pull", help="fetch a model of the catalog")
+    pull.add_argument("name")
+    imported = commands.add_parser("import", help="take a local GGUF file into the store")
+    imported.add_argument("path")
+    imported.add_argument("--name", help="its name in the store; default: from the file's name")
+    inspect = commands.add_parser("inspect", help="what a GGUF file says of itself")
+    inspect.add_argument("model", metavar="PATH_OR_NAME")
+    inspect.add_argument("--json", action="store_true")
+    remove = commands.add_parser("remove", help="delete a model from the store")
+    remove.add_argument("name")
+
+
+def _engine_commands(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
+    status = commands.add_parser("status", help="the engines that run now")
+    status.add_argument("--json", action="store_true")
+    commands.add_parser("stop", help="stop them; they start again when needed")
+    commands.add_parser("logs", help="the last lines of their logs")

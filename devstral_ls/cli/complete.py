@@ -1,0 +1,101 @@
+"""``devstral-ls complete FILE:LINE[:COLUMN]``: one inline suggestion through the same pipeline as the editor's."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from devstral_ls.cli import DONE, NOTHING, InputError
+from devstral_ls.cli.session import session, user_settings
+from devstral_ls.directories import directories
+from devstral_ls.languages.table import language_of
+from devstral_ls.suggest.trace import InlineQuery, Outcome
+from devstral_ls.text import Snapshot, Span
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the suggestion."""
+    query = read_place(options.place)
+    settings = user_settings(directories(), options.model)
+
+    async def ask() -> tuple[Outcome, float]:
+        async with session(settings, quiet=options.json) as asked:
+            start = time.monotonic()
+            outcome = await asked.suggester.inline(query, asked.settings)
+            return outcome, (time.monotonic() - start) * 1000
+
+    outcome, total_ms = asyncio.run(ask())
+    if options.json:
+        print(json.dumps(as_json(query.snapshot, outcome, total_ms), ensure_ascii=False))
+    elif outcome.suggestions:
+        print(outcome.suggestions[0].text)
+    return DONE if outcome.suggestions else NOTHING
+
+
+def read_place(place: str) -> InlineQuery:
+    """The query that ``FILE:LINE[:COLUMN]`` means; line and column from 1, the column in code points.
+
+    Raises:
+        InputError: there is no such place, or the file is not text.
+    """
+    path, line, column = _split(place)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}", hint="Name a file as FILE:LINE[:COLUMN].") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text (byte {error.start})", hint="Convert it to UTF-8.") from error
+    uri = path.resolve().as_uri()
+    snapshot = Snapshot(uri, 0, language_of("", uri).id, text)
+    if not 1 <= line <= snapshot.n_lines:
+        raise InputError(f"{path}: line {line} of {snapshot.n_lines}", hint="Lines are counted from 1.")
+    span = snapshot.line_span(line - 1)
+    if column is not None and not 1 <= column <= len(span) + 1:
+        raise InputError(f"{path}:{line}: column {column} of {len(span) + 1}", hint="Columns are counted from 1.")
+    return InlineQuery(snapshot, span.end if column is None else span.start + column - 1, invoked=True)
+
+
+def _split(place: str) -> tuple[Path, int, int | None]:
+    head, _, last = place.rpartition(":")
+    path, _, middle = head.rpartition(":")
+    if path and middle.isdecimal() and last.isdecimal():
+        return Path(path), int(middle), int(last)
+    if head and last.isdecimal():
+        return Path(head), int(last), None
+    raise InputError(f"{place}: no line given", hint="Name a place as FILE:LINE[:COLUMN].")
+
+
+def as_json(snapshot: Snapshot, outcome: Outcome, total_ms: float) -> dict[str, Any]:
+    """The answer of ``--json``: the first suggestion and how it came about; positions from 1, times in ms."""
+    suggestion = outcome.suggestions[0] if outcome.suggestions else None
+    trace = outcome.trace
+    usage = trace.usage
+    timings = {name: round(ms, 2) for name, ms in trace.stages.items()} | {"total": round(total_ms, 2)}
+    if usage is not None:
+        timings |= {"prefill": round(usage.prefill_ms, 2), "decode": round(usage.decode_ms, 2)}
+    return {
+        "text": suggestion.text if suggestion else "",
+        "range": _range(snapshot, suggestion.replaces) if suggestion else None,
+        "reason": trace.reason.value,
+        "layout": trace.layout,
+        "model": trace.model,
+        "cached": trace.cached,
+        "timings": timings,
+        "tokens": {
+            "prompt": usage.prompt_tokens if usage else 0,
+            "reused": usage.cached_tokens if usage else 0,
+            "generated": usage.generated_tokens if usage else 0,
+        },
+    }
+
+
+def _range(snapshot: Snapshot, span: Span) -> dict[str, dict[str, int]]:
+    def position(offset: int) -> dict[str, int]:
+        line = snapshot.line_at(offset)
+        return {"line": line + 1, "column": offset - snapshot.line_starts[line] + 1}
+
+    return {"start": position(span.start), "end": position(span.end)}

@@ -1,0 +1,19 @@
+"""``devstral-ls [serve]``: the language server on stdio or TCP."""
+
+from __future__ import annotations
+
+import argparse
+
+from devstral_ls.errors import SettingsError
+from devstral_ls.server.app import create_server, serve_stdio, serve_tcp
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until the editor says exit, or is gone."""
+    server = create_server(client_process_id=options.client_process_id)
+    if options.tcp is None:
+        return serve_stdio(server)
+    host, _, port = options.tcp.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:
+        raise SettingsError(f"--tcp {options.tcp}: expected HOST:PORT", hint="For example --tcp 127.0.0.1:4389.")
+    return serve_tcp(server, host or "127.0.0.1", int(port))

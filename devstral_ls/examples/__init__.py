@@ -1,0 +1,1 @@
+"""Small source files for ``devstral-ls demo``; the cursor is marked ▮."""
