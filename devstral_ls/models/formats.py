@@ -1,0 +1,152 @@
+"""How a family writes a hole and how it writes a conversation, as parts: control tokens stay ``Special`` throughout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from devstral_ls.generation import Prompt, Special, Text
+
+
+@dataclass(frozen=True, slots=True)
+class FimFormat:
+    """The sentinels of fill-in-the-middle, by their names in the vocabulary."""
+
+    prefix: str
+    """Before the code above the cursor."""
+    suffix: str
+    """Before the code below the cursor."""
+    middle: str | None
+    """Where the answer begins; ``None``: right after the prefix, there is no such token."""
+    file: Special | Text | None = None
+    """Before another file as ``path\\ncontent``; ``None``: this family has no way to show one."""
+    repository: str | None = None
+    """Before the repository's name, ahead of the first file."""
+    names_own_file: bool = False
+    """Is the file with the hole announced too, with ``file`` and its path in front of the sentinels?"""
+    header: str = ""
+    """Plain text in front of the sentinels; ``{path}`` and ``{language}`` are filled in."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatFormat:
+    """How system, user and the beginning of an answer are written; BOS is not part of it.
+
+    Nothing follows the opened answer, so whatever the caller appends as ``Text`` is continued by the model (prefill).
+    """
+
+    user_open: Prompt
+    user_close: Prompt
+    """Ends what the user says and opens the answer."""
+    system_open: Prompt = ()
+    """Empty: the family has no system role, its text goes in front of what the user says."""
+    system_close: Prompt = ()
+    answer_close: Prompt = ()
+    """Ends an answer that another turn follows."""
+
+    def ask(self, system: str, user: str) -> Prompt:
+        """One question with the answer opened."""
+        if not self.system_open:
+            return (*self.user_open, Text(f"{system}\n\n{user}" if system else user), *self.user_close)
+        before = (*self.system_open, Text(system), *self.system_close) if system else ()
+        return (*before, *self.user_open, Text(user), *self.user_close)
+
+    @property
+    def specials(self) -> tuple[str, ...]:
+        """The control tokens a model needs for it."""
+        parts = (*self.user_open, *self.user_close, *self.system_open, *self.system_close)
+        return tuple(part.token for part in parts if isinstance(part, Special))
+
+
+QWEN_FIM = FimFormat(
+    prefix="<|fim_prefix|>",
+    suffix="<|fim_suffix|>",
+    middle="<|fim_middle|>",
+    file=Special("<|file_sep|>"),
+    repository="<|repo_name|>",
+)
+STARCODER_FIM = FimFormat(
+    prefix="<fim_prefix>", suffix="<fim_suffix>", middle="<fim_middle>", file=Special("<file_sep>")
+)
+STARCODER_1_FIM = FimFormat(
+    prefix="<fim_prefix>", suffix="<fim_suffix>", middle="<fim_middle>", file=Special("<filename>")
+)
+SANTACODER_FIM = FimFormat(prefix="<fim-prefix>", suffix="<fim-suffix>", middle="<fim-middle>")
+GRANITE_FIM = FimFormat(prefix="<|fim_prefix|>", suffix="<|fim_suffix|>", middle="<|fim_middle|>")
+CODE_LLAMA_FIM = FimFormat(prefix="▁<PRE>", suffix="▁<SUF>", middle="▁<MID>")
+DEEPSEEK_FIM = FimFormat(prefix="<｜fim▁begin｜>", suffix="<｜fim▁hole｜>", middle="<｜fim▁end｜>")
+CODEGEMMA_FIM = FimFormat(
+    prefix="<|fim_prefix|>", suffix="<|fim_suffix|>", middle="<|fim_middle|>", file=Special("<|file_separator|>")
+)
+MISTRAL_FIM = FimFormat(prefix="[PREFIX]", suffix="[SUFFIX]", middle=None, file=Text("+++++ "))
+MELLUM_FIM = FimFormat(
+    prefix="<fim_prefix>",
+    suffix="<fim_suffix>",
+    middle="<fim_middle>",
+    file=Special("<filename>"),
+    names_own_file=True,
+)
+SEED_CODER_FIM = FimFormat(prefix="<[fim-prefix]>", suffix="<[fim-suffix]>", middle="<[fim-middle]>")
+CODEGEEX_FIM = FimFormat(
+    prefix="<|code_prefix|>",
+    suffix="<|code_suffix|>",
+    middle="<|code_middle|>",
+    header="###PATH:{path}\n###LANGUAGE:{language}\n###MODE:BLOCK\n",
+)
+
+TEKKEN_CHAT = ChatFormat(
+    system_open=(Special("[SYSTEM_PROMPT]"),),
+    system_close=(Special("[/SYSTEM_PROMPT]"),),
+    user_open=(Special("[INST]"),),
+    user_close=(Special("[/INST]"),),
+    answer_close=(Special("</s>"),),
+)
+"""V7-Tekken: no spaces or newlines around the tokens (checked against mistral-common)."""
+
+MISTRAL_CHAT = ChatFormat(
+    user_open=(Special("[INST]"),), user_close=(Special("[/INST]"),), answer_close=(Special("</s>"),)
+)
+"""V2 and V3 of Mistral's format: no system role."""
+
+INST_TEXT_CHAT = ChatFormat(
+    user_open=(Text("[INST] "),), user_close=(Text(" [/INST]"),), answer_close=(Special("</s>"),)
+)
+"""Llama 2 and the first Mistral models, where ``[INST]`` is ordinary text."""
+
+CHATML = ChatFormat(
+    system_open=(Special("<|im_start|>"), Text("system\n")),
+    system_close=(Special("<|im_end|>"), Text("\n")),
+    user_open=(Special("<|im_start|>"), Text("user\n")),
+    user_close=(Special("<|im_end|>"), Text("\n"), Special("<|im_start|>"), Text("assistant\n")),
+    answer_close=(Special("<|im_end|>"), Text("\n")),
+)
+GEMMA_CHAT = ChatFormat(
+    user_open=(Special("<start_of_turn>"), Text("user\n")),
+    user_close=(Special("<end_of_turn>"), Text("\n"), Special("<start_of_turn>"), Text("model\n")),
+    answer_close=(Special("<end_of_turn>"), Text("\n")),
+)
+LLAMA_3_CHAT = ChatFormat(
+    system_open=(Special("<|start_header_id|>"), Text("system"), Special("<|end_header_id|>"), Text("\n\n")),
+    system_close=(Special("<|eot_id|>"),),
+    user_open=(Special("<|start_header_id|>"), Text("user"), Special("<|end_header_id|>"), Text("\n\n")),
+    user_close=(
+        Special("<|eot_id|>"),
+        Special("<|start_header_id|>"),
+        Text("assistant"),
+        Special("<|end_header_id|>"),
+        Text("\n\n"),
+    ),
+    answer_close=(Special("<|eot_id|>"),),
+)
+GRANITE_CHAT = ChatFormat(
+    system_open=(Special("<|start_of_role|>"), Text("system"), Special("<|end_of_role|>")),
+    system_close=(Special("<|end_of_text|>"), Text("\n")),
+    user_open=(Special("<|start_of_role|>"), Text("user"), Special("<|end_of_role|>")),
+    user_close=(
+        Special("<|end_of_text|>"),
+        Text("\n"),
+        Special("<|start_of_role|>"),
+        Text("assistant"),
+        Special("<|end_of_role|>"),
+    ),
+    answer_close=(Special("<|end_of_text|>"), Text("\n")),
+)
