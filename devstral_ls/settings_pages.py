@@ -41,10 +41,14 @@ def _properties(section: Any) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for f in fields(section):
         options = [_json_type(kind, f.metadata) for kind in alternatives(hints[f.name])]
-        entry: dict[str, Any] = {"description": f.metadata["about"], "default": f.default}
+        entry: dict[str, Any] = {"description": f.metadata["about"], "default": _json(f.default)}
         entry |= options[0] if len(options) == 1 else {"anyOf": options}
         made[camel(f.name)] = entry
     return made
+
+
+def _json(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _json_type(kind: Any, bounds: Mapping[str, Any]) -> dict[str, Any]:

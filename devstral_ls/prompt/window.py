@@ -56,29 +56,34 @@ def cut(snapshot: Snapshot, offset: int, scope: CursorScope, *, budget: int, suf
 
 
 def block_lines(n_tokens: float) -> int:
-    """Lines in a block: a power of two, a quarter of the budget at most, from 4 to 64."""
+    """Lines in a block: a power of two, half of the budget at most, from 4 to 64.
+
+    The larger the block, the more lines are typed before the window moves and all of it is read again; the smaller,
+    the less of the budget lies idle after a move.
+    """
     block = 4
-    while block < 64 and block * 2 * TOKENS_PER_LINE <= n_tokens / 4:
+    while block < 64 and block * 2 * TOKENS_PER_LINE <= n_tokens / 2:
         block *= 2
     return block
 
 
 def _start(snapshot: Snapshot, offset: int, n_characters: int, block: int) -> int:
     """Where the prefix begins: the first multiple of ``block`` lines that is near enough to the cursor."""
-    furthest = offset - n_characters
-    if furthest <= 0:
-        return 0
-    first_line = snapshot.line_at(furthest) + 1
-    line = -(-first_line // block) * block
     cursor_line = snapshot.line_at(offset)
+    # From the line's beginning, so that typing on a line never moves the window.
+    furthest = snapshot.line_starts[cursor_line] - n_characters
+    if furthest <= 0 and offset <= max(n_characters, MAX_LINE):
+        return 0
+    first_line = snapshot.line_at(max(furthest, 0)) + 1
+    line = -(-first_line // block) * block
     start = snapshot.line_starts[min(line, cursor_line)]
-    return start if offset - start <= max(n_characters, MAX_LINE) else _inside_line(start, furthest, n_characters)
+    return start if offset - start <= max(n_characters, MAX_LINE) else _inside_line(start, offset, n_characters)
 
 
-def _inside_line(line_start: int, furthest: int, n_characters: int) -> int:
+def _inside_line(line_start: int, offset: int, n_characters: int) -> int:
     """A sticky place inside an overlong line."""
-    step = max(1, n_characters // 4)
-    return line_start + -(-(furthest - line_start) // step) * step
+    step = max(1, n_characters // 2)
+    return line_start + -(-(offset - n_characters - line_start) // step) * step
 
 
 def _end(snapshot: Snapshot, offset: int, n_characters: int, block: int) -> int:

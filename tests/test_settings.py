@@ -1,0 +1,101 @@
+"""The settings tree: what is read, what is refused, and the pages made from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devstral_ls.settings import InlineSettings, Settings, read
+from devstral_ls.settings_pages import markdown, schema
+from devstral_ls.user_settings import over_environment, read_user_file
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_camel_case_on_the_wire() -> None:
+    tree = {"inline": {"debounceMs": 20, "multiline": "never", "disabledLanguages": ["python"]}, "model": {"name": "x"}}
+    settings, problems = read(tree)
+    assert not problems
+    assert settings.inline == InlineSettings(debounce_ms=20, multiline="never", disabled_languages=("python",))
+    assert settings.model.name == "x"
+
+
+@pytest.mark.parametrize(
+    ("tree", "key"),
+    [
+        ({"inline": {"debounceMs": "soon"}}, "inline.debounceMs"),
+        ({"inline": {"debounceMs": -1}}, "inline.debounceMs"),
+        ({"inline": {"debounceMs": 1.5}}, "inline.debounceMs"),
+        ({"inline": {"debounceMs": True}}, "inline.debounceMs"),
+        ({"inline": {"enable": "yes"}}, "inline.enable"),
+        ({"inline": {"minConfidence": 2}}, "inline.minConfidence"),
+        ({"inline": {"minConfidence": float("nan")}}, "inline.minConfidence"),
+        ({"inline": {"disabledLanguages": ["a", 1]}}, "inline.disabledLanguages"),
+        ({"inline": {"disabledLanguages": "python"}}, "inline.disabledLanguages"),
+        ({"inline": {"nothing": 1}}, "inline.nothing"),
+        ({"inline": {"debounce_ms": 1}}, "inline.debounce_ms"),
+        ({"inline": []}, "inline"),
+        ({"nothing": {}}, "nothing"),
+        (["inline"], "settings"),
+        ({"engine": {"kind": "magic"}}, "engine.kind"),
+    ],
+)
+def test_a_bad_value_costs_itself_and_one_message(tree: Any, key: str) -> None:
+    settings, problems = read(tree)
+    assert settings == Settings()
+    assert [problem.key for problem in problems] == [key]
+
+
+def test_the_rest_of_the_section_is_kept() -> None:
+    settings, problems = read({"inline": {"debounceMs": "x", "enable": False}})
+    assert settings.inline.enable is False
+    assert len(problems) == 1
+
+
+@pytest.mark.parametrize("section", ["model", "engine", "privacy", "log"])
+def test_a_workspace_has_no_say_in_what_is_run_read_or_contacted(section: str) -> None:
+    tree = {
+        section: {"name": "evil", "baseUrl": "http://evil", "exclude": [], "file": "/x"},
+        "inline": {"enable": False},
+    }
+    settings, problems = read(tree, user=False)
+    assert settings == Settings(inline=InlineSettings(enable=False))
+    assert [problem.key for problem in problems] == [section]
+
+
+def test_nothing_and_null_are_the_defaults() -> None:
+    assert read(None) == (Settings(), [])
+    assert read({"inline": None}) == (Settings(), [])
+
+
+def test_the_users_file_is_toml(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    assert read_user_file(path) == (Settings(), [])
+    path.write_text('[model]\nname = "starter"\n[inline]\nmaxTokens = "many"\n')
+    settings, problems = read_user_file(path)
+    assert settings.model.name == "starter"
+    assert [problem.key for problem in problems] == ["inline.maxTokens"]
+
+
+@pytest.mark.parametrize("content", [b"[model\nname", b"\xff\xfe\x00"])
+def test_a_file_that_is_no_toml_is_one_problem(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_bytes(content)
+    settings, problems = read_user_file(path)
+    assert settings == Settings()
+    assert len(problems) == 1
+
+
+def test_the_environment_is_over_the_file() -> None:
+    settings, _ = read({"model": {"name": "starter"}})
+    assert over_environment(settings, {"DEVSTRAL_LS_MODEL": "tiny"}).model.name == "tiny"
+    assert over_environment(settings, {}).model.name == "starter"
+
+
+def test_the_pages_are_fresh() -> None:
+    stale = "run `make docs`"
+    assert (ROOT / "docs/settings.md").read_text(encoding="utf-8") == markdown(), stale
+    assert json.loads((ROOT / "docs/settings.schema.json").read_text(encoding="utf-8")) == schema(), stale
