@@ -1,0 +1,165 @@
+"""What the scopes query finds at one place of a tree: definitions, comments and strings, in bytes.
+
+The query is run at single nodes, those that hold the place, and never over a range: over the flat list of a hundred
+thousand children that error recovery can leave, a query cursor takes seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import tree_sitter
+
+from devstral_ls.languages.grammars import Loaded
+
+MAX_DEPTH = 1_000
+"""Levels of the tree looked at; code that people write has about 30."""
+
+MAX_IMPORTS, MAX_IMPORT_NODES, MAX_IMPORT_BYTES = 200, 400, 64 * 1024
+"""Imports told, and how many of the root's children and bytes are searched for them."""
+
+_Captures = dict[str, list[tree_sitter.Node]]
+
+
+@dataclass(slots=True)
+class Definition:
+    """A definition around the cursor, put together from every pattern that found the same body."""
+
+    kind: Literal["function", "class"]
+    outer: tree_sitter.Node
+    """The largest node: with decorators."""
+    inner: tree_sitter.Node
+    """The smallest node: the definition alone."""
+    name: tree_sitter.Node | None
+    opener: tree_sitter.Node | None
+    body: tree_sitter.Node | None
+
+    @property
+    def is_sound(self) -> bool:
+        """Was it parsed without an error?"""
+        return not self.outer.has_error
+
+    def header_end(self, data: bytes) -> int:
+        """The byte after the ``:`` or ``{``; where there is none, after the last word before the body."""
+        if self.opener is not None:
+            return self.opener.end_byte
+        start = self.inner.start_byte
+        if self.body is None:
+            line_end = data.find(b"\n", start, self.inner.end_byte)
+            return start + len(data[start : line_end if line_end >= 0 else self.inner.end_byte].rstrip())
+        at = self.body.start_byte
+        if data[at : at + 1] == b"{":
+            return at + 1
+        return start + len(data[start:at].rstrip())
+
+    def body_end(self, data: bytes) -> int:
+        """The byte at which the closing brace begins; without one, the end of the body."""
+        if self.body is None:
+            return self.outer.end_byte
+        end = self.body.end_byte
+        return end - 1 if self.is_closed(data) else end
+
+    def is_closed(self, data: bytes) -> bool:
+        """Does the body end with a ``}`` that is really there?"""
+        body = self.body
+        if body is None or data[body.end_byte - 1 : body.end_byte] != b"}" or body.child_count == 0:
+            return False
+        return not body.child(body.child_count - 1).is_missing
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What was found, each list in the order of the text."""
+
+    definitions: list[Definition]
+    comments: list[tree_sitter.Node]
+    strings: list[tree_sitter.Node]
+    interpolations: list[tree_sitter.Node]
+
+
+def around(tree: tree_sitter.Tree, grammar: Loaded, *places: int) -> Around:
+    """Every capture on a node that holds one of the bytes at ``places``."""
+    nodes = {node.id: node for place in places for node in _chain(tree, place) if node.type in grammar.kinds}
+    cursor = _at_node_only(grammar)
+    definitions: dict[tuple[bool, int], Definition] = {}
+    literals: _Captures = {"comment": [], "string": [], "interpolation": []}
+    for node in nodes.values():
+        for _, captures in cursor.matches(node):
+            _sort(captures, definitions, literals)
+    return Around(list(definitions.values()), literals["comment"], literals["string"], literals["interpolation"])
+
+
+def imports(tree: tree_sitter.Tree, grammar: Loaded, data: bytes, calls: Collection[bytes]) -> list[tree_sitter.Node]:
+    """The ``@import`` nodes that are children of the root, or that a pattern finds from one.
+
+    ``data`` is the tree's text; ``calls`` are the names a pattern with ``@name`` may have found.
+    """
+    cursor = _at_node_only(grammar)
+    cursor.set_byte_range(0, MAX_IMPORT_BYTES)
+    found: list[tree_sitter.Node] = []
+    for child in _first_children(tree):
+        if child.type in grammar.import_kinds:
+            for _, captures in cursor.matches(child):
+                name = captures.get("name", [None])[0]
+                if name is None or data[name.start_byte : name.end_byte] in calls:
+                    found += captures.get("import", [])
+        if len(found) >= MAX_IMPORTS:
+            break
+    return found[:MAX_IMPORTS]
+
+
+def _at_node_only(grammar: Loaded) -> tree_sitter.QueryCursor:
+    cursor = tree_sitter.QueryCursor(grammar.query)
+    cursor.set_max_start_depth(0)
+    return cursor
+
+
+def _chain(tree: tree_sitter.Tree, place: int) -> Iterator[tree_sitter.Node]:
+    """The nodes that hold the byte at ``place``, outermost first, without the root."""
+    walk = tree.walk()
+    for _ in range(MAX_DEPTH):
+        if walk.goto_first_child_for_byte(place) is None:
+            return
+        node = walk.node
+        if node is None or node.start_byte > place:
+            return
+        yield node
+
+
+def _first_children(tree: tree_sitter.Tree) -> Iterator[tree_sitter.Node]:
+    walk = tree.walk()
+    more = walk.goto_first_child()
+    for _ in range(MAX_IMPORT_NODES):
+        node = walk.node
+        if not more or node is None or node.start_byte > MAX_IMPORT_BYTES:
+            return
+        yield node
+        more = walk.goto_next_sibling()
+
+
+def _sort(captures: _Captures, definitions: dict[tuple[bool, int], Definition], literals: _Captures) -> None:
+    """Put the captures of one match where they belong."""
+    for capture in literals.keys() & captures.keys():
+        literals[capture] += captures[capture]
+    if "function" in captures:
+        _add(definitions, "function", captures)
+    elif "class" in captures:
+        _add(definitions, "class", captures)
+
+
+def _add(found: dict[tuple[bool, int], Definition], kind: Literal["function", "class"], captures: _Captures) -> None:
+    """Note a definition; one with the body of another is the same, seen by another pattern."""
+    node = captures[kind][0]
+    name, opener, body = (captures[part][0] if part in captures else None for part in ("name", "open", "body"))
+    key = (False, node.start_byte) if body is None else (True, body.start_byte)
+    known = found.get(key)
+    if known is None:
+        found[key] = Definition(kind, node, node, name, opener, body)
+        return
+    known.name, known.opener = known.name or name, known.opener or opener
+    if node.start_byte < known.outer.start_byte or node.end_byte > known.outer.end_byte:
+        known.outer = node
+    elif node.start_byte > known.inner.start_byte or node.end_byte < known.inner.end_byte:
+        known.inner = node

@@ -1,0 +1,98 @@
+"""Load a tree-sitter grammar wheel with its scopes query, or say what is missing."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import tree_sitter
+
+from devstral_ls.errors import LanguageError
+from devstral_ls.languages.language import Language
+
+CAPTURES = frozenset(
+    {"function", "class", "name", "open", "body", "import", "comment", "string", "interpolation"},
+)
+"""Every capture a query may have; ``queries/README.md`` says what each means."""
+
+_missing: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A grammar with the query that finds its scopes."""
+
+    language: tree_sitter.Language
+    query: tree_sitter.Query
+    kinds: frozenset[str]
+    """The node types some pattern begins with: at any other node the query need not be run."""
+    import_kinds: frozenset[str]
+    """The same, of the patterns with ``@import``."""
+
+
+def grammar(language: Language) -> tree_sitter.Language | None:
+    """The grammar of ``language``; ``None`` when it has none or it cannot be used, which ``missing()`` then tells."""
+    found = loaded(language)
+    return None if found is None else found.language
+
+
+def missing() -> tuple[str, ...]:
+    """One sentence for each grammar that was asked for and cannot be used."""
+    return tuple(_missing.values())
+
+
+@cache
+def loaded(language: Language) -> Loaded | None:
+    """Grammar and query of ``language``, loaded at the first call; ``None`` as for ``grammar``."""
+    if language.grammar is None:
+        return None
+    try:
+        return load(language)
+    except LanguageError as error:
+        _missing[language.id] = error.message
+        return None
+
+
+def load(language: Language) -> Loaded:
+    """Grammar and query of a row that has a grammar, not cached.
+
+    Raises:
+        LanguageError: the wheel is not installed or too new, or the query does not fit it.
+    """
+    if language.grammar is None:
+        raise LanguageError(f"{language.name} has no grammar")
+    try:
+        module = importlib.import_module(language.grammar.module)
+        found = tree_sitter.Language(getattr(module, language.grammar.function)())
+    except (ImportError, AttributeError, ValueError) as error:
+        raise LanguageError(f"the grammar of {language.name} cannot be loaded: {error}") from error
+    try:
+        text = query_text(language)
+        query = tree_sitter.Query(found, text)
+    except (OSError, ValueError) as error:
+        raise LanguageError(f"queries/{language.queries}/scopes.scm cannot be used: {error}") from error
+    patterns = [_pattern_text(query, text, number) for number in range(query.pattern_count)]
+    imports = [pattern for pattern in patterns if "@import" in pattern]
+    return Loaded(found, query, _first_kinds(patterns), _first_kinds(imports))
+
+
+def _pattern_text(query: tree_sitter.Query, text: str, number: int) -> str:
+    return text.encode()[query.start_byte_for_pattern(number) : query.end_byte_for_pattern(number)].decode()
+
+
+def _first_kinds(patterns: list[str]) -> frozenset[str]:
+    """The node types that patterns begin with: ``(a ...)`` or ``[(a) (b)]``."""
+    found: set[str] = set()
+    for pattern in patterns:
+        kinds = re.findall(r"\((\w+)", re.sub(r";.*", "", pattern))
+        found.update(kinds if pattern.lstrip().startswith("[") else kinds[:1])
+    return frozenset(found)
+
+
+def query_text(language: Language) -> str:
+    """The text of the row's ``scopes.scm``."""
+    folder = resources.files("devstral_ls.languages") / "queries" / language.queries
+    return (folder / "scopes.scm").read_text(encoding="utf-8")

@@ -1,0 +1,52 @@
+"""Code points <-> UTF-8 bytes of one text: the identity for ASCII, else by checkpoints."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from functools import cached_property
+
+_STEP = 1024
+"""Code points between checkpoints: a conversion encodes or decodes at most so many."""
+
+
+def encode(text: str) -> bytes:
+    """``text`` as tree-sitter gets it; lone surrogates, which a client may send, become three bytes each."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+class Offsets:
+    """Converts offsets of one text, cheaply enough to be asked hundreds of times for each version of a document."""
+
+    def __init__(self, text: str, data: bytes) -> None:
+        """``data`` is ``encode(text)``."""
+        self._text = text
+        self._data = data
+        self._ascii = text.isascii()
+
+    @cached_property
+    def _checkpoints(self) -> list[int]:
+        """The byte offset of every ``_STEP``-th code point."""
+        text, at, found = self._text, 0, [0]
+        for start in range(0, len(text), _STEP):
+            at += len(encode(text[start : start + _STEP]))
+            found.append(at)
+        return found
+
+    def to_byte(self, offset: int) -> int:
+        """The byte offset of a code point offset, which must lie in the text."""
+        if self._ascii:
+            return offset
+        step, rest = divmod(offset, _STEP)
+        start = step * _STEP
+        return self._checkpoints[step] + (len(encode(self._text[start : start + rest])) if rest else 0)
+
+    def to_char(self, byte: int) -> int:
+        """The code point offset of a byte offset; one inside a character counts as its start."""
+        if self._ascii:
+            return byte
+        data = self._data
+        while 0 < byte < len(data) and data[byte] & 0xC0 == 0x80:
+            byte -= 1
+        step = min(bisect_right(self._checkpoints, byte) - 1, len(self._text) // _STEP)
+        start = self._checkpoints[step]
+        return step * _STEP + len(data[start:byte].decode("utf-8", "surrogatepass"))

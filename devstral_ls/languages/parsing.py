@@ -1,0 +1,56 @@
+"""Parse bytes with a time limit.
+
+Only a parse that reads through a callback can be stopped. tree-sitter 0.26.1 never lets go of what that callback
+returns (each call leaks a reference), so it is always given the same few buffers. It also crashes when a node of such a
+tree is asked for its text, as query predicates do; nothing here does. Before 0.26 it crashes in the callback itself.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import tree_sitter
+
+_MAX_EXPONENT = 14
+"""Pieces of at most 16 KiB."""
+
+
+class _Buffers(threading.local):
+    """One buffer for each power of two, for each thread: a callback may return a whole buffer only."""
+
+    def __init__(self) -> None:
+        self.by_exponent = [bytearray(1 << exponent) for exponent in range(_MAX_EXPONENT + 1)]
+
+
+_buffers = _Buffers()
+
+
+def parse(
+    language: tree_sitter.Language, data: bytes, last: tree_sitter.Tree | None, seconds: float
+) -> tree_sitter.Tree | None:
+    """The tree of ``data``; ``None`` when it takes longer than ``seconds``.
+
+    ``last`` is the tree of an earlier text, told what was edited since.
+    """
+    give_up = time.monotonic() + seconds
+    buffers = _buffers.by_exponent
+
+    def read(at: int, _: tree_sitter.Point) -> bytes | bytearray:
+        exponent = min((len(data) - at).bit_length() - 1, _MAX_EXPONENT)
+        if at >= len(data):
+            return b""
+        piece = buffers[exponent]
+        piece[:] = data[at : at + len(piece)]
+        return piece
+
+    def is_over(_: int, __: bool) -> bool:
+        return time.monotonic() > give_up
+
+    parser = tree_sitter.Parser(language)
+    try:
+        if last is None:
+            return parser.parse(read, progress_callback=is_over)
+        return parser.parse(read, last, progress_callback=is_over)
+    except ValueError:  # what the binding makes of a parse that was stopped
+        return None
