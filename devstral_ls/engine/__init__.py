@@ -1,0 +1,1 @@
+"""The engine process, and how to reach one: it runs requests for text and does not know why."""

@@ -1,0 +1,84 @@
+"""An engine that is joined and spoken to, from the moment it is ready to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from devstral_ls.directories import Directories
+from devstral_ls.engine.client import EngineClient
+from devstral_ls.engine.facts import model_info, reserved_tokens
+from devstral_ls.engine.rates import Rates
+from devstral_ls.engine.rendezvous import Joined, join, last_words
+from devstral_ls.engine.spec import EngineSpec
+from devstral_ls.engine.state import EngineState
+from devstral_ls.generation import ModelInfo
+from devstral_ls.models.gguf import GgufHeader, read_header
+
+_SAVE_SECONDS = 30.0
+"""Between two writes of the measured rates, at least."""
+
+
+class Connection:
+    """Made by ``connect``; to be closed."""
+
+    def __init__(self, joined: Joined, spec: EngineSpec, header: GgufHeader, rates: Rates) -> None:
+        self.state = joined.state
+        """What the engine said when it was ready."""
+        self._joined = joined
+        self._spec = spec
+        self._header = header
+        self._rates = rates
+        self._saved = time.monotonic()
+        self.client = EngineClient(
+            joined.endpoint,
+            self._model(),
+            specials=header.control_tokens,
+            reserved=reserved_tokens(header),
+            space_prefix=header.add_space_prefix,
+            slots=joined.state.slots,
+            on_usage=lambda usage: rates.observe(joined.state.rate_key, usage),
+        )
+        """Speaks to it."""
+
+    @property
+    def alive(self) -> bool:
+        """Is it still the same process?"""
+        return self._joined.alive
+
+    @property
+    def last_words(self) -> str:
+        """What the process said last, if it was anything for people."""
+        return last_words(self._joined.place.log)
+
+    async def remember(self) -> None:
+        """Now and then, write down the rates seen, and let the prompt budget follow them."""
+        if self._rates.unsaved and time.monotonic() - self._saved > _SAVE_SECONDS:
+            self._saved = time.monotonic()
+            await asyncio.to_thread(self._rates.save)
+            self.client.model = self._model()
+
+    async def aclose(self) -> None:
+        """Leave the engine."""
+        self._joined.close()
+        await self.client.aclose()
+        self._rates.save()
+
+    def _model(self) -> ModelInfo:
+        rate = self._rates.get(self.state.rate_key)
+        return model_info(self._spec.model_name, self._header, self.state, rate)
+
+
+async def connect(
+    spec: EngineSpec, directories: Directories, rates: Rates, on_state: Callable[[EngineState], None]
+) -> Connection:
+    """Join the engine of ``spec``, started if need be; ``on_state`` hears of the states on the way.
+
+    Raises:
+        ModelError: the model cannot be used.
+        EngineUnavailable: no engine could be started.
+    """
+    header = await asyncio.to_thread(read_header, Path(spec.model_path))
+    return Connection(await join(spec, directories, on_state), spec, header, rates)

@@ -1,0 +1,157 @@
+"""How an engine is spoken to: one row for each way, and what its answers mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from devstral_ls.errors import DevstralError, EngineBusy, EngineUnavailable, GenerationFailed, PromptTooLong
+from devstral_ls.generation import FinishReason, GenerationRequest, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A part of the prompt is evaluated. Nothing of the answer yet."""
+
+    cached: int
+    """Tokens that were in the KV cache already."""
+    processed: int
+    """Tokens evaluated or cached so far."""
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some text of the answer: of one token, usually."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The generation ended by itself."""
+
+    text: str
+    finish: FinishReason
+    usage: Usage
+
+
+Event = Progress | Piece | End
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One way to say a request and to read the answer."""
+
+    name: str
+    completion: str
+    """Path of the endpoint that takes token ids and streams the answer."""
+    tokenize: str
+    health: str
+    body: Callable[[Sequence[int], GenerationRequest], dict[str, Any]]
+    """The request for an answer to these ids."""
+    event: Callable[[bytes], Event | None]
+    """What a line of the stream says; None for one that says nothing. Raises GenerationFailed, PromptTooLong."""
+    error: Callable[[int, bytes], DevstralError]
+    """The error that a status other than 200 and its body mean."""
+
+
+_FINAL_FIELDS = ("content", "stop", "stop_type", "tokens_evaluated", "tokens_predicted", "timings")
+"""Without this choice llama-server sends the whole prompt back at the end."""
+
+
+def _llama_body(ids: Sequence[int], request: GenerationRequest) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "prompt": list(ids),
+        "n_predict": request.max_tokens,
+        "stream": True,
+        "cache_prompt": True,
+        # An event for each batch: the write that fails is what tells llama-server that we left during a prefill.
+        "return_progress": True,
+        "response_fields": _FINAL_FIELDS,
+        "temperature": request.temperature,
+        "stop": [sendable(text) for text in request.stop],
+    }
+    if request.temperature > 0:
+        body |= {"samplers": ["top_k", "top_p", "temperature"], "top_k": 40, "top_p": 0.95}
+    else:
+        body |= {"samplers": ["top_k"], "top_k": 1}
+    if request.time_limit_ms is not None:
+        body["t_max_predict_ms"] = request.time_limit_ms
+    if request.begins_with:
+        body["grammar"] = f"root ::= {_literal(sendable(request.begins_with))} [^\\x00]*"
+    return body
+
+
+def sendable(text: str) -> str:
+    """``text`` without lone surrogates, which UTF-8 has no bytes for: each becomes a question mark."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _literal(text: str) -> str:
+    """``text`` as a GBNF literal."""
+    names = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
+    return '"' + "".join(names.get(c) or (c if c >= " " else f"\\x{ord(c):02x}") for c in text) + '"'
+
+
+def _llama_event(line: bytes) -> Event | None:
+    kind, _, payload = line.partition(b":")
+    if kind not in (b"data", b"error") or payload.strip() == b"[DONE]":
+        return None
+    try:
+        event = json.loads(payload)
+        if kind == b"error" or "error" in event:
+            raise _llama_error(500, payload)
+        if event.get("stop"):
+            return _llama_end(event)
+        if "prompt_progress" in event:
+            progress = event["prompt_progress"]
+            return Progress(int(progress["cache"]), int(progress["processed"]), float(progress["time_ms"]))
+        return Piece(str(event["content"]))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise GenerationFailed(f"the engine answered what nobody understands: {error!r}") from error
+
+
+def _llama_end(event: Mapping[str, Any]) -> End:
+    timings = event["timings"]
+    finish = FinishReason.STOP if event.get("stop_type") in ("eos", "word") else FinishReason.LENGTH
+    usage = Usage(
+        prompt_tokens=int(timings["cache_n"]) + int(timings["prompt_n"]),
+        cached_tokens=int(timings["cache_n"]),
+        generated_tokens=int(timings["predicted_n"]),
+        prefill_ms=float(timings["prompt_ms"]),
+        decode_ms=float(timings["predicted_ms"]),
+    )
+    return End(str(event.get("content", "")), finish, usage)
+
+
+def _llama_error(status: int, body: bytes) -> DevstralError:
+    try:
+        values = json.loads(body)
+        error = values.get("error", values)
+        if error.get("type") == "exceed_context_size_error":
+            return PromptTooLong(int(error["n_prompt_tokens"]), int(error["n_ctx"]))
+        status, message = int(error.get("code", status)), str(error.get("message", ""))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        message = f"HTTP status {status}"
+    if status == 503:
+        return EngineBusy(f"the engine is loading: {message}")
+    if status == 401:
+        return EngineUnavailable("the engine does not know our key")
+    return GenerationFailed(f"the engine refused the request: {message}")
+
+
+DIALECTS: Mapping[str, Dialect] = {
+    "llama-server": Dialect(
+        name="llama-server",
+        completion="/completion",
+        tokenize="/tokenize",
+        health="/health",
+        body=_llama_body,
+        event=_llama_event,
+        error=_llama_error,
+    ),
+}
+"""The ways we know, by name."""

@@ -1,0 +1,52 @@
+"""What a header and a running engine say about a model, as the middle and the client want to know it."""
+
+from __future__ import annotations
+
+from devstral_ls.engine.rates import Rate
+from devstral_ls.engine.sizing import prompt_budget
+from devstral_ls.engine.state import EngineState
+from devstral_ls.generation import ModelInfo, Special
+from devstral_ls.models.family import bos_of, family_of, layouts_of
+from devstral_ls.models.gguf import GgufHeader
+
+
+def model_info(name: str, header: GgufHeader, state: EngineState, rate: Rate | None) -> ModelInfo:
+    """The model behind a ready engine; without a measured ``rate``, by the estimate it was started with."""
+    prefill = rate.prefill if rate else state.prefill_rate
+    return ModelInfo(
+        name=name,
+        family=family_of(header).id,
+        layouts=layouts_of(header),
+        context_tokens=state.context_tokens,
+        prompt_budget=prompt_budget(prefill, state.gpu_layers, state.context_tokens),
+        bos=bos_of(header),
+    )
+
+
+def reserved_tokens(header: GgufHeader) -> frozenset[str]:
+    """The control tokens that document text must never become: those a prompt is built with, or that end an answer.
+
+    Not all that the vocabulary calls so: runs of spaces and HTML tags are "user defined" tokens of some models.
+    """
+    family = family_of(header)
+    names = set(family.stops)
+    if family.fim is not None:
+        fim = family.fim
+        file = fim.file.token if isinstance(fim.file, Special) else None
+        names |= {name for name in (fim.prefix, fim.suffix, fim.middle, fim.repository, file) if name}
+    if family.chat is not None:
+        names |= set(family.chat.specials)
+    ids = {*header.fim_ids.values(), header.bos_id, header.eos_id}
+    names |= {name for name, token in header.control_tokens.items() if token in ids}
+    return frozenset(names & header.control_tokens.keys())
+
+
+def engine_name(state: EngineState) -> str:
+    """What runs the model, for people."""
+    return f"llama.cpp (xllamacpp {state.versions.get('xllamacpp', '?')}), process {state.pid}"
+
+
+def description(state: EngineState) -> str:
+    """How a ready engine runs its model, for people."""
+    where = "on the GPU" if state.gpu_layers == -1 else f"with {state.threads} thread{'s' * (state.threads != 1)}"
+    return f"{state.model} {where}, {state.slots} slots of {state.context_tokens} tokens"

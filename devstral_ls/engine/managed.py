@@ -1,0 +1,296 @@
+"""``ManagedEngine``: the engine as the server sees it, which comes, is watched, and comes back when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from devstral_ls.directories import Directories
+from devstral_ls.engine import rendezvous
+from devstral_ls.engine.choice import wanted
+from devstral_ls.engine.client import EngineClient
+from devstral_ls.engine.connection import Connection, connect
+from devstral_ls.engine.facts import description, engine_name
+from devstral_ls.engine.patience import Deaths, Patience
+from devstral_ls.engine.rates import Rates
+from devstral_ls.engine.spec import EngineOptions, EngineSpec
+from devstral_ls.engine.state import EngineState
+from devstral_ls.engine.status import EngineStatus, State
+from devstral_ls.errors import (
+    EngineBusy,
+    EngineError,
+    EngineUnavailable,
+    GenerationFailed,
+    ModelError,
+    ModelNotFound,
+    ModelTooBig,
+)
+from devstral_ls.generation import Chunk, GenerationRequest, ModelInfo
+
+__all__ = ["EngineOptions", "ManagedEngine", "Patience"]
+
+_log = logging.getLogger(__name__)
+
+
+class ManagedEngine:
+    """An ``Engine`` that is started, watched and restarted in the background. ``start`` it once, ``aclose`` it."""
+
+    def __init__(
+        self,
+        options: EngineOptions,
+        directories: Directories,
+        on_status: Callable[[EngineStatus], None],
+        *,
+        patience: Patience | None = None,
+    ) -> None:
+        """``on_status`` hears of every change, in the event loop."""
+        self._options = options
+        self._directories = directories
+        self._on_status = on_status
+        self._patience = patience or Patience()
+        self._status = EngineStatus("starting")
+        self._error: EngineError | None = None
+        self._client: EngineClient | None = None
+        self._spec: EngineSpec | None = None
+        self._rates = Rates(directories.data / "rates.json")
+        self._unfit = set[str]()  # files that did not fit, while "auto" may choose another
+        self._deaths = Deaths(self._patience)
+        self._n_running = 0
+        self._restart = False
+        self._changed = asyncio.Event()
+        self._poked = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def model(self) -> ModelInfo | None:
+        """The model that would answer now."""
+        return self._client.model if self._client is not None else None
+
+    @property
+    def status(self) -> EngineStatus:
+        """How it is now."""
+        return self._status
+
+    @property
+    def error(self) -> EngineError | None:
+        """Why it cannot be used, where it is absent, lost or failed."""
+        return self._error
+
+    def start(self) -> None:
+        """Begin to find or start the engine. Again does nothing."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._keep(), name="devstral-ls engine")
+
+    async def ready(self) -> EngineStatus:
+        """The status as soon as there is nothing to wait for: ready, failed, or no model."""
+        await self._settled.wait()
+        return self._status
+
+    async def aclose(self) -> None:
+        """Leave the engine to the others; it goes by itself when it has been alone for a while."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def reconfigure(self, options: EngineOptions) -> None:
+        """Use ``options`` from now on; the engine changes if they ask for another one."""
+        if options != self._options:
+            self._options = options
+            self._changed.set()
+
+    def restart(self) -> None:
+        """Stop the engine, for everybody, and start it again."""
+        self._restart = True
+        self._changed.set()
+
+    def poke(self) -> None:
+        """Look now: a model may have come, or the engine may be gone."""
+        self._poked.set()
+
+    @asynccontextmanager
+    async def generate(self, request: GenerationRequest) -> AsyncIterator[AsyncIterator[Chunk]]:
+        """Run ``request``; see ``generation.Engine``. While the model cannot be used, its ModelError is raised."""
+        client = self._client
+        if client is None:
+            raise self._refusal()
+        self._running(+1)
+        try:
+            async with client.generate(request) as chunks:
+                yield chunks
+        except (EngineUnavailable, GenerationFailed):
+            self.poke()
+            raise
+        finally:
+            self._running(-1)
+
+    def _refusal(self) -> EngineError:
+        if self._error is not None:
+            return type(self._error)(self._error.message, hint=self._error.hint)
+        return EngineBusy(self._status.message or "the engine is starting")
+
+    # What it does in the background.
+
+    async def _keep(self) -> None:
+        await asyncio.to_thread(importlib.import_module, "httpx")
+        while True:
+            attempt = asyncio.create_task(self._attempt())
+            changed = asyncio.create_task(self._changed.wait())
+            try:
+                await asyncio.wait((attempt, changed), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                attempt.cancel()
+                changed.cancel()
+                await asyncio.gather(attempt, changed, return_exceptions=True)
+            if not attempt.cancelled() and (bug := attempt.exception()) is not None:
+                _log.error("the engine's keeper failed", exc_info=bug)
+                self._say("failed", error=EngineError(f"internal error: {bug!r}"))
+                await self._changed.wait()
+            while self._changed.is_set():
+                self._changed.clear()
+                await self._clear_the_way()
+
+    async def _clear_the_way(self) -> None:
+        """Settings changed, or a restart is wanted: the engine we had must not keep the memory of the next one."""
+        restart, self._restart = self._restart, False
+        self._deaths.forget()
+        self._unfit.clear()
+        if self._spec is None:
+            return
+        if restart:
+            await asyncio.to_thread(rendezvous.stop, self._directories, self._spec.key)
+        elif not _same(await asyncio.to_thread(self._wanted), self._spec):
+            await asyncio.to_thread(rendezvous.stop_unused, self._directories, self._spec.key)
+
+    async def _attempt(self) -> None:
+        """One engine from its start to its end, and what is to be waited for then."""
+        self._spec = None
+        try:
+            await self._serve()
+        except ModelNotFound as error:
+            self._say("absent", error=error)
+            await self._until_other(None)
+        except ModelError as error:
+            spec = self._spec
+            if isinstance(error, ModelTooBig) and spec is not None and self._try_smaller(spec):
+                return
+            self._say("failed", error=error)
+            await self._until_other(spec)
+        except EngineError as error:
+            await self._back_off(error)
+
+    def _try_smaller(self, spec: EngineSpec) -> bool:
+        """``spec`` does not fit: is there another model to try?"""
+        if self._options.model != "auto" or spec.file_key in self._unfit:
+            return False
+        self._unfit.add(spec.file_key)
+        return True
+
+    async def _serve(self) -> None:
+        """Find or start the engine and keep it; returns when another one is wanted.
+
+        Raises:
+            ModelError: the model cannot be used.
+            EngineUnavailable: the engine is lost.
+        """
+        self._say("starting")
+        spec = await asyncio.to_thread(wanted, self._options, self._directories, self._unfit)
+        self._spec = spec
+        self._say("starting")
+        connection = await connect(spec, self._directories, self._rates, self._heard)
+        try:
+            self._client = connection.client
+            self._say("ready", message=description(connection.state), engine=engine_name(connection.state))
+            await self._watch(connection, spec)
+        finally:
+            self._client = None
+            await connection.aclose()
+        await asyncio.to_thread(rendezvous.stop_unused, self._directories, spec.key)
+
+    async def _watch(self, connection: Connection, spec: EngineSpec) -> None:
+        while connection.alive:
+            poked = await self._pause(self._patience.look)
+            if poked and connection.alive and not _same(await asyncio.to_thread(self._wanted), spec):
+                return
+            await connection.remember()
+        words = connection.last_words
+        raise EngineUnavailable(f"the engine of {spec.model_name} ended" + (f": {words}" if words else ""))
+
+    async def _back_off(self, error: EngineError) -> None:
+        """Wait before the next attempt, longer each time; after too many deaths, until something else is wanted."""
+        seconds = self._deaths.add()
+        if seconds is None:
+            self._say("failed", error=error)
+            await self._until_other(self._spec)
+            self._deaths.forget()
+        else:
+            self._say("lost", error=error)
+            await asyncio.sleep(seconds)
+
+    async def _until_other(self, spec: EngineSpec | None) -> None:
+        """Until another model, or the same file changed, would be used than ``spec``."""
+        while _same(await asyncio.to_thread(self._wanted), spec):
+            await self._pause(self._patience.look)
+
+    async def _pause(self, seconds: float) -> bool:
+        """Until ``seconds`` are over, or somebody pokes: which."""
+        try:
+            await asyncio.wait_for(self._poked.wait(), seconds)
+        except TimeoutError:
+            return False
+        self._poked.clear()
+        return True
+
+    def _wanted(self) -> EngineSpec | None:
+        """What would be started now, if there is a model."""
+        try:
+            return wanted(self._options, self._directories, self._unfit)
+        except ModelError:
+            return None
+
+    # What it says.
+
+    def _heard(self, state: EngineState) -> None:
+        """The engine says something while it starts."""
+        if state.phase in ("starting", "loading"):
+            self._say(state.phase, message=f"loading {state.model}" if state.phase == "loading" else None)
+
+    def _running(self, change: int) -> None:
+        self._n_running += change
+        if self._client is not None:
+            self._set(replace(self._status, state="generating" if self._n_running else "ready"))
+
+    def _say(
+        self, state: State, *, error: EngineError | None = None, message: str | None = None, engine: str | None = None
+    ) -> None:
+        self._error = error
+        self._set(
+            EngineStatus(
+                state=state,
+                model=self._spec.model_name if self._spec else None,
+                engine=engine,
+                message=error.message if error else message,
+                hint=error.hint if error else None,
+            )
+        )
+
+    def _set(self, status: EngineStatus) -> None:
+        if status.settled:
+            self._settled.set()
+        else:
+            self._settled.clear()
+        if status != self._status:
+            self._status = status
+            self._on_status(status)
+
+
+def _same(one: EngineSpec | None, other: EngineSpec | None) -> bool:
+    """Do both ask for the same process?"""
+    return (one and one.key) == (other and other.key)

@@ -1,0 +1,44 @@
+"""How long to wait before an engine that died is started again, and when to give up."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """With an engine that dies. Times in seconds."""
+
+    look: float = 1.0
+    """Between two looks whether it still lives, or whether a model has come."""
+    first: float = 0.5
+    """Before the first restart; each further one waits twice as long."""
+    most: float = 30.0
+    deaths: int = 5
+    """So many ``within`` that time, and it is not restarted any more."""
+    within: float = 120.0
+
+
+class Deaths:
+    """The deaths of one server's engine."""
+
+    def __init__(self, patience: Patience, clock: Callable[[], float] = time.monotonic) -> None:
+        self._patience = patience
+        self._clock = clock
+        self._times = deque[float](maxlen=patience.deaths)
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._times.clear()
+
+    def add(self) -> float | None:
+        """It died: the seconds to wait before it is started again, or None if that is no use any more."""
+        now = self._clock()
+        self._times.append(now)
+        n_recent = sum(now - then <= self._patience.within for then in self._times)
+        if n_recent == self._patience.deaths:
+            return None
+        return min(self._patience.first * 2.0 ** (n_recent - 1), self._patience.most)

@@ -1,0 +1,111 @@
+"""Where an engine keeps its socket, state, key, locks and log: the names, and the folder only its user can enter."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+from devstral_ls.errors import EngineUnavailable
+
+PROTOCOL = 1
+"""Raised when the files here or the way to speak to the engine change: old and new versions then keep apart."""
+
+_MAX_SOCKET_PATH = 100
+"""Bytes. ``sun_path`` holds 108 on Linux and 104 on macOS, the final zero included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The files of one engine in the runtime folder."""
+
+    folder: Path
+    key: str
+    """``EngineSpec.key``."""
+
+    @property
+    def state(self) -> Path:
+        """``EngineState`` as JSON."""
+        return self._file("json")
+
+    @property
+    def spec(self) -> Path:
+        """``EngineSpec`` as JSON, for the host."""
+        return self._file("spec")
+
+    @property
+    def api_key(self) -> Path:
+        """The random key a request must carry."""
+        return self._file("key")
+
+    @property
+    def lock(self) -> Path:
+        """Held exclusively by the engine for life: at most one process has it."""
+        return self._file("lock")
+
+    @property
+    def clients(self) -> Path:
+        """Shared by every connected server: who can have it exclusively is alone."""
+        return self._file("clients")
+
+    @property
+    def log(self) -> Path:
+        """What the engine's process and llama.cpp print, of the last run."""
+        return self._file("log")
+
+    @property
+    def socket(self) -> Path:
+        """Where the engine listens: in the runtime folder, or in a short one if that path is too long for a socket."""
+        socket = self._file("sock")
+        if len(os.fsencode(socket)) <= _MAX_SOCKET_PATH:
+            return socket
+        digest = blake2b(os.fsencode(self.folder), digest_size=6).hexdigest()
+        return Path(f"/tmp/devstral-ls-{os.getuid()}-{digest}") / socket.name  # noqa: S108  `prepare` checks the owner
+
+    def prepare(self) -> None:
+        """Make the folders, or make sure that they are ours alone.
+
+        Raises:
+            EngineUnavailable: a folder belongs to somebody else, or cannot be made private.
+        """
+        private_folder(self.folder)
+        if self.socket.parent != self.folder:
+            private_folder(self.socket.parent)
+
+    def clear(self) -> None:
+        """Remove what only a running engine should have. For the holder of the lock."""
+        for path in (self.socket, self.state, self.api_key, self.spec):
+            path.unlink(missing_ok=True)
+
+    def _file(self, suffix: str) -> Path:
+        return self.folder / f"engine-v{PROTOCOL}-{self.key}.{suffix}"
+
+
+def places(folder: Path) -> list[Place]:
+    """Every engine that has or had a life lock in ``folder``, of this protocol."""
+    start = f"engine-v{PROTOCOL}-"
+    return [Place(folder, path.stem.removeprefix(start)) for path in sorted(folder.glob(f"{start}*.lock"))]
+
+
+def private_folder(folder: Path) -> None:
+    """Make ``folder`` with mode 0700, or give it that mode.
+
+    Raises:
+        EngineUnavailable: it is not a folder, is somebody else's, or cannot be made private.
+    """
+    hint = "Set DEVSTRAL_LS_RUNTIME_DIR to a folder of your own, or remove this one."
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = os.lstat(folder)
+        if not stat.S_ISDIR(found.st_mode):
+            raise EngineUnavailable(f"the runtime folder {folder} is not a folder (or a link to one)", hint=hint)
+        if found.st_uid != os.geteuid():
+            raise EngineUnavailable(f"the runtime folder {folder} belongs to another user", hint=hint)
+        if stat.S_IMODE(found.st_mode) != 0o700:
+            folder.chmod(0o700)
+    except OSError as error:
+        raise EngineUnavailable(f"the runtime folder {folder} cannot be used: {error.strerror}", hint=hint) from error
+    if stat.S_IMODE(os.lstat(folder).st_mode) & 0o077:
+        raise EngineUnavailable(f"others can enter the runtime folder {folder}", hint=hint)

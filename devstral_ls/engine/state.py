@@ -1,0 +1,93 @@
+"""What an engine process says of itself, in a file beside its socket: nothing listens while a model loads."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Literal
+
+from devstral_ls.errors import (
+    EngineError,
+    ModelCorrupt,
+    ModelError,
+    ModelLoadFailed,
+    ModelNotFound,
+    ModelTooBig,
+    ModelUnsupported,
+)
+
+_ERRORS: dict[str, type[EngineError]] = {
+    cls.code: cls
+    for cls in (ModelCorrupt, ModelError, ModelLoadFailed, ModelNotFound, ModelTooBig, ModelUnsupported, EngineError)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """One engine process. ``phase`` is all that is sure to be meaningful before it is ``ready``."""
+
+    nonce: str
+    """Random, one for each start: a state with another nonce is another process."""
+    key: str
+    """``EngineSpec.key``."""
+    phase: Literal["starting", "loading", "ready", "failed", "stopping"]
+    model: str
+    path: str
+    pid: int | None = None
+    address: str | None = None
+    """``unix:PATH`` or ``http://HOST:PORT``."""
+    message: str | None = None
+    """Of a failure, as one line."""
+    hint: str | None = None
+    code: str | None = None
+    """``code`` of the error a failure is to be raised as."""
+    started: float = 0.0
+    """Seconds since the epoch."""
+    context_tokens: int = 0
+    """Per slot."""
+    slots: int = 0
+    threads: int = 0
+    batch: int = 0
+    """Prompt tokens evaluated between two looks at whether anybody still wants them."""
+    gpu_layers: int = 0
+    """-1 for all."""
+    prefill_rate: float = 0.0
+    """Tokens a second the batch was chosen for: measured, or an estimate before the first measurement."""
+    rate_key: str = ""
+    """Under which name this engine's rates are kept."""
+    bytes_needed: int = 0
+    """Memory, from the fit check."""
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def error(self) -> EngineError:
+        """The failure, to raise."""
+        cls = _ERRORS.get(self.code or "", EngineError)
+        return cls(self.message or "the engine failed", hint=self.hint)
+
+
+def read_state(path: Path) -> EngineState | None:
+    """The state in the file, or None where there is none that can be read."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        known = {field.name for field in fields(EngineState)}
+        return EngineState(**{name: value for name, value in values.items() if name in known})
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def write_state(path: Path, state: EngineState) -> None:
+    """Put ``state`` in the place of the file, so that a reader sees the old or the new one, never a part."""
+    write_private(path, json.dumps(asdict(state), indent=1) + "\n")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace the file at ``path`` by one with mode 0600 that holds ``text``, in one step."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    draft.replace(path)

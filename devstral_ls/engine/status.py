@@ -1,0 +1,30 @@
+"""What the user is told about the engine, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["absent", "starting", "loading", "calibrating", "ready", "generating", "slow", "lost", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """The body of ``devstral/status``, without latencies."""
+
+    state: State
+    model: str | None = None
+    """The model's short name, as soon as one is chosen."""
+    engine: str | None = None
+    """What runs it, for people: ``llama.cpp (xllamacpp 1.2.3), pid 4711``."""
+    message: str | None = None
+    """What is going on or went wrong, as one line."""
+    hint: str | None = None
+    """What the user can do about it."""
+    progress: float | None = None
+    """0 to 1, where it is known."""
+
+    @property
+    def settled(self) -> bool:
+        """Is there nothing to wait for, unless something outside changes?"""
+        return self.state in ("absent", "ready", "generating", "slow", "failed")

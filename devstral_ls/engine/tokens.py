@@ -1,0 +1,108 @@
+"""From prompt parts to token ids: control tokens become ids only where a part says so, never out of document text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from itertools import pairwise
+
+from cachetools import LRUCache
+
+from devstral_ls.engine.dialects import sendable
+from devstral_ls.errors import ModelUnsupported
+from devstral_ls.generation import Prompt, Special
+
+Tokenize = Callable[[str, bool], Awaitable[list[int]]]
+"""The engine's tokenizer: the text, and whether the names of control tokens in it are to be taken as such."""
+
+_MAX_CACHED_CHARS = 1 << 20
+"""Of recent texts: what follows the cursor, instructions and excerpts come again with every key."""
+
+
+class PromptTokens:
+    """The ids of prompts, of one model."""
+
+    def __init__(
+        self,
+        tokenize: Tokenize,
+        *,
+        specials: Mapping[str, int] = {},
+        reserved: Collection[str] = (),
+        space_prefix: bool = False,
+    ) -> None:
+        """Of the model: ``specials``, the ids of control tokens as far as they are known; ``reserved``, those of them
+        that text must never become; ``space_prefix``, does its tokenizer put a space in front of each text
+        (SentencePiece)? A text in the middle of a prompt must not get one.
+        """
+        self._tokenize = tokenize
+        self._specials = dict(specials)
+        self._reserved = {name: specials[name] for name in reserved if name in specials}
+        self._texts: LRUCache[str, tuple[int, ...]] = LRUCache(_MAX_CACHED_CHARS, getsizeof=len)
+        self._space_prefix = space_prefix
+        self._n_front: int | None = None
+
+    async def ids(self, prompt: Prompt, bos: str | None = None) -> list[int]:
+        """The ids of ``prompt``, with ``bos`` in front unless it begins with it.
+
+        Raises:
+            ModelUnsupported: a control token the model does not have.
+        """
+        ids: list[int] = []
+        if bos is not None and prompt[:1] != (Special(bos),):
+            ids.append(await self.special(bos))
+        for part in prompt:
+            if isinstance(part, Special):
+                ids.append(await self.special(part.token))
+            else:
+                ids += await self.text(part.text)
+        return ids
+
+    async def special(self, token: str) -> int:
+        """The id of a control token.
+
+        Raises:
+            ModelUnsupported: the model has no such token.
+        """
+        if token not in self._specials:
+            ids = await self._tokenize(token, True)
+            if len(ids) != 1:
+                raise ModelUnsupported(f"{token!r} is not one token of this model but {len(ids)}")
+            self._specials[token] = ids[0]
+        if token not in self._reserved:
+            self._reserved[token] = self._specials[token]
+            self._texts.clear()
+        return self._specials[token]
+
+    async def text(self, text: str) -> tuple[int, ...]:
+        """The ids of ordinary text, whatever it contains."""
+        if not text:
+            return ()
+        text = sendable(text)
+        ids = self._texts.get(text)
+        if ids is None:
+            ids = await self._ordinary(text)
+            if len(text) <= _MAX_CACHED_CHARS:
+                self._texts[text] = ids
+        return ids
+
+    async def _ordinary(self, text: str) -> tuple[int, ...]:
+        """Some models file their control tokens as "user defined", which llama.cpp makes of text even with special
+        parsing off. Where that happened, their names are cut into two texts.
+        """
+        ids = await self._bare(text)
+        forbidden = set(self._reserved.values())
+        if forbidden.isdisjoint(ids):
+            return ids
+        names = sorted((name for name in self._reserved if len(name) > 1), key=len, reverse=True)
+        cuts = [match.start() + 1 for match in re.finditer("|".join(map(re.escape, names)), text)]
+        parts = [await self._bare(text[start:end]) for start, end in pairwise([0, *cuts, len(text)])]
+        return tuple(token for part in parts for token in part if token not in forbidden)
+
+    async def _bare(self, text: str) -> tuple[int, ...]:
+        """The ids of ``text`` alone, without the space some tokenizers put in front."""
+        if not self._space_prefix:
+            return tuple(await self._tokenize(text, False))
+        # A line feed is a token of its own there, which nothing is joined to: "▁ <0x0A> text" minus "▁ <0x0A>".
+        if self._n_front is None:
+            self._n_front = len(await self._tokenize("\n", False))
+        return tuple((await self._tokenize("\n" + text, False))[self._n_front :])

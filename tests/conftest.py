@@ -1,0 +1,24 @@
+"""What tests of several packages share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from devstral_ls.directories import directories
+from devstral_ls.errors import ModelError
+from devstral_ls.models import pull, store
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> Path:
+    """A real model of 135M parameters, in this machine's store; fetched into it the first time."""
+    models = directories().models
+    found = store.installed_as(models, "tiny")
+    if found is None:
+        try:
+            found = pull.pull(models, "tiny", lambda progress: None)
+        except ModelError as error:
+            pytest.skip(f"the tiny model cannot be fetched: {error.message}")
+    return found.path

@@ -1,0 +1,265 @@
+"""The engine as the server sees it: every way it can fail, die, change and come back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from devstral_ls.directories import Directories
+from devstral_ls.engine import rendezvous
+from devstral_ls.engine.managed import EngineOptions, ManagedEngine, Patience
+from devstral_ls.engine.status import EngineStatus
+from devstral_ls.errors import (
+    EngineBusy,
+    EngineError,
+    EngineUnavailable,
+    GenerationFailed,
+    ModelCorrupt,
+    ModelNotFound,
+    ModelTooBig,
+)
+from devstral_ls.generation import GenerationRequest, Text
+from devstral_ls.models import store
+from tests import gguf_files
+
+PATIENCE = 30.0
+"""Seconds after which a test gives up; none waits for so long when all is well."""
+
+SOON = Patience(look=0.05, first=0.01, most=0.05, deaths=3)
+
+
+class Watched:
+    """An engine and what it said."""
+
+    def __init__(self, home: Directories, options: EngineOptions) -> None:
+        self.said: list[EngineStatus] = []
+        self._news = asyncio.Event()
+        self.engine = ManagedEngine(options, home, self._hear, patience=SOON)
+
+    def _hear(self, status: EngineStatus) -> None:
+        self.said.append(status)
+        self._news.set()
+
+    async def until(self, wanted: Callable[[EngineStatus], bool]) -> EngineStatus:
+        """Wait for such a status, from now on."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not wanted(self.engine.status):
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            pytest.fail(f"it only said {self.said}")
+        return self.engine.status
+
+
+@asynccontextmanager
+async def managed(home: Directories, model: Path | str, **options: object) -> AsyncIterator[Watched]:
+    wishes = EngineOptions(**{"model": str(model), "slots": 2, "context_tokens": 512, **options})  # type: ignore[arg-type]
+    watched = Watched(home, wishes)
+    watched.engine.start()
+    try:
+        yield watched
+    finally:
+        await watched.engine.aclose()
+
+
+async def answer(engine: ManagedEngine, max_tokens: int = 8, meanwhile: Callable[[], None] = lambda: None) -> str:
+    """The answer; ``meanwhile`` is called after each piece."""
+    text = ""
+    async with engine.generate(GenerationRequest((Text("def f():"),), max_tokens)) as chunks:
+        async for chunk in chunks:
+            text += chunk.text
+            meanwhile()
+    return text
+
+
+def running_pid(home: Directories) -> int:
+    (state,) = rendezvous.engines(home)
+    assert state.pid is not None
+    return state.pid
+
+
+async def test_from_start_to_answer(home: Directories, devstral_shaped: Path) -> None:
+    async with managed(home, devstral_shaped) as watched:
+        assert watched.engine.model is None
+        with pytest.raises(EngineBusy):
+            await answer(watched.engine)
+        assert (await watched.engine.ready()).state == "ready"
+        assert len(await answer(watched.engine)) >= 8
+        model = watched.engine.model
+    assert model is not None
+    assert (model.name, model.family, model.bos) == ("devstral-shaped", "mistral-tekken", "<s>")
+    assert (model.context_tokens, model.layouts[0]) == (512, "chat-prefill")
+    states = [status.state for status in watched.said]
+    assert list(dict.fromkeys(states)) == ["starting", "loading", "ready", "generating"]
+    assert all(status.model == "devstral-shaped" for status in watched.said)
+
+
+async def test_without_a_model_it_waits_for_one(home: Directories, devstral_shaped: Path) -> None:
+    async with managed(home, "auto") as watched:
+        status = await watched.engine.ready()
+        assert status.state == "absent"
+        assert "model pull" in (status.hint or "")
+        with pytest.raises(ModelNotFound):
+            await answer(watched.engine)
+        store.import_file(home.models, devstral_shaped, "mine")
+        watched.engine.poke()
+        status = await watched.until(lambda status: status.state == "ready")
+        assert status.model == "mine"
+        assert await answer(watched.engine)
+
+
+def a_text_file(folder: Path) -> Path:
+    path = folder / "text.gguf"
+    path.write_text("hello\n" * 100)
+    return path
+
+
+def a_truncated_file(folder: Path) -> Path:
+    return gguf_files.truncated(gguf_files.write_devstral_shaped(folder / "cut.gguf"), 5000)
+
+
+def no_file(folder: Path) -> Path:
+    return folder / "none.gguf"
+
+
+@pytest.mark.parametrize(
+    ("make", "state", "raised"),
+    [
+        (no_file, "absent", ModelNotFound),
+        (a_text_file, "failed", ModelCorrupt),
+        (a_truncated_file, "failed", ModelCorrupt),
+    ],
+)
+async def test_a_bad_file_is_one_clear_line(
+    make: Callable[[Path], Path], state: str, raised: type[EngineError], home: Directories, tmp_path: Path
+) -> None:
+    path = make(tmp_path)
+    async with managed(home, path) as watched:
+        status = await watched.engine.ready()
+        assert status.state == state
+        assert path.name in (status.message or "")
+        assert "\n" not in (status.message or "")
+        assert status.hint
+        for _ in range(2):
+            with pytest.raises(raised):
+                await answer(watched.engine)
+    assert not rendezvous.engines(home)
+
+
+async def test_a_model_that_does_not_fit_is_one_clear_line(home: Directories, tmp_path: Path) -> None:
+    path = gguf_files.write_devstral_shaped(tmp_path / "m.gguf", context_length=10**9)
+    async with managed(home, path, context_tokens=10**9) as watched:
+        status = await watched.engine.ready()
+        assert status.state == "failed"
+        assert "GB" in (status.message or "")
+        with pytest.raises(ModelTooBig):
+            await answer(watched.engine)
+
+
+async def test_auto_takes_the_best_that_fits(home: Directories, tmp_path: Path) -> None:
+    big = gguf_files.write_devstral_shaped(tmp_path / "big.gguf", context_length=10**9)
+    store.import_file(home.models, big, "devstral-small")
+    store.import_file(home.models, gguf_files.write_qwen_fim(tmp_path / "small.gguf"), "small")
+    async with managed(home, "auto", context_tokens=10**9) as watched:
+        status = await watched.until(lambda status: status.settled)
+        assert (status.state, status.model) == ("ready", "small")
+        assert await answer(watched.engine)
+    assert "devstral-small" in [status.model for status in watched.said]
+
+
+async def test_a_better_model_replaces_the_one_in_use(home: Directories, devstral_shaped: Path, tmp_path: Path) -> None:
+    store.import_file(home.models, gguf_files.write_qwen_fim(tmp_path / "small.gguf"), "small")
+    async with managed(home, "auto") as watched:
+        assert (await watched.engine.ready()).model == "small"
+        store.import_file(home.models, devstral_shaped, "devstral-small")
+        watched.engine.poke()
+        await watched.until(lambda status: status.state == "ready" and status.model == "devstral-small")
+        assert [state.model for state in rendezvous.engines(home)] == ["devstral-small"]
+
+
+async def test_a_file_that_was_bad_is_tried_again_when_it_changes(home: Directories, tmp_path: Path) -> None:
+    path = a_text_file(tmp_path)
+    async with managed(home, path) as watched:
+        assert (await watched.engine.ready()).state == "failed"
+        gguf_files.write_devstral_shaped(tmp_path / "new.gguf").replace(path)
+        await watched.until(lambda status: status.state == "ready")
+        assert await answer(watched.engine)
+
+
+async def test_killed_in_the_middle_of_an_answer_it_comes_back(home: Directories, devstral_shaped: Path) -> None:
+    async with managed(home, devstral_shaped) as watched:
+        await watched.engine.ready()
+        pid = running_pid(home)
+        with pytest.raises((GenerationFailed, EngineUnavailable)):
+            await answer(watched.engine, 400, meanwhile=lambda: os.kill(pid, signal.SIGKILL))
+        lost = await watched.until(lambda status: status.state in ("lost", "starting"))
+        with pytest.raises((EngineUnavailable, EngineBusy)):
+            await answer(watched.engine)
+        await watched.until(lambda status: status.state == "ready")
+        assert running_pid(home) != pid
+        assert await answer(watched.engine)
+    assert lost.message
+
+
+async def test_one_that_dies_all_the_time_is_given_up_until_asked_for(home: Directories, devstral_shaped: Path) -> None:
+    async with managed(home, devstral_shaped) as watched:
+        for _ in range(SOON.deaths):
+            await watched.until(lambda status: status.state == "ready")
+            os.kill(running_pid(home), signal.SIGKILL)
+            await watched.until(lambda status: status.state != "ready")
+        status = await watched.engine.ready()
+        assert status.state == "failed"
+        assert "ended" in (status.message or "")
+        watched.engine.restart()
+        await watched.until(lambda status: status.state == "ready")
+        assert await answer(watched.engine)
+
+
+async def test_restart_replaces_the_process(home: Directories, devstral_shaped: Path) -> None:
+    async with managed(home, devstral_shaped) as watched, managed(home, devstral_shaped) as other:
+        await watched.engine.ready()
+        await other.engine.ready()
+        pid = running_pid(home)
+        watched.engine.restart()
+        for each in (watched, other):
+            await each.until(lambda status: status.state == "ready" and str(pid) not in (status.engine or ""))
+            assert await answer(each.engine)
+        assert running_pid(home) != pid
+
+
+async def test_another_model_takes_the_place_of_the_first(
+    home: Directories, devstral_shaped: Path, tmp_path: Path
+) -> None:
+    second = gguf_files.write_qwen_fim(tmp_path / "second.gguf")
+    async with managed(home, devstral_shaped) as watched:
+        await watched.engine.ready()
+        watched.engine.reconfigure(replace(watched.engine._options, model=str(second)))
+        await watched.until(lambda status: status.state == "ready" and status.model == "second")
+        assert [state.model for state in rendezvous.engines(home)] == ["second"]
+        assert await answer(watched.engine)
+
+
+async def test_a_runtime_folder_that_cannot_be_used(home: Directories, devstral_shaped: Path) -> None:
+    home.runtime.write_text("a file")
+    async with managed(home, devstral_shaped) as watched:
+        status = await watched.engine.ready()
+        assert status.state == "failed"
+        assert "DEVSTRAL_LS_RUNTIME_DIR" in (status.hint or "")
+        home.runtime.unlink()
+
+
+async def test_the_engine_stays_when_the_server_goes(home: Directories, devstral_shaped: Path) -> None:
+    async with managed(home, devstral_shaped) as watched:
+        await watched.engine.ready()
+    pid = running_pid(home)
+    async with managed(home, devstral_shaped) as watched:
+        await watched.engine.ready()
+        assert running_pid(home) == pid

@@ -1,0 +1,281 @@
+"""Real engine processes: found, started once, left, stopped, and cleaned up after."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import devstral_ls
+from devstral_ls.directories import Directories
+from devstral_ls.engine import locks, rendezvous
+from devstral_ls.engine.place import Place
+from devstral_ls.engine.rendezvous import Joined, join
+from devstral_ls.engine.spec import EngineOptions, EngineSpec, spec_of
+from devstral_ls.engine.state import EngineState, write_state
+from devstral_ls.errors import EngineUnavailable, ModelCorrupt, ModelError, ModelLoadFailed, ModelNotFound, ModelTooBig
+from tests import gguf_files
+
+PATIENCE = 30.0
+"""Seconds after which a test gives up; none waits for so long when all is well."""
+
+ONE_SERVER = """
+import asyncio, json, sys
+from pathlib import Path
+from devstral_ls.directories import Directories
+from devstral_ls.engine.managed import EngineOptions, ManagedEngine
+from devstral_ls.generation import GenerationRequest, Text
+
+async def main(folder, model, number):
+    home = Directories(folder / "data", folder / "run", folder / "settings.toml")
+    engine = ManagedEngine(EngineOptions(model=model), home, lambda status: None)
+    engine.start()
+    status = await engine.ready()
+    async with engine.generate(GenerationRequest((Text(f"def f{number}(x):"),), max_tokens=8)) as chunks:
+        answer = "".join([chunk.text async for chunk in chunks])
+    print(json.dumps([status.engine, answer]))
+    await engine.aclose()
+
+asyncio.run(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3]))
+"""
+
+
+def wish(home: Directories, model: Path, **options: object) -> EngineSpec:
+    return spec_of(model, model.stem, EngineOptions(**{"slots": 2, "context_tokens": 512, **options}), home)  # type: ignore[arg-type]
+
+
+async def joined(home: Directories, model: Path, **options: object) -> Joined:
+    return await asyncio.wait_for(join(wish(home, model, **options), home), PATIENCE)
+
+
+async def gone(place: Place) -> None:
+    """Wait until no process holds the engine's lock."""
+    async with asyncio.timeout(PATIENCE):
+        while locks.is_held(place.lock):  # noqa: ASYNC110  another process lets it go
+            await asyncio.sleep(0.02)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.lstat().st_mode)
+
+
+async def test_eight_servers_at_once_have_one_engine(home: Directories, devstral_shaped: Path) -> None:
+    root = Path(devstral_ls.__file__).parent.parent
+    command = [sys.executable, "-c", ONE_SERVER, str(home.runtime.parent), str(devstral_shaped)]
+    servers = [
+        await asyncio.create_subprocess_exec(*command, str(number), cwd=root, stdout=subprocess.PIPE)
+        for number in range(8)
+    ]
+    async with asyncio.timeout(PATIENCE * 2):
+        outputs = [(await server.communicate())[0] for server in servers]
+    engines, answers = zip(*map(json.loads, outputs), strict=True)
+    assert len(set(engines)) == 1
+    assert all(len(answer) >= 8 for answer in answers)
+    assert len(rendezvous.engines(home)) == 1
+
+
+async def test_only_the_user_can_get_at_it(home: Directories, devstral_shaped: Path) -> None:
+    home.runtime.mkdir(mode=0o755)
+    engine = await joined(home, devstral_shaped)
+    assert mode(home.runtime) == 0o700
+    assert {path.suffix for path in home.runtime.iterdir()} == {
+        *(".sock", ".json", ".key", ".lock", ".clients", ".log", ".spec")
+    }
+    assert {mode(path) for path in home.runtime.iterdir()} == {0o600}
+    assert len(engine.endpoint.api_key) >= 32
+    assert engine.endpoint.api_key not in engine.place.state.read_text()
+    assert os.getsid(engine.state.pid or 0) != os.getsid(0), "it must not die with the editor's terminal"
+    engine.close()
+
+
+async def test_an_engine_nobody_needs_leaves_and_takes_its_files_along(
+    home: Directories, devstral_shaped: Path
+) -> None:
+    engine = await joined(home, devstral_shaped, idle_minutes=0.001)
+    assert engine.alive
+    await asyncio.sleep(0.3)
+    assert engine.alive, "it must stay while somebody is connected"
+    engine.close()
+    await gone(engine.place)
+    left = {path.suffix for path in home.runtime.iterdir()}
+    assert left == {".lock", ".clients", ".log"}
+
+
+async def test_an_engine_whose_socket_is_removed_leaves(home: Directories, devstral_shaped: Path) -> None:
+    engine = await joined(home, devstral_shaped, idle_minutes=0.001)
+    engine.place.socket.unlink()
+    await gone(engine.place)
+    engine.close()
+
+
+async def test_joining_while_it_leaves_gives_another(home: Directories, devstral_shaped: Path) -> None:
+    for _ in range(3):
+        engine = await joined(home, devstral_shaped, idle_minutes=0.0)
+        engine.close()
+    assert len(rendezvous.engines(home)) <= 1
+
+
+async def test_what_a_killed_engine_left_behind_is_no_obstacle(home: Directories, devstral_shaped: Path) -> None:
+    first = await joined(home, devstral_shaped)
+    assert first.state.pid is not None
+    os.kill(first.state.pid, signal.SIGKILL)
+    await gone(first.place)
+    assert first.place.socket.exists()
+    assert not first.alive
+    second = await joined(home, devstral_shaped)
+    assert second.alive
+    assert second.state.pid != first.state.pid
+    assert second.endpoint.api_key != first.endpoint.api_key
+    first.close()
+    second.close()
+
+
+async def test_strange_files_in_its_place_are_no_obstacle(home: Directories, devstral_shaped: Path) -> None:
+    place = Place(home.runtime, wish(home, devstral_shaped).key)
+    place.prepare()
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(place.socket))
+    place.state.write_text("{nonsense")
+    place.api_key.write_text("old")
+    engine = await joined(home, devstral_shaped)
+    assert engine.alive
+    engine.close()
+
+
+async def test_the_state_of_a_dead_engine_is_not_believed(home: Directories, devstral_shaped: Path) -> None:
+    spec = wish(home, devstral_shaped)
+    place = Place(home.runtime, spec.key)
+    place.prepare()
+    dead = EngineState("old", spec.key, "failed", "m", "p", pid=1 << 22, message="long ago", code="model-corrupt")
+    write_state(place.state, dead)
+    engine = await joined(home, devstral_shaped)
+    assert engine.alive
+    engine.close()
+
+
+async def test_a_runtime_folder_too_long_for_a_socket(home: Directories, devstral_shaped: Path) -> None:
+    long = replace(home, runtime=home.runtime / ("long" * 30))
+    engine = await joined(long, devstral_shaped)
+    try:
+        assert engine.place.socket.parent != long.runtime
+        assert mode(engine.place.socket.parent) == 0o700
+        assert len(os.fsencode(engine.place.socket)) <= 100
+    finally:
+        engine.close()
+        rendezvous.stop(long)
+        engine.place.socket.parent.rmdir()
+
+
+async def test_a_folder_of_somebody_else_is_refused(
+    home: Directories, devstral_shaped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.runtime.mkdir()
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    with pytest.raises(EngineUnavailable, match="another user") as caught:
+        await joined(home, devstral_shaped)
+    assert "DEVSTRAL_LS_RUNTIME_DIR" in caught.value.hint
+
+
+async def test_a_link_in_place_of_the_folder_is_refused(home: Directories, devstral_shaped: Path) -> None:
+    (home.runtime.parent / "elsewhere").mkdir()
+    home.runtime.symlink_to(home.runtime.parent / "elsewhere")
+    with pytest.raises(EngineUnavailable, match="not a folder"):
+        await joined(home, devstral_shaped)
+
+
+@pytest.mark.parametrize("when", ["before", "while loading"])
+async def test_a_model_that_does_not_load_says_why(when: str, home: Directories, tmp_path: Path) -> None:
+    path = gguf_files.write_devstral_shaped(tmp_path / "m.gguf")
+    if when == "before":
+        gguf_files.truncated(path, 5000)
+        with pytest.raises(ModelCorrupt) as caught:
+            await joined(home, path)
+    else:
+        path = gguf_files.write_header(tmp_path / "n.gguf", {})
+        with pytest.raises(ModelError) as caught:
+            await joined(home, path)
+    assert "\n" not in caught.value.message
+    assert "died" not in caught.value.message
+    assert caught.value.hint
+    assert not rendezvous.engines(home)
+
+
+async def test_a_failure_is_told_to_all_who_wait(home: Directories, tmp_path: Path) -> None:
+    path = gguf_files.truncated(gguf_files.write_devstral_shaped(tmp_path / "m.gguf"), 5000)
+    answers = await asyncio.gather(*(joined(home, path) for _ in range(4)), return_exceptions=True)
+    assert {type(answer) for answer in answers} == {ModelCorrupt}
+
+
+async def test_an_engine_that_dies_over_its_model_says_so(home: Directories, tiny_model: Path) -> None:
+    def kill(state: EngineState) -> None:
+        if state.phase == "loading" and state.pid is not None:
+            os.kill(state.pid, signal.SIGKILL)
+
+    with pytest.raises(ModelLoadFailed, match="died while it loaded"):
+        await asyncio.wait_for(join(wish(home, tiny_model), home, kill), PATIENCE)
+
+
+async def test_a_second_host_leaves_at_once(home: Directories, devstral_shaped: Path) -> None:
+    engine = await joined(home, devstral_shaped)
+    command = [sys.executable, "-m", "devstral_ls.engine.host", "--spec", str(engine.place.spec)]
+    process = await asyncio.create_subprocess_exec(*command)
+    assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
+    assert engine.alive
+    engine.close()
+
+
+async def test_a_model_that_does_not_fit(home: Directories, tmp_path: Path) -> None:
+    path = gguf_files.write_devstral_shaped(tmp_path / "m.gguf", context_length=10**9)
+    with pytest.raises(ModelTooBig) as caught:
+        await joined(home, path, context_tokens=10**9)
+    assert "GB" in caught.value.message
+
+
+async def test_no_such_model(home: Directories, tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFound):
+        wish(home, tmp_path / "none.gguf")
+
+
+async def test_stop_and_status(home: Directories, devstral_shaped: Path) -> None:
+    assert rendezvous.engines(home) == []
+    assert rendezvous.stop(home) == 0
+    engine = await joined(home, devstral_shaped)
+    (state,) = rendezvous.engines(home)
+    assert (state.phase, state.slots, state.context_tokens) == ("ready", 2, 512)
+    assert "ready" in rendezvous.log_tail(home)
+    assert rendezvous.stop(home) == 1
+    assert not engine.alive
+    assert rendezvous.engines(home) == []
+    engine.close()
+
+
+async def test_an_engine_in_use_is_not_stopped_as_unused(home: Directories, devstral_shaped: Path) -> None:
+    engine = await joined(home, devstral_shaped)
+    assert not rendezvous.stop_unused(home, engine.place.key)
+    assert engine.alive
+    engine.close()
+    assert rendezvous.stop_unused(home, engine.place.key)
+    assert not engine.alive
+
+
+async def test_other_options_are_another_engine(home: Directories, devstral_shaped: Path) -> None:
+    one, same, other = [await joined(home, devstral_shaped, slots=slots) for slots in (2, 2, 1)]
+    assert one.state.pid == same.state.pid != other.state.pid
+    for engine in (one, same, other):
+        engine.close()
+
+
+async def test_the_host_imports_nothing_of_the_server() -> None:
+    program = "import sys, devstral_ls.engine.host; print(*sys.modules)"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=subprocess.PIPE)
+    modules = set((await process.communicate())[0].decode().split())
+    assert not modules & {"pygls", "lsprotocol", "tree_sitter", "httpx", "xllamacpp"}
