@@ -1,0 +1,269 @@
+"""Start-up, overhead, memory and latency, measured through the real server over stdio: ``python -m benchmarks.latency``.
+
+Four parts, printed as one table and kept as JSON in ``benchmarks/results/latency.json``:
+
+* the server alone, with a scripted engine of zero cost: what ``initialize`` takes from the start of the process, what
+  the server adds to a request in a 2,000-line file, its resident memory;
+* a real model: a cold request, the same place again, typing on, typing through a suggestion;
+* cancelling a request during the prefill of a 1,500-token prompt: the answer, and the engine's next free moment;
+* the same prompts straight to the engine, interleaved with the server's, so that the difference is ours.
+
+The machine is noisy: medians and percentiles of one run, to be compared within it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks.source import long_file
+from devstral_ls import __version__
+from devstral_ls.directories import Directories, directories
+from devstral_ls.engine.managed import ManagedEngine
+from devstral_ls.engine.rendezvous import stop
+from devstral_ls.engine.spec import EngineOptions
+from devstral_ls.errors import ModelNotFound
+from devstral_ls.generation import GenerationRequest, Text
+from devstral_ls.models import store
+from tests.server.lsp_client import LspClient, edit, start
+from tests.server.lsp_client import stop as stop_client
+
+RESULTS = Path(__file__).parent / "results" / "latency.json"
+N_STARTS = 5
+N_REQUESTS = 200
+N_LINES = 2_000
+N_TYPED = 24
+LONG_PROMPT_TOKENS = 1_500
+
+Row = tuple[str, float, str]
+"""What, how much, of what."""
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which ``share`` of ``values`` lie, 0 to 1."""
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def resident_mb(pid: int) -> float:
+    """Resident memory of a process, in MB (10^6 bytes)."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    return float("nan")
+
+
+async def start_ups(folder: Path) -> list[Row]:
+    """From the start of the process to the answer to ``initialize``."""
+    taken = []
+    for _ in range(N_STARTS):
+        begun = time.perf_counter()
+        client = await start(folder, module="devstral_ls")
+        await client.request("initialize", {"processId": None, "rootUri": None, "capabilities": {}})
+        taken.append(time.perf_counter() - begun)
+        await stop_client(client)
+    return [
+        ("initialize, median", statistics.median(taken) * 1000, "ms"),
+        ("initialize, slowest", max(taken) * 1000, "ms"),
+    ]
+
+
+async def overhead(folder: Path) -> list[Row]:
+    """What the server adds to a request when the engine takes no time, one key before each."""
+    client = await start(folder, "--real-pipeline", DEVSTRAL_LS_CONFIG=str(_no_debounce(folder)))
+    try:
+        await client.initialize()
+        text, line = long_file(N_LINES, N_REQUESTS + 1)
+        uri = client.open(text)
+        await client.inline(uri, line, 8)
+        taken = []
+        # Another line each time: nothing is answered from the cache.
+        for n, at in enumerate(range(line + 1, line + 1 + N_REQUESTS)):
+            begun = time.perf_counter()
+            client.change(uri, edit((at, 8), (at, 8), f"v{n} = "))
+            await client.inline(uri, at, 8 + len(f"v{n} = "))
+            taken.append((time.perf_counter() - begun) * 1000)
+        assert client.process is not None
+        memory = resident_mb(client.process.pid)
+        asked = (await client.script())["asked"]
+    finally:
+        await stop_client(client)
+    assert len(asked) > N_REQUESTS * 0.9, f"only {len(asked)} of {N_REQUESTS} requests reached the engine"
+    return [
+        (f"overhead in {N_LINES} lines, p50", percentile(taken, 0.5), "ms"),
+        (f"overhead in {N_LINES} lines, p95", percentile(taken, 0.95), "ms"),
+        ("server without engine, resident", memory, "MB"),
+    ]
+
+
+def _no_debounce(folder: Path) -> Path:
+    """Settings without the wait for a typing pause, which is no overhead but a courtesy."""
+    path = folder / "no-debounce.toml"
+    path.write_text("[inline]\ndebounceMs = 0\n")
+    return path
+
+
+async def with_model(folder: Path, model: Path) -> list[Row]:
+    """A person at work: open, ask, type on, type through."""
+    client = await _real_server(folder, model)
+    try:
+        begun = time.perf_counter()
+        await client.initialize()
+        text, line = long_file(120, 8)
+        uri = client.open(text)
+        await asyncio.wait_for(client.status("ready"), 120)
+        rows = [("start to ready (model in the page cache or not)", (time.perf_counter() - begun) * 1000, "ms")]
+        items, cold = await _timed(client, uri, line, 8)
+        rows.append(("cold request", cold, "ms"))
+        _, again = await _timed(client, uri, line, 8)
+        rows.append(("same place again", again, "ms"))
+        rows += await _type_through(client, uri, line, items[0]["insertText"]) if items else []
+        rows += await _type_on(client, uri, line + 4)
+        assert client.process is not None
+        rows.append(("server with model client, resident", resident_mb(client.process.pid), "MB"))
+    finally:
+        await stop_client(client)
+    return rows
+
+
+async def _real_server(folder: Path, model: Path) -> LspClient:
+    return await start(
+        folder,
+        module="devstral_ls",
+        DEVSTRAL_LS_MODEL=str(model),
+        DEVSTRAL_LS_CONFIG=str(_no_debounce(folder)),
+    )
+
+
+async def _timed(client: LspClient, uri: str, line: int, character: int) -> tuple[list[Any], float]:
+    begun = time.perf_counter()
+    items = (await asyncio.wait_for(client.ask_inline(uri, line, character, kind=1), 120))["items"]
+    return items, (time.perf_counter() - begun) * 1000
+
+
+async def _type_through(client: LspClient, uri: str, line: int, suggestion: str) -> list[Row]:
+    """Three characters of the suggestion, one by one, asking after each."""
+    taken = []
+    for n, c in enumerate(suggestion[:3]):
+        client.change(uri, edit((line, 8 + n), (line, 8 + n), c))
+        items, ms = await _timed(client, uri, line, 9 + n)
+        assert items, "typing through a suggestion must show the rest of it"
+        taken.append(ms)
+    return [("typing through a suggestion, slowest of three keys", max(taken), "ms")]
+
+
+async def _type_on(client: LspClient, uri: str, line: int) -> list[Row]:
+    """Type what the model did not suggest: the prompt is cached but for the last tokens."""
+    typed = "total_of_all = compute_it("[:N_TYPED]
+    taken = []
+    for n, c in enumerate(typed):
+        client.change(uri, edit((line, 8 + n), (line, 8 + n), c))
+        _, ms = await _timed(client, uri, line, 9 + n)
+        taken.append(ms)
+    # The first key is at a new place, cold; the others go on from it.
+    return [
+        ("typing on, p50", percentile(taken[1:], 0.5), "ms"),
+        ("typing on, p90", percentile(taken[1:], 0.9), "ms"),
+    ]
+
+
+async def cancelling(folder: Path, model: Path) -> list[Row]:
+    """Cancel a request during a long prefill: how soon it is answered, how soon the engine is free."""
+    places = _places(folder)
+    engine = ManagedEngine(EngineOptions(str(model), context_tokens=8192, slots=1), places, lambda status: None)
+    engine.start()
+    try:
+        await engine.ready()
+        if engine.error is not None:
+            raise engine.error
+        rows = []
+        for _ in range(3):
+            rows.append(await _cancelled(engine))
+    finally:
+        await engine.aclose()
+    answered, free = zip(*rows, strict=True)
+    return [
+        (f"leaving a {LONG_PROMPT_TOKENS}-token prefill, answered", statistics.median(answered), "ms"),
+        ("... until the only slot has answered another request, median", statistics.median(free), "ms"),
+        ("... slowest", max(free), "ms"),
+    ]
+
+
+async def _cancelled(engine: ManagedEngine) -> tuple[float, float]:
+    text = "".join(f"value_{n} = {n}\n" for n in range(time.time_ns() % 1000, 5000))[: LONG_PROMPT_TOKENS * 2]
+
+    async def long_one() -> None:
+        async with engine.generate(GenerationRequest((Text(text),), 8)) as chunks:
+            async for _ in chunks:
+                pass
+
+    task = asyncio.create_task(long_one())
+    await asyncio.sleep(1.0)
+    begun = time.perf_counter()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    answered = time.perf_counter()
+    async with engine.generate(GenerationRequest((Text("x"),), 1)) as chunks:
+        async for _ in chunks:
+            pass
+    return (answered - begun) * 1000, (time.perf_counter() - begun) * 1000
+
+
+def _places(folder: Path) -> Directories:
+    return Directories(folder / "data", folder / "run", folder / "settings.toml")
+
+
+def environment() -> dict[str, str]:
+    """What the figures belong to."""
+    return {
+        "machine": platform.platform(),
+        "python": platform.python_version(),
+        "devstral-ls": __version__,
+        "xllamacpp": version("xllamacpp"),
+    }
+
+
+async def measure(name: str) -> list[Row]:
+    """All parts."""
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        try:
+            rows += await start_ups(folder)
+            rows += await overhead(folder)
+            model = store.find(directories().models, name)
+            rows += await with_model(folder, model)
+            stop(_places(folder))
+            rows += await cancelling(folder, model)
+        except ModelNotFound as missing:
+            print(f"no model, so only the server alone is measured: {missing.message}", file=sys.stderr)
+        finally:
+            stop(_places(folder))
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--model", default="starter", help="name or path")
+    options = parser.parse_args()
+    rows = asyncio.run(measure(options.model))
+    for what, amount, unit in rows:
+        print(f"{what:64} {amount:9.1f} {unit}")
+    RESULTS.parent.mkdir(exist_ok=True)
+    figures = {what: {"value": round(amount, 2), "unit": unit} for what, amount, unit in rows}
+    RESULTS.write_text(json.dumps({"environment": environment(), "model": options.model, "figures": figures}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

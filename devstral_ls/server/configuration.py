@@ -1,0 +1,65 @@
+"""The settings in force: what every source says, and which of it wins."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from devstral_ls.settings import USER_ONLY, Problem, Settings, read
+from devstral_ls.user_settings import over_environment, read_user_file
+
+_log = logging.getLogger(__name__)
+
+
+class Configuration:
+    """Reads the sources in their order, later wins: user file, ``initializationOptions``, workspace, environment."""
+
+    def __init__(self, user_file: Path, environ: Mapping[str, str]) -> None:
+        self._user_file = user_file
+        self._environ = environ
+        self._options: Any = None
+        self._workspace: Any = None
+        self._inline: bool | None = None
+        self._said: set[str] = set()
+        self.settings = Settings()
+
+    def initialize(self, options: object) -> list[Problem]:
+        """Take ``initializationOptions``, which are the settings tree itself; returns the problems not said before."""
+        self._options = options
+        return self.refresh()
+
+    def workspace(self, tree: object) -> list[Problem]:
+        """Take the section ``devstral`` of the client's configuration; returns the problems not said before."""
+        self._workspace = tree
+        return self.refresh()
+
+    def toggle_inline(self) -> bool:
+        """Switch ghost text on or off for this session; is it on now?"""
+        self._inline = not self.settings.inline.enable
+        self.refresh()
+        return self._inline
+
+    def refresh(self) -> list[Problem]:
+        """Read all sources again; returns the problems not said before."""
+        settings, problems = read_user_file(self._user_file)
+        settings, found = read(self._options, settings)
+        problems += found
+        settings, found = read(self._workspace, settings, user=False)
+        # Editors send whole sections, also those that a workspace has no say in: no reason to bother anybody.
+        ignored = [problem for problem in found if problem.key in USER_ONLY]
+        for problem in self._news(ignored):
+            _log.info("%s", problem)
+        problems += [problem for problem in found if problem not in ignored]
+        settings = over_environment(settings, self._environ)
+        if self._inline is not None:
+            settings = replace(settings, inline=replace(settings.inline, enable=self._inline))
+        self.settings = settings
+        return self._news(problems)
+
+    def _news(self, problems: list[Problem]) -> list[Problem]:
+        news = [problem for problem in problems if str(problem) not in self._said]
+        self._said.update(str(problem) for problem in news)
+        return news

@@ -1,0 +1,44 @@
+"""Where the server's log goes, how much of it is kept, and that no document text gets into it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+from devstral_ls.settings import LogSettings, Problem
+
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def apply(settings: LogSettings) -> Problem | None:
+    """Log as ``settings`` say; returns what is wrong with them.
+
+    pygls logs whole messages below ``ERROR``, so it is kept above; ``protocol`` logs messages itself, where
+    ``log.contents`` allows it.
+    """
+    problem: Problem | None = None
+    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    if settings.file is not None:
+        try:
+            handler = _private(Path(settings.file).expanduser())
+        except OSError as error:
+            problem = Problem("log.file", f"{error.strerror or error}; logging to stderr")
+    handler.setFormatter(logging.Formatter(_FORMAT))
+    for name, level in (("devstral_ls", settings.level.upper()), ("pygls", "ERROR")):
+        logger = logging.getLogger(name)
+        for old in list(logger.handlers):
+            logger.removeHandler(old)
+            old.close()
+        logger.addHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = False
+    return problem
+
+
+def _private(path: Path) -> logging.FileHandler:
+    """A handler that appends to ``path``, which only the user can read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+    return logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")

@@ -1,0 +1,86 @@
+"""What the server asks of the engine and of the pipeline, so that tests can put their own in the place of either.
+
+The real ones are made in ``real.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from devstral_ls.directories import Directories
+from devstral_ls.engine.spec import EngineOptions
+from devstral_ls.generation import Engine
+from devstral_ls.settings import Settings
+
+if TYPE_CHECKING:
+    from devstral_ls.engine.status import EngineStatus
+    from devstral_ls.suggest.trace import InlineQuery, Outcome, Trace
+
+
+class ServedEngine(Engine, Protocol):
+    """The engine as the server sees it: it looks after itself and says how it is."""
+
+    def start(self) -> None:
+        """Begin to look for a model and to load it. Returns at once; what comes of it is said as a status."""
+        ...
+
+    def reconfigure(self, options: EngineOptions) -> None:
+        """Go on with other options."""
+        ...
+
+    def restart(self) -> None:
+        """Give up the process at hand and start over."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of the engine; it may live on for others."""
+        ...
+
+
+class Feedback(Protocol):
+    """What became of suggestions."""
+
+    def accepted(self, suggestion_id: str) -> None:
+        """The user took it."""
+        ...
+
+    def rejected(self, suggestion_id: str) -> None:
+        """The user dismissed it."""
+        ...
+
+
+class Pipeline(Protocol):
+    """``suggest.inline.Suggester``."""
+
+    @property
+    def feedback(self) -> Feedback:
+        """Where to say what became of a suggestion."""
+        ...
+
+    async def inline(self, query: InlineQuery, settings: Settings) -> Outcome:
+        """Suggestions, or none and the reason."""
+        ...
+
+    def why(self, uri: str) -> Trace | None:
+        """How the document's last request went."""
+        ...
+
+    def forget(self, uri: str) -> None:
+        """The document was closed."""
+        ...
+
+
+OnStatus = Callable[["EngineStatus"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Factories:
+    """How the engine and the pipeline are made."""
+
+    engine: Callable[[EngineOptions, Directories, OnStatus], ServedEngine]
+    """May raise a ``DevstralError``; runs in the event loop."""
+    pipeline: Callable[[Engine], Pipeline]
+    preload: Callable[[], None] = lambda: None
+    """Imports what the other two need; runs in a thread."""

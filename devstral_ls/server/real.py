@@ -1,0 +1,40 @@
+"""The real engine and pipeline.
+
+They are imported after ``initialize`` was answered: HTTP, tree-sitter and the model store take longer to import than an
+editor should wait.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from devstral_ls.server.ports import Factories, OnStatus, Pipeline, ServedEngine
+
+if TYPE_CHECKING:
+    from devstral_ls.directories import Directories
+    from devstral_ls.engine.spec import EngineOptions
+    from devstral_ls.generation import Engine
+
+_MODULES = ("devstral_ls.engine.managed", "devstral_ls.suggest.inline", "devstral_ls.languages.syntax")
+
+
+def _preload() -> None:
+    for module in _MODULES:
+        importlib.import_module(module)
+
+
+def _engine(options: EngineOptions, directories: Directories, on_status: OnStatus) -> ServedEngine:
+    from devstral_ls.engine.managed import ManagedEngine
+
+    return ManagedEngine(options, directories, on_status)
+
+
+def _pipeline(engine: Engine) -> Pipeline:
+    from devstral_ls.languages.syntax import SyntaxTrees
+    from devstral_ls.suggest.inline import Suggester
+
+    return Suggester(engine, SyntaxTrees())
+
+
+FACTORIES = Factories(_engine, _pipeline, _preload)

@@ -1,0 +1,150 @@
+"""The process around a server: stdio or TCP, until the client leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from devstral_ls.server import lifecycle
+from devstral_ls.server.wire import Frames
+
+if TYPE_CHECKING:
+    from devstral_ls.server.app import DevstralServer
+
+_CHUNK = 65_536
+_LAST_RESORT_S = 2.0
+"""Seconds after which the process ends, whatever still holds it."""
+
+Read = Callable[[], Awaitable[bytes]]
+"""The next bytes; none at the end of the stream."""
+
+
+def serve_stdio(server: DevstralServer) -> int:
+    """Serve the client at the other end of stdin and stdout; returns the exit code, and the process is to end then.
+
+    The two descriptors are kept for the protocol alone: what else is printed, here or in a child, goes to stderr.
+    """
+    sys.stdout.flush()
+    from_client, to_client = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    for descriptor in (from_client, to_client):
+        os.set_blocking(descriptor, True)
+    return asyncio.run(_stdio(server, from_client, to_client))
+
+
+def serve_tcp(server: DevstralServer, host: str, port: int) -> int:
+    """Serve the first client that connects to ``host`` and ``port``, then return the exit code.
+
+    For debugging: whoever connects first is the client. Says the address on stderr, as port 0 takes any free one.
+    """
+    return asyncio.run(_tcp(server, host, port))
+
+
+class _PipeWriter:
+    """What pygls wants of a writer, over a descriptor."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            left = left[os.write(self._descriptor, left) :]
+
+    def close(self) -> None:
+        """The process ends soon; nothing to do."""
+
+
+async def _stdio(server: DevstralServer, from_client: int, to_client: int) -> int:
+    loop = asyncio.get_running_loop()
+    chunks: asyncio.Queue[bytes] = asyncio.Queue()
+    server.protocol.set_writer(_PipeWriter(to_client))
+
+    def pump() -> None:
+        """Read in a thread of our own: it may hang in there for ever, and holds no lock that the end waits for."""
+        data = b"."
+        while data:
+            try:
+                data = os.read(from_client, _CHUNK)
+            except OSError:
+                data = b""
+            try:
+                loop.call_soon_threadsafe(chunks.put_nowait, data)
+            except RuntimeError:  # the loop is closed
+                return
+
+    threading.Thread(target=pump, name="stdin", daemon=True).start()
+    return await _session(server, chunks.get)
+
+
+async def _tcp(server: DevstralServer, host: str, port: int) -> int:
+    loop = asyncio.get_running_loop()
+    connected: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = loop.create_future()
+
+    def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if connected.done():
+            writer.close()
+        else:
+            connected.set_result((reader, writer))
+
+    listener = await asyncio.start_server(connect, host, port)
+    for socket in listener.sockets:
+        address = socket.getsockname()
+        sys.stderr.write(f"devstral-ls: listening on {address[0]}:{address[1]}\n")
+    sys.stderr.flush()
+    reader, writer = await connected
+    listener.close()
+    server.protocol.set_writer(writer)
+
+    async def read() -> bytes:
+        try:
+            return await reader.read(_CHUNK)
+        except OSError:
+            return b""
+
+    code = await _session(server, read)
+    writer.close()
+    return code
+
+
+async def _session(server: DevstralServer, read: Read) -> int:
+    loop = asyncio.get_running_loop()
+    for signal_, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        loop.add_signal_handler(signal_, server.leave, code)
+    if server.client_process_id is not None:
+        lifecycle.watch(server, server.client_process_id)
+    conversation = asyncio.create_task(_converse(server, read))
+    await server.leaving.wait()
+    _end_for_sure(server.exit_code or 0)
+    conversation.cancel()
+    await server.close()
+    return server.exit_code or 0
+
+
+async def _converse(server: DevstralServer, read: Read) -> None:
+    """Take messages one by one; after each, its handler runs to its first ``await`` before the next is looked at.
+
+    That is what makes a handler see the document as it was when it was asked.
+    """
+    frames = Frames()
+    while data := await read():
+        for body in frames.feed(data):
+            server.protocol.receive(body)
+            await asyncio.sleep(0)
+    server.leave(0)
+
+
+def _end_for_sure(code: int) -> None:
+    """End the process even if a thread or an engine that does not let go holds it."""
+    timer = threading.Timer(_LAST_RESORT_S, os._exit, (code,))
+    timer.daemon = True
+    timer.start()

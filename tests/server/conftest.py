@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devstral_ls.directories import directories
+from devstral_ls.server.serve import _converse
+from tests.server import lsp_client
+from tests.server.lsp_client import LspClient, environment
+from tests.server.scripted_server import Rig, scripted
+
+Start = Callable[..., Awaitable[LspClient]]
+
+
+@pytest.fixture(autouse=True)
+def _loggers_as_they_were() -> Iterator[None]:
+    """A server in this process sets up logging for all of it."""
+    yield
+    for name in ("devstral_ls", "pygls"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.setLevel(logging.NOTSET)
+        logger.propagate = True
+
+
+@pytest.fixture
+async def spawn(tmp_path: Path) -> AsyncIterator[Start]:
+    """Starts server processes that speak on stdio, and ends what is left of them."""
+    clients: list[LspClient] = []
+
+    async def start(*arguments: str, **options: Any) -> LspClient:
+        client = await lsp_client.start(tmp_path, *arguments, **options)
+        clients.append(client)
+        return client
+
+    yield start
+    for client in clients:
+        await lsp_client.stop(client)
+
+
+class Here(LspClient):
+    """A conversation with a server in this very process; ``server`` and ``rig`` may be looked into."""
+
+    def __init__(self, rig: Rig, folder: Path, variables: dict[str, str]) -> None:
+        self.to_server: asyncio.Queue[bytes] = asyncio.Queue()
+        super().__init__(self.to_server.put_nowait)
+        environ = environment(folder, **variables)
+        self.rig = rig
+        self.server = scripted(rig, directories=directories(environ), environ=environ)
+        self.task = asyncio.create_task(_converse(self.server, self.to_server.get))
+
+    def write_to_client(self, data: bytes) -> None:
+        asyncio.get_running_loop().call_soon(self.take, data)
+
+    async def end(self) -> None:
+        self.task.cancel()
+        await self.server.close()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+
+class _Writer:
+    def __init__(self, client: Here) -> None:
+        self._client = client
+
+    def write(self, data: bytes) -> None:
+        self._client.write_to_client(data)
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[Callable[..., Here]]:
+    """Makes conversations with servers in this process."""
+    made: list[Here] = []
+
+    def make(*, real_pipeline: bool = False, status: dict[str, Any] | None = None, **variables: str) -> Here:
+        rig = Rig(real_pipeline=real_pipeline, **({} if status is None else {"status": status}))
+        client = Here(rig, tmp_path, variables)
+        client.server.protocol.set_writer(_Writer(client))
+        made.append(client)
+        return client
+
+    yield make
+    for client in made:
+        await client.end()
