@@ -71,11 +71,12 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of the answer; the last one of a generation that ended by itself has ``finish`` and ``usage``."""
+    """A piece of the answer; the last one of a generation that ended by itself has ``finish``."""
 
     text: str
     finish: FinishReason | None = None
     usage: Usage | None = None
+    """What the generation cost so far, where the engine says it."""
 
 
 @dataclass(frozen=True, slots=True)

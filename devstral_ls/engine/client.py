@@ -186,7 +186,7 @@ class _Run:
         # llama-server looks at its time limit only once there was a line feed.
         if self._limit_ms is not None and self._decode_ms > self._limit_ms:
             return Chunk(event.text, FinishReason.LENGTH, self.usage)
-        return Chunk(event.text) if event.text else None
+        return Chunk(event.text, usage=self.usage) if event.text else None
 
     @property
     def usage(self) -> Usage:

@@ -36,6 +36,8 @@ __all__ = ["EngineOptions", "ManagedEngine", "Patience"]
 
 _log = logging.getLogger(__name__)
 
+_LOAD_AGAIN = "The command devstral.restartEngine loads it again."
+
 
 class ManagedEngine:
     """An ``Engine`` that is started, watched and restarted in the background. ``start`` it once, ``aclose`` it."""
@@ -62,6 +64,7 @@ class ManagedEngine:
         self._deaths = Deaths(self._patience)
         self._n_running = 0
         self._restart = False
+        self._halted = False
         self._changed = asyncio.Event()
         self._poked = asyncio.Event()
         self._settled = asyncio.Event()
@@ -110,6 +113,12 @@ class ManagedEngine:
         """Stop the engine, for everybody, and start it again."""
         self._restart = True
         self._changed.set()
+
+    def halt(self) -> None:
+        """Stop loading: the user wants that. ``restart``, other options or another model begin again."""
+        if self._client is None:
+            self._halted = True
+            self._changed.set()
 
     def poke(self) -> None:
         """Look now: a model may have come, or the engine may be gone."""
@@ -160,18 +169,24 @@ class ManagedEngine:
     async def _clear_the_way(self) -> None:
         """Settings changed, or a restart is wanted: the engine we had must not keep the memory of the next one."""
         restart, self._restart = self._restart, False
+        self._halted = self._halted and not restart
         self._deaths.forget()
         self._unfit.clear()
         if self._spec is None:
             return
         if restart:
             await asyncio.to_thread(rendezvous.stop, self._directories, self._spec.key)
-        elif not _same(await asyncio.to_thread(self._wanted), self._spec):
+        elif self._halted or not _same(await asyncio.to_thread(self._wanted), self._spec):
             await asyncio.to_thread(rendezvous.stop_unused, self._directories, self._spec.key)
 
     async def _attempt(self) -> None:
         """One engine from its start to its end, and what is to be waited for then."""
         self._spec = None
+        if self._halted:
+            self._halted = False
+            self._say("failed", error=EngineError("loading was cancelled", hint=_LOAD_AGAIN))
+            await self._until_other(await asyncio.to_thread(self._wanted))
+            return
         try:
             await self._serve()
         except ModelNotFound as error:

@@ -14,8 +14,12 @@ from devstral_ls.errors import ModelTooBig
 from devstral_ls.models.fit import Fit, check_fit
 from devstral_ls.models.gguf import GgufHeader
 
-BATCH_SECONDS = 0.1
-"""A prefill is only interrupted between batches. Measured, a slot is free again after about two of them."""
+BATCH_SECONDS = 0.15
+"""A prefill is only interrupted between batches, so a batch is what the next request waits for. Shorter ones cost
+rate: measured on one EPYC core, 4 tokens a batch evaluate 42 tokens a second, 8 50, 16 61, 64 79."""
+
+_BATCH_STEP = 4
+"""The kernels work on rows in fours: a batch between two multiples costs as much as the larger one."""
 
 _BATCH = (4, 512)
 """Fewest and most tokens of a batch. Below 4 the rate falls apart, above 512 nothing is gained."""
@@ -99,7 +103,8 @@ def threads_for(spec: EngineSpec, cores: int) -> int:
 
 def batch_for(prefill_rate: float) -> int:
     """How many prompt tokens to evaluate at once, so that a batch takes about ``BATCH_SECONDS``."""
-    return min(max(round(prefill_rate * BATCH_SECONDS), _BATCH[0]), _BATCH[1])
+    n_tokens = round(prefill_rate * BATCH_SECONDS / _BATCH_STEP) * _BATCH_STEP
+    return min(max(n_tokens, _BATCH[0]), _BATCH[1])
 
 
 def prompt_budget(prefill_rate: float, gpu_layers: int, context_tokens: int) -> int:

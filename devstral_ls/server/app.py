@@ -196,6 +196,7 @@ def create_server(
     feature(types.INITIALIZE)(lifecycle.initialize)
     feature(types.INITIALIZED)(lifecycle.initialized)
     feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)(lifecycle.did_change_configuration)
+    feature(types.WINDOW_WORK_DONE_PROGRESS_CANCEL)(lifecycle.progress_cancelled)
     feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())(inline_completion.inline_completion)
     feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions())(completion.completion)
     for name, command in commands.COMMANDS.items():

@@ -63,6 +63,12 @@ async def did_change_configuration(ls: DevstralServer, params: types.DidChangeCo
         await _apply(ls, ls.configuration.refresh())
 
 
+def progress_cancelled(ls: DevstralServer, params: types.WorkDoneProgressCancelParams) -> None:
+    """The user does not want to wait for the model any longer."""
+    if ls.loading.shows(params.token):
+        ls.parts.halt()
+
+
 async def _pull_configuration(ls: DevstralServer) -> None:
     if not _can_pull(ls):
         return

@@ -69,6 +69,11 @@ class Parts:
             self._making = None
             await self.get(settings)
 
+    def halt(self) -> None:
+        """Stop loading the model."""
+        if self._engine is not None:
+            self._engine.halt()
+
     async def aclose(self) -> None:
         """Let go of the engine, in bounded time."""
         if self._making is not None and not self._making.done():

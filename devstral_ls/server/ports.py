@@ -34,6 +34,10 @@ class ServedEngine(Engine, Protocol):
         """Give up the process at hand and start over."""
         ...
 
+    def halt(self) -> None:
+        """Stop loading, if it loads: the user cancelled that."""
+        ...
+
     async def aclose(self) -> None:
         """Let go of the engine; it may live on for others."""
         ...

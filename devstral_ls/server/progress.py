@@ -51,6 +51,10 @@ class LoadingProgress:
         elif self._begun:
             self._report()
 
+    def shows(self, token: object) -> bool:
+        """Is ``token`` that of the progress shown now?"""
+        return self._begun and token == self._token
+
     def end(self, message: str | None = None) -> None:
         """End what is shown, if anything is."""
         if self._begun and self._token is not None:
@@ -68,7 +72,7 @@ class LoadingProgress:
             return
         self._begun = True
         message, percentage = self._now()
-        begin = types.WorkDoneProgressBegin(title=_TITLE, cancellable=False, message=message, percentage=percentage)
+        begin = types.WorkDoneProgressBegin(title=_TITLE, cancellable=True, message=message, percentage=percentage)
         self._notify(token, begin)
         self._reported = (message, percentage)
 

@@ -104,6 +104,7 @@ class Suggester:
     async def _suggest(self, query: InlineQuery, settings: Settings, trace: Trace) -> tuple[Suggestion, ...]:
         snapshot, offset, inline = query.snapshot, query.offset, settings.inline
         language = language_of(snapshot.language, snapshot.uri)
+        self._pace.key_pressed(snapshot.uri)
         async with self._pace.turn(snapshot.uri):
             self._decline(gate.declined(query, language, settings) or self._just_rejected(query))
             model = self._model()

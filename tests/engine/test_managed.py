@@ -223,6 +223,21 @@ async def test_one_that_dies_all_the_time_is_given_up_until_asked_for(home: Dire
         assert await answer(watched.engine)
 
 
+async def test_loading_can_be_cancelled_and_begun_again(home: Directories, devstral_shaped: Path) -> None:
+    async with managed(home, devstral_shaped) as watched:
+        await watched.until(lambda status: status.state == "starting")
+        watched.engine.halt()
+        status = await watched.until(lambda status: status.state == "failed")
+        assert status.message == "loading was cancelled"
+        with pytest.raises(EngineError, match="cancelled"):
+            await answer(watched.engine)
+        assert not rendezvous.engines(home)
+        watched.engine.restart()
+        assert (await watched.until(lambda status: status.state == "ready")).settled
+        watched.engine.halt()  # nothing loads any more
+        assert await answer(watched.engine)
+
+
 async def test_restart_replaces_the_process(home: Directories, devstral_shaped: Path) -> None:
     async with managed(home, devstral_shaped) as watched, managed(home, devstral_shaped) as other:
         await watched.engine.ready()

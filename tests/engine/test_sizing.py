@@ -41,8 +41,8 @@ def asked(path: Path, **options: object) -> EngineSpec:
     return spec_of(path, "m", EngineOptions(**options), Directories(Path("/d"), Path("/r"), Path("/c")))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("rate", "batch"), [(1.0, 4), (42.0, 4), (80.0, 8), (1234.0, 123), (9999.0, 512)])
-def test_a_batch_is_a_tenth_of_a_second(rate: float, batch: int) -> None:
+@pytest.mark.parametrize(("rate", "batch"), [(1.0, 4), (42.0, 8), (80.0, 12), (1234.0, 184), (9999.0, 512)])
+def test_a_batch_is_a_moment_of_work_in_steps_of_four(rate: float, batch: int) -> None:
     assert batch_for(rate) == batch
 
 
@@ -111,7 +111,7 @@ def test_wishes_are_kept_but_the_models_context_is_the_most(header: GgufHeader) 
 
 
 def test_a_measured_rate_decides_the_batch(header: GgufHeader) -> None:
-    assert planned(header, rate=Rate(200.0)).batch == 20
+    assert planned(header, rate=Rate(200.0)).batch == 32
 
 
 def test_a_gpu_takes_all_it_has_room_for(header: GgufHeader) -> None:

@@ -57,6 +57,9 @@ class Engine(ScriptedEngine):
     def restart(self) -> None:
         self.n_restarts += 1
 
+    def halt(self) -> None:
+        self.set_status({"state": "failed", "message": "loading was cancelled"})
+
     async def aclose(self) -> None:
         if self.hangs_at_close:
             await asyncio.sleep(3600)

@@ -513,7 +513,7 @@ async def test_progress_while_the_model_loads(here: Make) -> None:
     begin = await client.next("$/progress")
     assert begin["token"] == created["token"]
     assert begin["value"] == {
-        "kind": "begin", "title": "Devstral", "cancellable": False, "message": "loading m", "percentage": 50,
+        "kind": "begin", "title": "Devstral", "cancellable": True, "message": "loading m", "percentage": 50,
     }  # fmt: skip
     await client.script(status=LOADING | {"progress": 0.75})
     assert (await client.next("$/progress"))["value"] == {"kind": "report", "message": "loading m", "percentage": 75}
@@ -530,6 +530,16 @@ async def test_progress_ends_where_loading_does(here: Make, state: str) -> None:
     await client.next("$/progress")
     await client.script(status={"state": state, "message": "no"})
     assert (await client.next("$/progress"))["value"]["kind"] == "end"
+
+
+async def test_loading_can_be_cancelled(here: Make) -> None:
+    client = here(status=LOADING)
+    await client.initialize({"window": {"workDoneProgress": True}})
+    token = (await client.next("$/progress"))["token"]
+    client.notify("window/workDoneProgress/cancel", {"token": "of somebody else"})
+    client.notify("window/workDoneProgress/cancel", {"token": token})
+    assert (await client.next("$/progress"))["value"]["kind"] == "end"
+    assert (await client.status("failed"))["message"] == "loading was cancelled"
 
 
 async def test_progress_ends_at_shutdown(here: Make) -> None:
