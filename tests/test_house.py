@@ -1,0 +1,87 @@
+"""The rules of the house that no linter knows: the map is complete, and what is never done is not done."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "devstral_ls"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+
+
+def name(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def nodes(path: Path) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def test_every_module_is_on_the_map_and_nothing_else_is() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    mapped = set(re.findall(r"^\| `([\w/]+\.py)` \|", page, re.MULTILINE))
+    assert mapped - {"__init__.py", "cli/__init__.py"} == {name(path) for path in MODULES}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_a_module_says_what_it_owns_and_keeps_its_size(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert ast.get_docstring(ast.parse(text)), "no docstring"
+    # Tables are as long as they have rows.
+    assert text.count("\n") <= 320 or path.name in {"table.py", "family.py"}, "two files in one"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_no_module_is_named_for_not_saying_what_it_owns(path: Path) -> None:
+    assert path.stem not in {"utils", "util", "common", "core", "helpers", "manager", "service", "misc"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_exceptions_are_caught_by_name(path: Path) -> None:
+    """``except Exception`` stands at the boundaries only, a bare ``except`` nowhere."""
+    boundaries = {"server/reporting.py", "server/protocol.py", "server/serve.py", "engine/host.py"}
+    for node in nodes(path):
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None, f"line {node.lineno}: bare except"
+            if isinstance(node.type, ast.Name) and node.type.id == "Exception":
+                assert name(path) in boundaries, f"line {node.lineno}: except Exception"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_the_middle_does_no_io_and_no_logging(path: Path) -> None:
+    if name(path).split("/")[0] not in {"prompt", "suggest", "text.py", "generation.py"}:
+        return
+    forbidden = {"logging", "socket", "threading", "subprocess", "httpx", "os", "io"}
+    for node in nodes(path):
+        imported = (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+        assert not forbidden.intersection(module.split(".")[0] for module in imported)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"open", "print"}
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "server").glob("*.py")), ids=name)
+def test_the_server_starves_no_thread_pool_and_prints_nothing(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert ".thread(" not in text, "@server.thread() shares one pool with stdin"
+    assert not any(
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+        for node in nodes(path)
+    ), "stdout is the protocol"
+
+
+def test_only_hosts_import_a_model_library() -> None:
+    for path in MODULES:
+        if not path.name.endswith("host.py"):
+            text = path.read_text(encoding="utf-8")
+            assert not re.search(r"^\s*(import|from) (xllamacpp|ctransformers)", text, re.MULTILINE), name(path)
