@@ -33,7 +33,9 @@ _END = ("end", "else", "}", ")", "]")
 _SLASHES = ("/**", "///", "//!")
 
 
-PLAIN = Language(id="plaintext", name="Plain text", quotes="", block_openers=(), opens="", aliases=("text",))
+PLAIN = Language(
+    id="plaintext", loose_brackets=True, name="Plain text", quotes="", block_openers=(), opens="", aliases=("text",)
+)
 """The row of everything else: no grammar, nothing known."""
 
 _ROWS = (
@@ -101,7 +103,7 @@ _ROWS = (
         imports=r"(?:use|namespace)\s|(?:require|include)(?:_once)?\b",
     ),
     Language(
-        id="shellscript", name="Shell script", aliases=("bash", "sh", "zsh", "shell"),
+        id="shellscript", loose_brackets=True, name="Shell script", aliases=("bash", "sh", "zsh", "shell"),
         extensions=(".sh", ".bash", ".zsh", ".ksh", ".bats"), filenames=(".bashrc", ".bash_profile", ".profile", ".zshrc"),
         grammar=Grammar("tree_sitter_bash"), queries="shellscript", line_comment="#", doc_comments=("#",),
         block_openers=("{", "then", "do", "else", "in"), opens=_SHELL_OPENS,
@@ -109,7 +111,7 @@ _ROWS = (
         imports=r"(?:source|\.)\s",
     ),
     Language(
-        id="html", name="HTML", aliases=("xhtml",), extensions=(".html", ".htm", ".xhtml"),
+        id="html", loose_brackets=True, name="HTML", aliases=("xhtml",), extensions=(".html", ".htm", ".xhtml"),
         grammar=Grammar("tree_sitter_html"), queries="html", block_comment=("<!--", "-->"), quotes="",
         block_openers=(">",), opens=r"<(?![/!?]|[^>]*/>|(?:br|hr|img|input|meta|link)\b)[^<>]*>$", closers=("</",),
     ),
@@ -195,7 +197,7 @@ _ROWS = (
         line_comment="#", quotes="", block_openers=(), opens="",
     ),
     Language(
-        id="markdown", name="Markdown", extensions=(".md", ".markdown"), block_comment=("<!--", "-->"), quotes="",
+        id="markdown", loose_brackets=True, name="Markdown", extensions=(".md", ".markdown"), block_comment=("<!--", "-->"), quotes="",
         block_openers=(), opens="",
     ),
     Language(
@@ -229,17 +231,17 @@ _ROWS = (
         block_comment=("/*", "*/"), imports=r"@(?:import|use|forward)\b",
     ),
     Language(
-        id="vue", name="Vue", extensions=(".vue",), line_comment="//", block_comment=("<!--", "-->"), quotes="\"'`",
+        id="vue", loose_brackets=True, name="Vue", extensions=(".vue",), line_comment="//", block_comment=("<!--", "-->"), quotes="\"'`",
         block_openers=("{", ">"), opens=r"(?:\{|<(?![/!?]|[^>]*/>)[^<>]*>)$", closers=("}", ")", "]", "</"),
         imports=_JS_IMPORTS,
     ),
     Language(
-        id="svelte", name="Svelte", extensions=(".svelte",), line_comment="//", block_comment=("<!--", "-->"),
+        id="svelte", loose_brackets=True, name="Svelte", extensions=(".svelte",), line_comment="//", block_comment=("<!--", "-->"),
         quotes="\"'`", block_openers=("{", ">"), opens=r"(?:\{|\{[#:][^}]*\}|<(?![/!?]|[^>]*/>)[^<>]*>)$",
         closers=("}", ")", "]", "</", "{/", "{:"), imports=_JS_IMPORTS,
     ),
     Language(
-        id="xml", name="XML", aliases=("xsl",), extensions=(".xml", ".xsd", ".xsl", ".svg"),
+        id="xml", loose_brackets=True, name="XML", aliases=("xsl",), extensions=(".xml", ".xsd", ".xsl", ".svg"),
         block_comment=("<!--", "-->"), quotes="", block_openers=(">",), opens=r"<(?![/!?]|[^>]*/>)[^<>]*>$",
         closers=("</",),
     ),

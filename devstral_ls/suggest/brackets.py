@@ -1,6 +1,15 @@
-"""Brackets that are open or closed beyond a piece of code, without a grammar: works on half a line as well."""
+"""Brackets and strings that are open or closed beyond a piece of code; works on half a line as well as on a block.
+
+Not a parse: the row of the language says how its strings and comments look, and what is in them is passed over.
+"""
 
 from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from devstral_ls.languages.table import Language
 
 OPENERS = {"(": ")", "[": "]", "{": "}"}
 CLOSERS = frozenset(OPENERS.values())
@@ -10,41 +19,61 @@ CLOSING = frozenset(")]}>\"'`;:,")
 """What an editor puts behind the cursor by itself, or a statement ends with."""
 
 
-def unmatched(code: str) -> tuple[list[int], str]:
-    """Offsets of the closers in ``code`` that close nothing in it, and the closers still due at its end.
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a piece of code leaves open."""
 
-    Quoted strings that end on their line are skipped; brackets of other kinds in between are tolerated.
-    """
-    closing: list[int] = []
+    closing: tuple[tuple[int, str], ...] = ()
+    """Brackets, and the quote of the string it begins in, that close nothing in the code itself: offset, character."""
+    due: str = ""
+    """The closers still due at its end, innermost first."""
+    in_string: bool = False
+    """Does it end inside a string that may hold line ends?"""
+
+
+def scan(code: str, language: Language, quote: str = "") -> Scan:
+    """Scan ``code``, which begins inside a string of ``quote`` if that is given."""
+    closing: list[tuple[int, str]] = []
+    start = 0
+    if quote:
+        end = re.search(rf"(?<!\\){re.escape(quote)}", code)
+        if end is None:
+            return Scan(in_string=True)
+        closing.append((end.start(), quote))
+        start = end.end()
     due: list[str] = []
-    i = 0
-    while i < len(code):
-        c = code[i]
-        if c in QUOTES:
-            i = _string_end(code, i)
-        elif c in OPENERS:
+    pattern, long_quotes = _pattern(language)
+    for match in pattern.finditer(code, start):
+        c = match[0]
+        if c in OPENERS:
             due.append(OPENERS[c])
         elif c in CLOSERS:
             if c in due:
                 while due.pop() != c:
                     pass
             else:
-                closing.append(i)
-        i += 1
-    return closing, "".join(reversed(due))
+                closing.append((match.start(), c))
+        elif c in long_quotes:
+            return Scan(tuple(closing), "".join(reversed(due)), in_string=True)
+    return Scan(tuple(closing), "".join(reversed(due)))
 
 
-def _string_end(code: str, start: int) -> int:
-    """Where the string that begins at ``start`` ends, or ``start`` where it does not end on its line."""
-    quote = code[start]
-    i = start + 1
-    while i < len(code) and code[i] != "\n":
-        if code[i] == "\\":
-            i += 1
-        elif code[i] == quote:
-            return i
-        i += 1
-    return start
+@lru_cache(64)
+def _pattern(language: Language) -> tuple[re.Pattern[str], frozenset[str]]:
+    """What counts in the language: strings and comments whole, brackets, and the quotes of strings that do not end."""
+    long_quotes = [*language.long_quotes, *("`" for c in language.quotes if c == "`")]
+    parts = [rf"{re.escape(q)}(?:\\.|(?!{re.escape(q)})[\s\S])*{re.escape(q)}" for q in long_quotes]
+    parts += [re.escape(q) for q in long_quotes]
+    if language.block_comment:
+        opener, closer = map(re.escape, language.block_comment)
+        parts.append(rf"{opener}[\s\S]*?(?:{closer}|\Z)")
+    if language.line_comment:
+        parts.append(rf"{re.escape(language.line_comment)}[^\n]*")
+    parts += [rf"{q}(?:\\.|[^{q}\\\n])*{q}" for q in language.quotes if q != "`"]
+    if "'" not in language.quotes:
+        parts.append(r"'(?:\\[^\n]+?|[^'\\\n])'")  # a character, where ' alone is something else (Rust's lifetimes)
+    parts.append(r"[()\[\]{}]")
+    return re.compile("|".join(parts)), frozenset(long_quotes)
 
 
 def only_closing(text: str) -> bool:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from devstral_ls.languages.cursor import CursorScope
+from devstral_ls.languages.table import Language
+from devstral_ls.suggest.brackets import Scan, scan
 from devstral_ls.text import Snapshot
 
-_N_LINES_BELOW = 12
-"""Following lines that an answer is compared with."""
+_N_LINES = 200
+"""Lines above and below that count for brackets; what is compared with an answer are the nearest."""
 
 
 @dataclass(frozen=True)
@@ -20,33 +24,67 @@ class Place:
     line_after: str
     """The cursor's line from the cursor on, without the line end."""
     lines_above: tuple[str, ...]
-    """The lines before the cursor's, nearest last; a few."""
+    """The lines before the cursor's, nearest last."""
     lines_below: tuple[str, ...]
-    """The lines after the cursor's, nearest first; a few."""
+    """The lines after the cursor's, nearest first."""
     multiline: bool
     """May the suggestion have several lines?"""
-    offside: bool
-    """Does the language mark blocks by indentation?"""
+    language: Language
+    in_comment: bool = False
+    in_string: bool = False
 
     @cached_property
     def next_line(self) -> str:
         """The first line below that is not blank; empty where there is none."""
         return next((line for line in self.lines_below if line.strip()), "")
 
+    @cached_property
+    def quote(self) -> str:
+        """The quote of the string the cursor is in; empty outside, and where it cannot be told."""
+        if not self.in_string:
+            return ""
+        for quote in self.language.long_quotes:
+            if "\n".join([*self.lines_above, self.line_before]).count(quote) % 2:
+                return quote
+        # The last quote that no other of its kind closes.
+        outside = re.sub(r"\\.", "", self.line_before)
+        opened = ""
+        for c in outside:
+            if c in self.language.quotes and opened in ("", c):
+                opened = "" if opened else c
+        return opened
 
-def place_at(snapshot: Snapshot, offset: int, *, multiline: bool, offside: bool) -> Place:
+    @cached_property
+    def before(self) -> Scan:
+        """What is open at the cursor."""
+        code = "\n".join([*self.lines_above, self.line_before])
+        if self.quote:
+            code = code[: code.rindex(self.quote)]
+        return scan(code, self.language)
+
+    @cached_property
+    def missing(self) -> str:
+        """The closers that are due at the cursor and that no line below gives, innermost first."""
+        below = scan("\n".join([self.line_after, *self.lines_below]), self.language, self.quote)
+        n_given = sum(c in self.before.due for _, c in below.closing)
+        return self.before.due[: max(0, len(self.before.due) - n_given)]
+
+
+def place_at(snapshot: Snapshot, offset: int, scope: CursorScope, language: Language, *, multiline: bool) -> Place:
     """The ``Place`` of ``offset``."""
     line = snapshot.line_at(offset)
     span = snapshot.line_span(line)
-    above = range(max(0, line - _N_LINES_BELOW), line)
-    below = range(line + 1, min(snapshot.n_lines, line + 1 + _N_LINES_BELOW))
+    above = range(max(0, line - _N_LINES), line)
+    below = range(line + 1, min(snapshot.n_lines, line + 1 + _N_LINES))
     return Place(
         line_before=snapshot.text[span.start : min(offset, span.end)],
         line_after=snapshot.text[offset : span.end],
         lines_above=tuple(snapshot.line(n) for n in above),
         lines_below=tuple(snapshot.line(n) for n in below),
         multiline=multiline,
-        offside=offside,
+        language=language,
+        in_comment=scope.in_comment,
+        in_string=scope.in_string,
     )
 
 

@@ -116,7 +116,7 @@ class Suggester:
                 scope = scope_at(self._trees.tree(snapshot), snapshot, offset)
             self._decline(gate.declined_in(query, scope, inline))
             trace.multiline = gate.wants_lines(scope, snapshot, offset, inline)
-            place = place_at(snapshot, offset, multiline=trace.multiline, offside=language.offside)
+            place = place_at(snapshot, offset, scope, language, multiline=trace.multiline)
             if not query.invoked:
                 with trace.stage("pace", self._clock):
                     await self._pace.wait(snapshot.uri, inline.debounce_ms)
@@ -230,4 +230,4 @@ def _unix(text: str) -> str:
 def _line_end(snapshot: Snapshot) -> str:
     r"""The document's line end: that of its first line; ``\n`` where it has only one line."""
     first = snapshot.text[: snapshot.line_starts[1]] if snapshot.n_lines > 1 else ""
-    return "\r\n" if first.endswith("\r\n") else "\n"
+    return "\r\n" if first.endswith("\r\n") else "\r" if first.endswith("\r") else "\n"

@@ -6,10 +6,11 @@ its front: leading spaces are part of it (of 1,033 single-line answers 20 still 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from devstral_ls.suggest.brackets import OPENERS, only_closing, unmatched
+from devstral_ls.suggest.brackets import CLOSERS, Scan, only_closing, scan
 from devstral_ls.suggest.draft import Draft
 from devstral_ls.suggest.stops import cut
 from devstral_ls.suggest.trace import Reason
@@ -17,8 +18,15 @@ from devstral_ls.suggest.trace import Reason
 MIN_OVERLAP = 3
 """Characters of code (not closers) that must agree before an answer's end counts as a repeat of the suffix."""
 
+MIN_SAME_WORDS = 6
+"""An answer of so many words that are all the same is a loop; numbers may repeat."""
+
 MIN_REPEATED_LINE = 8
 """Characters of a line that may not simply repeat the line above it."""
+
+
+_CLOSING_ONLY = " \t)]};,"
+"""A line of these alone comes again by right."""
 
 
 class NothingToShow(Exception):
@@ -64,98 +72,108 @@ def drop_half_line(draft: Draft) -> Draft:
 
 def stop_at_what_follows(draft: Draft) -> Draft:
     """Nothing from the first line on that is the next line of the document already."""
-    below = [line.rstrip() for line in draft.place.lines_below if line.strip()]
+    below = draft.place.next_line.rstrip()
     if not below:
         return draft
     first, *more = draft.text.split("\n")
-    if (draft.place.line_before + first).rstrip() == below[0] and not draft.place.line_after.strip():
+    if (draft.place.line_before + first).rstrip() == below and not draft.place.line_after.strip():
         raise NothingToShow(Reason.REPEATS_SUFFIX)
     for n, line in enumerate(more):
-        if line.strip() and line.rstrip() == below[0]:
+        if line.rstrip() == below and line.strip(_CLOSING_ONLY):
             return draft.with_text("\n".join([first, *more[:n]]))
     return draft
 
 
-def drop_overlap(draft: Draft) -> Draft:
-    """What follows the cursor on its line is not written again: ``print(▮)`` and ``x, y)`` give ``x, y``."""
+def fit_what_follows(draft: Draft) -> Draft:
+    """What follows the cursor on its line is not written twice.
+
+    Closers and the quote behind the cursor were put there for what is open before it; those that the answer closes by
+    itself are replaced: ``f(▮)`` and ``x) + 1``. So is what the answer ends with anyway: ``▮ + y`` and ``x + y``.
+    """
     after = draft.place.line_after.rstrip()
-    if not after or not draft.text:
+    if not after:
         return draft
-    *lines, last = draft.text.split("\n")
-    for start in range(len(last)):
-        tail = last[start:].rstrip()
-        if tail and after.startswith(tail) and (only_closing(tail) or len(tail) >= MIN_OVERLAP):
-            if only_closing(tail) and _opened_inside("\n".join([*lines, last[:start]]), tail):
-                continue
-            text = "\n".join([*lines, last[:start]])
-            if not text.strip():
-                raise NothingToShow(Reason.REPEATS_SUFFIX)
-            return draft.with_text(text)
-    return draft
-
-
-def _opened_inside(before: str, tail: str) -> bool:
-    """Do the closers of ``tail`` belong to brackets that the answer itself opened?"""
-    _, due = unmatched(before)
-    closers = [c for c in tail if c in OPENERS.values()]
-    return bool(closers) and len(due) >= len(closers)
-
-
-def replace_closed_tail(draft: Draft) -> Draft:
-    """An answer that goes on behind an auto-closed bracket takes its place: ``f(▮)`` and ``x) + 1``."""
-    after = draft.place.line_after
-    if not after.strip() or not only_closing(after) or "\n" in draft.text:
-        return draft
-    closing, _ = unmatched(draft.text)
-    closers = [draft.text[i] for i in closing]
-    wanted = [c for c in after if c in OPENERS.values()]
-    if not closers or closers[: len(wanted)] != wanted[: len(closers)]:
-        return draft
-    if len(closers) < len(wanted):
-        n_replaced = _index_of_nth(after, wanted[: len(closers)]) + 1
-    else:
-        n_replaced = len(after.rstrip())
-    if draft.text.endswith(after[:n_replaced]):
-        return draft.with_text(draft.text[:-n_replaced])
+    closed = [c for _, c in _scan_of(draft).closing]
+    n_replaced = _n_closed(after, closed)
+    for n in range(len(after), n_replaced, -1):
+        common = after[:n]
+        n_closers = sum(c in CLOSERS or c == draft.place.quote for c in common)
+        if draft.text.rstrip().endswith(common) and n_closers <= len(closed) and _is_overlap(common):
+            n_replaced = n
+            break
     return replace(draft, n_replaced=n_replaced)
 
 
-def _index_of_nth(after: str, closers: list[str]) -> int:
-    at = -1
-    for closer in closers:
-        at = after.index(closer, at + 1)
-    return at
+def leave_common_end(draft: Draft) -> Draft:
+    """What would be replaced by the same is left: ``print(▮)`` and ``x, y)`` give ``x, y``.
+
+    Unless the answer closes something before it comes to its end.
+    """
+    text = draft.text.rstrip()
+    replaced = draft.place.line_after[: draft.n_replaced]
+    if not replaced or not text.endswith(replaced):
+        return draft
+    text = text[: -len(replaced)]
+    if scan(text, draft.place.language, draft.place.quote).closing:
+        return draft
+    if not text.strip():
+        raise NothingToShow(Reason.REPEATS_SUFFIX)
+    return replace(draft, text=text, n_replaced=0)
+
+
+def _scan_of(draft: Draft) -> Scan:
+    return scan(draft.text, draft.place.language, draft.place.quote)
+
+
+def _is_overlap(common: str) -> bool:
+    return only_closing(common) or len(common.strip()) >= MIN_OVERLAP
+
+
+def _n_closed(after: str, closed: list[str]) -> int:
+    """How many characters of ``after``, which begins with closers, the answer has ``closed`` itself."""
+    n = 0
+    for at, c in enumerate(after):
+        if closed and c == closed[0]:
+            closed = closed[1:]
+            n = at + 1
+        elif not c.isspace():
+            break
+    return n
 
 
 def cut_at_surplus_closer(draft: Draft) -> Draft:
-    """Cut before a closer for which nothing is open, neither in the answer nor on the lines before the cursor."""
+    """Cut before a closer for which nothing is open, neither in the answer nor before the cursor."""
     place = draft.place
-    _, due = unmatched("\n".join([*place.lines_above, place.line_before]))
-    closing_after, _ = unmatched(place.line_after[draft.n_replaced :])
-    closing, _ = unmatched(draft.text)
-    available = list(due)
-    for closer in (place.line_after[draft.n_replaced :][i] for i in closing_after):
+    if place.language.loose_brackets or place.in_comment:
+        return draft
+    rest = scan(place.line_after[draft.n_replaced :], place.language)
+    available = list(place.before.due)
+    for _, closer in rest.closing:
         if closer in available:
             available.remove(closer)
-    for at in closing:
-        closer = draft.text[at]
+    for at, closer in _scan_of(draft).closing:
+        if closer == place.quote:
+            continue
         if closer in available:
             available.remove(closer)
         elif "\n" not in draft.text[:at] and closer != "}":
             # Further down, or a brace, the opener may be above the lines we look at.
-            return replace(draft, text=draft.text[:at], n_replaced=0)
+            return draft.with_text(draft.text[:at])
     return draft
 
 
 def no_space_after_bracket(draft: Draft) -> Draft:
     """``f(▮)`` and `` x`` give ``f(x)``: a space there comes from how tokens are cut, hardly ever from the style."""
-    if draft.place.line_before.endswith(("(", "[")):
+    place = draft.place
+    if place.line_before.endswith(("(", "[")) and not place.language.loose_brackets and not place.in_string:
         return draft.with_text(draft.text.lstrip(" "))
     return draft
 
 
 def drop_trailing_space(draft: Draft) -> Draft:
-    """White space at the end shows nothing and is in the way."""
+    """White space at the end of a line shows nothing and is in the way."""
+    if draft.place.line_after[draft.n_replaced :].strip():
+        return draft.with_text(draft.text.rstrip("\n"))
     return draft.with_text(draft.text.rstrip())
 
 
@@ -166,8 +184,8 @@ def refuse_repetition(draft: Draft) -> Draft:
     above = next((line.strip() for line in reversed(place.lines_above) if line.strip()), "")
     if "\n" not in whole and whole == above and len(whole) >= MIN_REPEATED_LINE:
         raise NothingToShow(Reason.REPETITION)
-    words = draft.text.split()
-    if len(words) >= 8 and len(set(words)) <= 2:
+    words = re.findall(r"[^\W\d]\w*", draft.text)
+    if len(words) >= MIN_SAME_WORDS and len(set(words)) == 1:
         raise NothingToShow(Reason.REPETITION)
     return draft
 
@@ -177,9 +195,9 @@ STEPS: tuple[Callable[[Draft], Draft], ...] = (
     drop_half_line,
     cut_where_the_stream_stops,
     stop_at_what_follows,
-    drop_overlap,
-    replace_closed_tail,
+    fit_what_follows,
     cut_at_surplus_closer,
+    leave_common_end,
     no_space_after_bracket,
     drop_trailing_space,
     refuse_repetition,

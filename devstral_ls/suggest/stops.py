@@ -6,6 +6,8 @@ there below the cursor. ``cut`` is a pure function of what was streamed so far.
 
 from __future__ import annotations
 
+from devstral_ls.languages.table import Language
+from devstral_ls.suggest.brackets import CLOSERS, scan
 from devstral_ls.suggest.draft import Place, indentation, width
 
 MAX_LINES = 20
@@ -22,25 +24,23 @@ def cut(text: str, place: Place) -> str | None:
     """The answer, if ``text`` already holds all of it; ``None`` to read on."""
     if "\n" not in text:
         return None
-    return _cut_lines(text, place) if place.multiline else _cut_line(text)
-
-
-def _cut_line(text: str) -> str:
-    return text[: text.index("\n")]
+    return _cut_lines(text, place) if place.multiline else text[: text.index("\n")]
 
 
 def _cut_lines(text: str, place: Place) -> str | None:
     """Cut at the first whole line that does not belong to the block any more."""
     *whole, _unfinished = text.split("\n")
     base = _base_width(place, whole)
+    closed = _end_of_block("\n".join(whole), place)
     for n, line in enumerate(whole):
+        if closed is not None and len("\n".join(whole[: n + 1])) >= closed:
+            return text[:closed].rstrip("\n")
         if n == 0 or not line.strip():
             continue
         if _already_below(line, place):
             return "\n".join(whole[:n])
-        if width(indentation(line)) < base:
-            keep = n + 1 if _closes_block(line, place) else n
-            return "\n".join(whole[:keep])
+        if _leaves_block(line, whole[:n], base, place):
+            return "\n".join(whole[: n + _is_own_closer(line, place)])
         if _is_loop(whole[: n + 1]):
             return "\n".join(whole[: n + 1 - (MAX_REPEATS - 1)])
     return "\n".join(whole) if len(whole) >= MAX_LINES else None
@@ -49,22 +49,64 @@ def _cut_lines(text: str, place: Place) -> str | None:
 def _base_width(place: Place, whole: list[str]) -> int:
     """Columns a line of the block has at least: those of the first line written, or of the cursor's line."""
     if place.line_before.strip():
-        # After a header (`def f():`, `{`) the body is indented further than the header's line.
+        # After a header (`def f():`, `do`) the body is indented further than the header's line.
         return width(indentation(place.line_before)) + 1
     first = next((n for n, line in enumerate(whole) if line.strip()), 0)
     return width((place.line_before if first == 0 else "") + indentation(whole[first]))
 
 
-def _closes_block(line: str, place: Place) -> bool:
-    """Is it the closer of the block we are in, not there yet below the cursor?"""
-    stripped = line.strip()
-    return not place.offside and stripped[:1] in "}])" and not place.next_line.strip().startswith(stripped[:1])
+def _end_of_block(text: str, place: Place) -> int | None:
+    """Where the block ends by its brackets, if it does: behind the closers it needs, or at the end of the line above
+    the first one that it does not need.
+    """
+    if place.language.loose_brackets:
+        return None
+    needed = list(place.missing)
+    end: int | None = None
+    for at, closer in scan(text, place.language, place.quote).closing:
+        if closer == place.quote:
+            continue
+        if end is not None and text[end:at].strip(" \t"):
+            break
+        if needed and closer == needed[0]:
+            needed.pop(0)
+            if end is not None or (closer == "}" and _begins_line(text, at)):
+                end = at + 1
+        elif end is not None:
+            break
+        elif _begins_line(text, at):
+            return max(text.rfind("\n", 0, at), 0)
+    return None if end is None else end + text.startswith((";", ","), end)
+
+
+def _begins_line(text: str, at: int) -> bool:
+    return not text[text.rfind("\n", 0, at) + 1 : at].strip()
+
+
+def _leaves_block(line: str, above: list[str], base: int, place: Place) -> bool:
+    """Is the line further left than the block, in a language where that ends it?"""
+    if _by_brackets(place.language) or width(indentation(line)) >= base:
+        return False
+    written = scan("\n".join(above), place.language, place.quote)
+    n_open = len(place.before.due) - len(written.closing)
+    # Inside brackets and long strings, indentation means nothing.
+    return not written.due and not written.in_string and n_open <= 0
+
+
+def _by_brackets(language: Language) -> bool:
+    """Do brackets alone end its blocks?"""
+    return not language.offside and CLOSERS.issuperset(language.closers)
+
+
+def _is_own_closer(line: str, place: Place) -> bool:
+    """Is it the word that ends our block (``end``, ``done``), not there yet below the cursor?"""
+    return line.strip() in place.language.closers and line.rstrip() != place.next_line.rstrip()
 
 
 def _already_below(line: str, place: Place) -> bool:
-    return line.rstrip() == place.next_line.rstrip() and len(line.strip()) >= 1
+    return line.rstrip() == place.next_line.rstrip() and bool(line.strip(" \t)]};,"))
 
 
 def _is_loop(lines: list[str]) -> bool:
-    last = lines[-MAX_REPEATS:]
-    return len(last) == MAX_REPEATS and len(last[0].strip()) >= MIN_REPEATED and len(set(last)) == 1
+    last = [line.strip() for line in lines[-MAX_REPEATS:]]
+    return len(last) == MAX_REPEATS and len(last[0]) >= MIN_REPEATED and len(set(last)) == 1
