@@ -1,6 +1,6 @@
 """Recent answers, found again at the same place and while their text is being typed.
 
-An entry is known by what stands around its cursor, not by line numbers, so undo and edits elsewhere keep it. The
+An entry is known by what stands around its cursor, not by line numbers, so undo and edits far away keep it. The
 key holds what the answer depends on: the document, the text around the cursor, the model, and whether several lines
 were asked for. It holds neither time nor version.
 """
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from cachetools import LRUCache
 
-from devstral_ls.suggest.brackets import CLOSERS, QUOTES
+from devstral_ls.languages.table import language_of
+from devstral_ls.suggest.brackets import QUOTES, scan
 from devstral_ls.text import Snapshot
 
 MAX_ENTRIES = 256
@@ -95,7 +96,7 @@ class SuggestionCache:
                 continue
             if entry.head != _head(snapshot.text, entry.offset):
                 continue
-            for n_closed in _auto_closed(snapshot.text, offset, typed):
+            for n_closed in _auto_closed(snapshot, offset, answer.text[len(typed) :]):
                 tail = tails.setdefault(n_closed, _tail(snapshot.text, offset + n_closed))
                 if tail == entry.tail:
                     return Found(Answer(answer.id, answer.text[len(typed) :], answer.n_replaced + n_closed), len(typed))
@@ -111,14 +112,16 @@ class SuggestionCache:
         return iter(sorted(near, key=lambda entry: -entry.offset))
 
 
-def _auto_closed(text: str, offset: int, typed: str) -> Iterator[int]:
-    """How many characters behind the cursor the editor may have closed by itself: none, or some closers."""
+def _auto_closed(snapshot: Snapshot, offset: int, rest: str) -> Iterator[int]:
+    """How many characters behind the cursor the editor may have closed by itself: none, or what ``rest`` closes."""
     yield 0
-    for n in range(1, MAX_AUTO_CLOSED + 1):
-        if text[offset + n - 1 : offset + n] not in (*CLOSERS, *QUOTES):
+    behind = snapshot.text[offset : offset + MAX_AUTO_CLOSED]
+    quote = behind[0] if behind[:1] and behind[0] in QUOTES else ""
+    closed = [c for _, c in scan(rest, language_of(snapshot.language, snapshot.uri), quote).closing]
+    for n in range(1, min(len(behind), len(closed)) + 1):
+        if behind[n - 1] != closed[n - 1]:
             return
-        if len(typed) >= n:
-            yield n
+        yield n
 
 
 def _head(text: str, offset: int) -> int:

@@ -7,7 +7,7 @@ the user made by a key is only held back where nothing may be asked at all.
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatch
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -71,5 +71,12 @@ def _is_disabled(language: Language, snapshot: Snapshot, settings: InlineSetting
 
 
 def _is_excluded(uri: str, settings: PrivacySettings) -> bool:
-    name = PurePosixPath(unquote(urlsplit(uri).path)).name
-    return any(fnmatch(name, pattern) for pattern in settings.exclude)
+    path = PurePosixPath(unquote(urlsplit(uri).path).casefold())
+    return any(_excludes(pattern.casefold(), path) for pattern in settings.exclude)
+
+
+def _excludes(pattern: str, path: PurePosixPath) -> bool:
+    """Does the glob match the file's name, or its path where the glob has a slash? ``*`` matches slashes as well."""
+    if "/" in pattern:
+        return fnmatchcase(str(path), f"*/{pattern.lstrip('/')}") or fnmatchcase(str(path), pattern)
+    return fnmatchcase(path.name, pattern)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 from cachetools import LRUCache
 
@@ -48,6 +49,20 @@ MAX_SMALLER_WINDOWS = 4
 MAX_TRACES = 64
 
 
+class _Running:
+    """A request on its way, which others may join."""
+
+    def __init__(self, query: InlineQuery) -> None:
+        self._query = query
+        self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+    def answers(self, query: InlineQuery) -> bool:
+        """Is ``query`` the same request once more, and not a more urgent one?"""
+        mine = self._query
+        same = (mine.snapshot.version, mine.offset) == (query.snapshot.version, query.offset)
+        return same and mine.invoked >= query.invoked and mine.snapshot.text == query.snapshot.text
+
+
 class Suggester:
     """Suggestions for all open documents of one server. Made once and passed down."""
 
@@ -65,6 +80,7 @@ class Suggester:
         self._cache = SuggestionCache()
         self._traces: LRUCache[str, Trace] = LRUCache(MAX_TRACES)
         self._ids = itertools.count(1)
+        self._running: dict[str, _Running] = {}
         self.feedback = Feedback()
 
     async def inline(self, query: InlineQuery, settings: Settings) -> Outcome:
@@ -74,6 +90,15 @@ class Suggester:
             EngineError: the engine could not answer; see ``errors``.
             asyncio.CancelledError: the request was taken back.
         """
+        joined = await self._join(query)
+        if joined is not None:
+            return joined
+        with self._running_as(query) as running:
+            outcome = await self._inline(query, settings)
+            running.set_result(outcome)
+        return outcome
+
+    async def _inline(self, query: InlineQuery, settings: Settings) -> Outcome:
         trace = self._traces[query.snapshot.uri] = Trace()
         suggestions: tuple[Suggestion, ...] = ()
         try:
@@ -100,6 +125,32 @@ class Suggester:
         self._pace.forget(uri)
         self._trees.forget(uri)
         self._traces.pop(uri, None)
+
+    async def _join(self, query: InlineQuery) -> Outcome | None:
+        """The outcome of a request at the very same place that runs already: ghost text and completion list in one."""
+        running = self._running.get(query.snapshot.uri)
+        if running is None or not running.answers(query):
+            return None
+        await asyncio.wait([running.outcome])
+        if running.outcome.cancelled():  # its editor took it back, not ours
+            return None
+        return running.outcome.result()
+
+    @contextmanager
+    def _running_as(self, query: InlineQuery) -> Iterator[asyncio.Future[Outcome]]:
+        """Let others join ``query`` inside the block, which sets the outcome."""
+        uri, running = query.snapshot.uri, _Running(query)
+        self._running[uri] = running
+        try:
+            yield running.outcome
+        except DevstralError as error:
+            running.outcome.set_exception(error)
+            running.outcome.exception()  # it is raised here, too, so nobody needs to hear of it
+            raise
+        finally:
+            running.outcome.cancel()
+            if self._running.get(uri) is running:
+                del self._running[uri]
 
     async def _suggest(self, query: InlineQuery, settings: Settings, trace: Trace) -> tuple[Suggestion, ...]:
         snapshot, offset, inline = query.snapshot, query.offset, settings.inline
@@ -191,7 +242,8 @@ class Suggester:
         try:
             finished = postprocess(draft)
         except NothingToShow:
-            self._cache.put(query.snapshot, query.offset, mode, Answer("", "", 0))
+            if draft.complete:  # else the time was too short, and asking again may give more
+                self._cache.put(query.snapshot, query.offset, mode, Answer("", "", 0))
             raise
         text = finished.text.replace("\n", _line_end(query.snapshot))
         answer = Answer(str(next(self._ids)), text, finished.n_replaced)
@@ -220,7 +272,8 @@ def _request(
 
 def _mode(model: ModelInfo, inline: InlineSettings) -> str:
     """What an answer depends on besides the text."""
-    return f"{model.name}/{model.layouts[0]}/{inline.multiline}/{inline.max_tokens}"
+    asked = (inline.multiline, inline.max_tokens, inline.latency_budget_ms, inline.in_comments)
+    return f"{model.name}/{model.layouts[0]}/{asked}"
 
 
 def _unix(text: str) -> str:

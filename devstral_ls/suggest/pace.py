@@ -119,6 +119,8 @@ class Pace:
         return min(MAX_DEBOUNCE_MS, max(MIN_DEBOUNCE_MS, usual * DEBOUNCE_SHARE))
 
     def forget(self, uri: str) -> None:
-        """Drop what is known of a closed document."""
+        """Drop what is known of a closed document; a request that still runs is answered."""
+        if (turn := self._turns.get(uri)) is not None:
+            turn.supersede()
         self._gaps.pop(uri, None)
         self._last.pop(uri, None)

@@ -225,7 +225,7 @@ async def test_comments_can_be_switched_off() -> None:
     assert (await desk.ask("# say ▮\n")).trace.reason is Reason.IN_COMMENT
 
 
-@pytest.mark.parametrize("name", [".env", ".env.local", "server.key", "id_rsa", "my-credentials.json"])
+@pytest.mark.parametrize("name", [".env", ".ENV", ".env.local", "Server.KEY", "id_rsa", "my-credentials.json"])
 async def test_nothing_is_asked_in_excluded_files(name: str) -> None:
     desk = Desk(ScriptedEngine("1"))
     outcome = await desk.ask("KEY=▮\n", invoked=True, uri=f"file:///home/{name}")
@@ -234,8 +234,9 @@ async def test_nothing_is_asked_in_excluded_files(name: str) -> None:
 
 
 async def test_the_exclude_list_is_the_users() -> None:
-    desk = Desk(ScriptedEngine("1"), Settings(privacy=PrivacySettings(exclude=("*.secret",))))
+    desk = Desk(ScriptedEngine("1"), Settings(privacy=PrivacySettings(exclude=("*.secret", "vault/**"))))
     assert (await desk.ask("x = ▮", uri="file:///a.secret")).trace.reason is Reason.EXCLUDED
+    assert (await desk.ask("x = ▮", uri="file:///home/vault/deep/a.py")).trace.reason is Reason.EXCLUDED
     assert shown(await desk.ask("x = ▮", uri="file:///.env")) == "1"
 
 
@@ -258,6 +259,128 @@ async def test_the_newest_request_of_a_document_wins_and_the_older_one_is_answer
     assert engine.n_cancelled == 1
     engine.let_go()
     assert shown(await newer) == "1"
+
+
+async def test_the_same_request_twice_is_asked_once_and_both_are_answered() -> None:
+    engine = ScriptedEngine("1", hold=True)
+    desk = Desk(engine)
+    query = desk.query("x = ▮\n")
+    one = asyncio.create_task(desk.suggester.inline(query, desk.settings))
+    await engine.asked.wait()
+    other = asyncio.create_task(desk.suggester.inline(query, desk.settings))
+    engine.let_go()
+    assert (shown(await one), shown(await other)) == ("1", "1")
+    assert len(engine.requests) == 1
+
+
+async def test_one_who_joined_goes_on_alone_when_the_first_is_taken_back() -> None:
+    engine = ScriptedEngine("1", hold=True)
+    desk = Desk(engine)
+    query = desk.query("x = ▮\n")
+    one = asyncio.create_task(desk.suggester.inline(query, desk.settings))
+    await engine.asked.wait()
+    other = asyncio.create_task(desk.suggester.inline(query, desk.settings))
+    await asyncio.sleep(0)
+    one.cancel()
+    engine.let_go()
+    assert shown(await other) == "1"
+    assert one.cancelled()
+
+
+async def test_one_who_joined_fails_with_the_first() -> None:
+    engine = ScriptedEngine("1", hold=True)
+
+    def fails(_request: object) -> str:
+        raise EngineUnavailable("gone")
+
+    engine.says = fails
+    desk = Desk(engine)
+    query = desk.query("x = ▮\n")
+    both = [asyncio.create_task(desk.suggester.inline(query, desk.settings)) for _ in range(2)]
+    await engine.asked.wait()
+    engine.let_go()
+    for task in both:
+        with pytest.raises(EngineUnavailable):
+            await task
+
+
+async def test_closing_a_document_ends_what_runs_for_it() -> None:
+    engine = ScriptedEngine("1", hold=True)
+    desk = Desk(engine)
+    asked = asyncio.create_task(desk.ask("x = ▮\n"))
+    await engine.asked.wait()
+    desk.suggester.forget("file:///a.py")
+    assert (await asked).suggestions == ()
+    assert engine.n_cancelled == 1
+
+
+async def test_an_auto_closed_bracket_that_the_answer_does_not_close_stays() -> None:
+    desk = Desk(ScriptedEngine("foo(a, {"), language="javascript")
+    await desk.ask("const x = ▮;\n", invoked=True)
+    desk.engine.says = "a, b"
+    assert not (await desk.ask("const x = foo(▮);\n")).trace.cached
+
+
+async def test_changed_settings_are_not_answered_from_before() -> None:
+    desk = Desk(ScriptedEngine("1"))
+    await desk.ask("x = ▮\n")
+    desk.settings = Settings(inline=InlineSettings(latency_budget_ms=100))
+    await desk.ask("x = ▮\n")
+    assert [request.time_limit_ms for request in desk.engine.requests] == [2400, 400]
+
+
+async def test_an_answer_that_the_time_cut_to_nothing_is_asked_for_again() -> None:
+    desk = Desk(ScriptedEngine(" "))
+    desk.engine.finish = FinishReason.LENGTH
+    await desk.ask("x = ▮\n")
+    await desk.ask("x = ▮\n")
+    assert len(desk.engine.requests) == 2
+
+
+@pytest.mark.parametrize(("code", "tokens"), [("x = ▮\n", 48), ("def f():\n    ▮\n", 192)])
+async def test_one_line_is_given_fewer_tokens_than_several(code: str, tokens: int) -> None:
+    desk = Desk(ScriptedEngine("1"))
+    await desk.ask(code)
+    assert desk.engine.requests[0].max_tokens == tokens
+
+
+async def test_the_line_above_is_not_written_again() -> None:
+    outcome = await Desk(ScriptedEngine("= compute(1)")).ask("value = compute(1)\nvalue ▮\n")
+    assert outcome.trace.reason is Reason.REPETITION
+
+
+async def test_an_answer_with_other_line_ends_is_one_answer() -> None:
+    assert await ghost_text("def f(a):\n    ▮\n", "b = a\r\n    return b\r\n") == "b = a\n    return b"
+
+
+async def test_automatic_requests_wait_for_a_pause_and_invoked_ones_do_not() -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    desk = Desk(ScriptedEngine("1"))
+    desk.suggester = Suggester(desk.engine, SyntaxTrees(), sleep=sleep)
+    await desk.ask("x = ▮\n")
+    await desk.ask("y = ▮\n", invoked=True)
+    desk.settings = Settings(inline=InlineSettings(debounce_ms=70))
+    await desk.ask("z = ▮\n")
+    assert waits == [0.1, 0.07]
+
+
+async def test_the_pause_follows_the_typing() -> None:
+    now, waits = [0.0], []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(round(seconds, 3))
+
+    desk = Desk(ScriptedEngine(""))
+    desk.suggester = Suggester(desk.engine, SyntaxTrees(), clock=lambda: now[0], sleep=sleep)
+    for n in range(6):
+        await desk.ask(f"x = {'a' * n}▮\n")
+        now[0] += 0.16
+    assert waits[0] == 0.1
+    assert waits[-1] == 0.08
 
 
 async def test_other_documents_are_not_superseded() -> None:
