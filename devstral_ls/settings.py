@@ -66,10 +66,12 @@ class InlineSettings:
         "auto", "Several lines: `auto` where the code asks for it."
     )
     max_tokens: int | Auto = _setting("auto", "The most tokens of one suggestion.", low=1, high=4096)
-    min_confidence: float = _setting(0.0, "Suggestions the model is less sure of are not shown.", low=0, high=1)
+    min_confidence: float = _setting(
+        0.0, "Suggestions the model is less sure of are not shown. (Not used yet.)", low=0, high=1
+    )
     disabled_languages: tuple[str, ...] = _setting((), "Language ids for which nothing is suggested.")
     in_comments: bool = _setting(True, "Suggest inside comments, too.")
-    model: str | None = _setting(None, "Another model for ghost text only.")
+    model: str | None = _setting(None, "Another model for ghost text only. (Not used yet.)")
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,11 @@ class CompletionSettings:
 class ActionsSettings:
     """Code actions."""
 
-    enable: bool = _setting(True, "Offer code actions.")
-    model: str | None = _setting(None, "Another model for code actions only.")
-    apply: Literal["live", "atEnd"] = _setting("live", "Write an edit while it is generated, or at its end.")
+    enable: bool = _setting(True, "Offer code actions. (Not used yet.)")
+    model: str | None = _setting(None, "Another model for code actions only. (Not used yet.)")
+    apply: Literal["live", "atEnd"] = _setting(
+        "live", "Write an edit while it is generated, or at its end. (Not used yet.)"
+    )
 
 
 @dataclass(frozen=True)
@@ -98,8 +102,12 @@ class PrivacySettings:
          "*credentials*", "*secrets*"),
         "Files of these names are never read, and nothing is suggested in them.",
     )  # fmt: skip
-    redact_secrets: bool = _setting(True, "Take keys and tokens out of prompts.")
-    respect_ignore_files: bool = _setting(True, "Do not read what .gitignore excludes.")
+    redact_secrets: bool = _setting(
+        True, "Take keys and tokens out of prompts. (Not used yet: only whole files are left out.)"
+    )
+    respect_ignore_files: bool = _setting(
+        True, "Do not read what .gitignore excludes. (Not used yet: no other files are read.)"
+    )
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,12 @@ class Settings:
 
 USER_ONLY = frozenset({"model", "engine", "privacy", "log"})
 """Sections a workspace has no say in: it must not decide what is executed, contacted or read."""
+
+USER_ONLY_KEYS = frozenset({"inline.model", "actions.model"})
+"""Keys of other sections for which the same holds."""
+
+
+_NOT_YOURS = "a workspace cannot set this; put it into your own settings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +171,15 @@ def read(tree: object, base: Settings | None = None, *, user: bool = True) -> tu
         if name not in known:
             problems.append(Problem(str(name), "no such section"))
         elif name in USER_ONLY and not user:
-            problems.append(Problem(str(name), "a workspace cannot set this; put it into your own settings"))
+            problems.append(Problem(str(name), _NOT_YOURS))
         else:
-            section, found = _read_section(str(name), values, getattr(settings, name))
+            section, found = _read_section(str(name), values, getattr(settings, name), user=user)
             problems += found
             settings = replace(settings, **{name: section})
     return settings, problems
 
 
-def _read_section(name: str, values: object, base: Any) -> tuple[Any, list[Problem]]:
+def _read_section(name: str, values: object, base: Any, *, user: bool) -> tuple[Any, list[Problem]]:
     if values is None:
         return base, []
     if not isinstance(values, Mapping):
@@ -177,6 +191,9 @@ def _read_section(name: str, values: object, base: Any) -> tuple[Any, list[Probl
     for key, value in values.items():
         if key not in known:
             problems.append(Problem(f"{name}.{key}", "no such setting"))
+            continue
+        if not user and f"{name}.{key}" in USER_ONLY_KEYS:
+            problems.append(Problem(f"{name}.{key}", _NOT_YOURS))
             continue
         found = known[key]
         try:

@@ -66,6 +66,14 @@ def test_a_workspace_has_no_say_in_what_is_run_read_or_contacted(section: str) -
     assert [problem.key for problem in problems] == [section]
 
 
+@pytest.mark.parametrize("section", ["inline", "actions"])
+def test_a_workspace_does_not_choose_a_model_either(section: str) -> None:
+    settings, problems = read({section: {"model": "/tmp/evil.gguf"}}, user=False)
+    assert settings == Settings()
+    assert [problem.key for problem in problems] == [f"{section}.model"]
+    assert read({section: {"model": "mine"}})[0] != Settings()
+
+
 def test_nothing_and_null_are_the_defaults() -> None:
     assert read(None) == (Settings(), [])
     assert read({"inline": None}) == (Settings(), [])

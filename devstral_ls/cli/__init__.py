@@ -7,6 +7,7 @@ Exit codes (``contract.md``): 0 done, 1 nothing to show, 2 wrong usage, 3 model 
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import traceback
 from collections.abc import Sequence
@@ -20,6 +21,9 @@ DONE, NOTHING, USAGE, MODEL, ENGINE, INPUT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one sub-command and give its exit code. Errors of ours and signals end here."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a sign shows another
     options = _parser().parse_args(arguments)
     try:
         code: int = import_module(options.module).run(options)
@@ -39,16 +43,32 @@ def _fail(error: DevstralError, *, debug: bool) -> int:
         traceback.print_exception(error)
     else:
         print(f"devstral-ls: {error.message}{f' — {error.hint}' if error.hint else ''}", file=sys.stderr)
-    for kind, code in ((ModelError, MODEL), (EngineError, ENGINE), (InputError, INPUT), (SettingsError, USAGE)):
+    for kind, code in _CODES:
         if isinstance(error, kind):
             return code
     return ENGINE
 
 
 class InputError(DevstralError):
-    """A file or position given on the command line that cannot be used."""
+    """A file given on the command line that cannot be used, or a place that it does not have."""
 
     code = "input"
+
+
+class UsageError(DevstralError):
+    """An argument that cannot be understood."""
+
+    code = "usage"
+
+
+_CODES = (
+    (ModelError, MODEL),
+    (EngineError, ENGINE),
+    (InputError, INPUT),
+    (UsageError, USAGE),
+    (SettingsError, USAGE),
+)
+"""Which exit code an error means; the first kind that fits."""
 
 
 def _parser() -> argparse.ArgumentParser:

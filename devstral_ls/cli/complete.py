@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from devstral_ls.cli import DONE, NOTHING, InputError
+from devstral_ls.cli import DONE, NOTHING, InputError, UsageError
 from devstral_ls.cli.session import session, user_settings
 from devstral_ls.directories import directories
 from devstral_ls.languages.table import language_of
@@ -40,6 +40,7 @@ def read_place(place: str) -> InlineQuery:
     """The query that ``FILE:LINE[:COLUMN]`` means; line and column from 1, the column in code points.
 
     Raises:
+        UsageError: it is not of that form.
         InputError: there is no such place, or the file is not text.
     """
     path, line, column = _split(place)
@@ -49,12 +50,14 @@ def read_place(place: str) -> InlineQuery:
         raise InputError(f"{path}: {error.strerror}", hint="Name a file as FILE:LINE[:COLUMN].") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text (byte {error.start})", hint="Convert it to UTF-8.") from error
+    if "\0" in text:
+        raise InputError(f"{path}: not text, it has NUL characters", hint="Name a source file.")
     uri = path.resolve().as_uri()
     snapshot = Snapshot(uri, 0, language_of("", uri).id, text)
-    if not 1 <= line <= snapshot.n_lines:
+    if line > snapshot.n_lines:
         raise InputError(f"{path}: line {line} of {snapshot.n_lines}", hint="Lines are counted from 1.")
     span = snapshot.line_span(line - 1)
-    if column is not None and not 1 <= column <= len(span) + 1:
+    if column is not None and column > len(span) + 1:
         raise InputError(f"{path}:{line}: column {column} of {len(span) + 1}", hint="Columns are counted from 1.")
     return InlineQuery(snapshot, span.end if column is None else span.start + column - 1, invoked=True)
 
@@ -62,11 +65,15 @@ def read_place(place: str) -> InlineQuery:
 def _split(place: str) -> tuple[Path, int, int | None]:
     head, _, last = place.rpartition(":")
     path, _, middle = head.rpartition(":")
-    if path and middle.isdecimal() and last.isdecimal():
+    if path and _is_count(middle) and _is_count(last):
         return Path(path), int(middle), int(last)
-    if head and last.isdecimal():
+    if head and _is_count(last):
         return Path(head), int(last), None
-    raise InputError(f"{place}: no line given", hint="Name a place as FILE:LINE[:COLUMN].")
+    raise UsageError(f"{place}: no line given", hint="Name a place as FILE:LINE[:COLUMN], counted from 1.")
+
+
+def _is_count(text: str) -> bool:
+    return text.isdecimal() and int(text) >= 1
 
 
 def as_json(snapshot: Snapshot, outcome: Outcome, total_ms: float) -> dict[str, Any]:

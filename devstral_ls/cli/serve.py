@@ -16,4 +16,7 @@ def run(options: argparse.Namespace) -> int:
     host, _, port = options.tcp.rpartition(":")
     if not port.isdecimal() or int(port) > 65535:
         raise SettingsError(f"--tcp {options.tcp}: expected HOST:PORT", hint="For example --tcp 127.0.0.1:4389.")
-    return serve_tcp(server, host or "127.0.0.1", int(port))
+    try:
+        return serve_tcp(server, host or "127.0.0.1", int(port))
+    except OSError as error:
+        raise SettingsError(f"--tcp {options.tcp}: {error.strerror}", hint="Choose another host or port.") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -100,8 +99,7 @@ class ManagedEngine:
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])
 
     def reconfigure(self, options: EngineOptions) -> None:
         """Use ``options`` from now on; the engine changes if they ask for another one."""
@@ -168,6 +166,7 @@ class ManagedEngine:
 
     async def _clear_the_way(self) -> None:
         """Settings changed, or a restart is wanted: the engine we had must not keep the memory of the next one."""
+        self._say("starting")
         restart, self._restart = self._restart, False
         self._halted = self._halted and not restart
         self._deaths.forget()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from devstral_ls.settings import USER_ONLY, Problem, Settings, read
+from devstral_ls.settings import USER_ONLY, USER_ONLY_KEYS, Problem, Settings, read
 from devstral_ls.user_settings import over_environment, read_user_file
 
 _log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Configuration:
         problems += found
         settings, found = read(self._workspace, settings, user=False)
         # Editors send whole sections, also those that a workspace has no say in: no reason to bother anybody.
-        ignored = [problem for problem in found if problem.key in USER_ONLY]
+        ignored = [problem for problem in found if problem.key in USER_ONLY | USER_ONLY_KEYS]
         for problem in self._news(ignored):
             _log.info("%s", problem)
         problems += [problem for problem in found if problem not in ignored]
