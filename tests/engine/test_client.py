@@ -184,10 +184,29 @@ async def test_nobody_there(tmp_path: Path) -> None:
     await client.aclose()
 
 
-async def test_a_connection_closed_at_the_wrong_moment_is_tried_again(tmp_path: Path) -> None:
-    fake = FakeLlama([piece("x"), end()], hang_up=1)
+async def test_a_hang_up_before_the_answer_is_said(tmp_path: Path) -> None:
+    fake = FakeLlama([piece("x"), end()], hang_up=9)
     async with talking(fake, tmp_path) as client:
-        assert (await answer(client, asking()))[0].text == "x"
+        with pytest.raises(EngineUnavailable):
+            await answer(client, asking())
+
+
+async def test_a_burst_of_cancelled_requests_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A shared pool lost a place at each that was cancelled at the wrong moment, until nothing was answered."""
+    fake = FakeLlama([piece("x"), end()])
+    async with talking(fake, tmp_path) as client:
+        for n in range(200):
+            task = asyncio.create_task(answer(client, asking(Text(f"text {n}"))))
+            for _ in range(n % 20):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        tasks = [asyncio.create_task(answer(client, asking(Text(f"more {n}")))) for n in range(64)]
+        for task in tasks[:-1]:
+            task.cancel()
+        last = await asyncio.wait_for(tasks[-1], 10)
+        await asyncio.gather(*tasks, return_exceptions=True)
+    assert last[0].text == "x"
 
 
 async def test_leaving_the_block_hangs_up(tmp_path: Path) -> None:
