@@ -1,0 +1,141 @@
+"""A calibration, step by step: what is left to measure, and how one thing is measured. Each step is small, stands for
+itself, and is written down by whoever runs it; so it can be stopped anywhere and goes on there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from devstral_ls.calibration import rates
+from devstral_ls.calibration.cases import Hole, holes, seen
+from devstral_ls.calibration.record import Record, load, save
+from devstral_ls.calibration.score import compare, first_line, ranked, scores, usual_tokens
+from devstral_ls.engine.budget import FLOOR
+from devstral_ls.engine.calibrated import Calibrated, Subject
+from devstral_ls.errors import ModelUnsupported, PromptTooLong
+from devstral_ls.generation import Engine, ModelInfo
+from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.prompt.layouts import suffix_share
+from devstral_ls.prompt.window import cut
+from devstral_ls.suggest.asking import read, request_for
+from devstral_ls.suggest.postprocess import NothingToShow, postprocess
+from devstral_ls.suggest.trace import Trace
+
+MAX_TOKENS = 40
+"""Of an answer: only its first line counts."""
+
+TIME_LIMIT_MS = 10_000
+"""Of decoding; a model that needs longer for a line has not answered."""
+
+_USUAL_LINE = 12.0
+"""Tokens of a usual first line where no engine counted them: 73 characters at the 95th percentile are 25."""
+
+_USUAL_DECODE = 2.0
+"""Where no sample says what a generated token costs: so many times a prompt token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to measure."""
+
+    title: str
+    run: Callable[[Engine, Record], Awaitable[Record]]
+    """The record with what came of it; raises ``EngineError`` where nothing could be measured."""
+
+
+def begin(subject: Subject) -> Record:
+    """The record on disk, or an empty one."""
+    found = load(subject.file)
+    if found is None:
+        return Record(subject.model.name, subject.threads, subject.build)
+    return found
+
+
+def left(record: Record, subject: Subject, cases: Sequence[Hole] | None = None, *, layouts: bool = True) -> list[Step]:
+    """What is still to be measured: the rates first, then every layout on each hole, unless only the rates are wanted.
+
+    A single candidate needs no comparison, but its answers say how long a line is: a few holes will do.
+    """
+    cases = holes() if cases is None else cases
+    if len(subject.candidates) == 1:
+        cases = cases[:8]
+    lengths = rates.planned(subject.batch, subject.model.context_tokens)
+    steps = [_sample(n, length, subject.batch) for n, length in enumerate(lengths) if n >= len(record.samples)]
+    if layouts:
+        trees = SyntaxTrees()
+        steps += [
+            _hole(hole, replace(subject.model, layouts=(layout,)), trees)
+            for hole in cases
+            for layout in subject.candidates
+            if hole.id not in record.answers.get(layout, {})
+        ]
+    return steps
+
+
+async def do(step: Step, engine: Engine, record: Record, subject: Subject) -> Record:
+    """Run ``step`` and keep what came of it on disk.
+
+    Raises:
+        EngineError: the engine failed; nothing is lost.
+    """
+    record = await step.run(engine, record)
+    save(subject.file, record)
+    return record
+
+
+def finish(record: Record, subject: Subject) -> Record:
+    """The record with its result, on disk."""
+    record = replace(record, result=result_of(record, subject), finished=True)
+    save(subject.file, record)
+    return record
+
+
+def result_of(record: Record, subject: Subject) -> Calibrated:
+    """What the measurements come to."""
+    order = ranked(scores(record.answers, subject.candidates))
+    batch_ms, token_ms = rates.costs(record.samples)
+    usual = usual_tokens(record.answers.get(order[0], {}))
+    return Calibrated(
+        layouts=tuple(order),
+        batch_ms=batch_ms,
+        token_ms=token_ms,
+        decode_ms=rates.decode_ms(record.samples) or _USUAL_DECODE * token_ms,
+        first_line_tokens=usual or _USUAL_LINE,
+    )
+
+
+def _sample(n: int, length: int, batch: int) -> Step:
+    async def run(engine: Engine, record: Record) -> Record:
+        return record.with_sample(await rates.sample(engine, n, length, batch))
+
+    return Step(f"a prompt of {length} tokens" if length else "decoding", run)
+
+
+def _hole(hole: Hole, model: ModelInfo, trees: SyntaxTrees) -> Step:
+    """``hole``, asked as ``suggest.inline`` would ask, with ``model``'s layout."""
+    layout = model.layouts[0]
+
+    async def run(engine: Engine, record: Record) -> Record:
+        text, n_tokens = await _answer(engine, hole, model, trees)
+        answered = compare(hole.expected, text, n_tokens)
+        return record.with_answer(layout, hole.id, answered)
+
+    return Step(f"{hole.id} as {layout}", run)
+
+
+async def _answer(engine: Engine, hole: Hole, model: ModelInfo, trees: SyntaxTrees) -> tuple[str, int]:
+    """What would be shown, nothing included, and the tokens its first line took."""
+    place = seen(hole, trees)
+    trace = Trace()
+    budget = min(FLOOR, model.context_tokens * 3 // 4)
+    window = cut(hole.snapshot, hole.offset, place.scope, budget=budget, suffix_share=suffix_share(model.layouts[0]))
+    try:
+        request = request_for(window, hole.snapshot.uri, model, MAX_TOKENS, TIME_LIMIT_MS)
+        draft = await read(engine, request, place.place, trace)
+        text = postprocess(draft).text
+    except (NothingToShow, PromptTooLong, ModelUnsupported):
+        return "", 0
+    generated = trace.usage.generated_tokens if trace.usage else 0
+    share = len(first_line(draft.text)) / max(len(draft.text.strip()), 1)
+    return text, max(1, round(generated * min(share, 1.0))) if generated else 0
