@@ -9,8 +9,8 @@ from statistics import median
 
 from devstral_ls.calibration.record import Answered
 
-TIE = 0.02
-"""Scores that differ by less are the same: with some thirty holes it is half a hole."""
+TIE = 0.05
+"""Scores that differ by less are the same: with some thirty holes it is one and a half of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,9 +84,10 @@ class Connection:
 
     def recalibrated(self) -> None:
         """A calibration was written: go on with its numbers."""
-        self._calibrated = found = read_calibrated(self._calibration)
-        if found is not None:
+        found = read_calibrated(self._calibration)
+        if found is not None and found != self._calibrated:
             self._rates.put(self.state.rate_key, Rate(found.prefill_rate(self.state.batch), found.decode_rate))
+        self._calibrated = found
         self.client.model = self._model()
 
     async def aclose(self) -> None:
