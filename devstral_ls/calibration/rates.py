@@ -9,8 +9,11 @@ from statistics import median
 from devstral_ls.calibration.record import Sample
 from devstral_ls.generation import Engine, GenerationRequest, Text, Usage
 
-N_ROUNDS = 2
+N_ROUNDS = 3
 """How often each length is measured: a busy moment must not decide."""
+
+_DISTURBED = 1.4
+"""A prompt that took so many times what the others say was disturbed, and is left out."""
 
 LONGEST = 192
 """Tokens of the longest prompt on a slow engine: 4 s at 50 tokens a second."""
@@ -57,11 +60,18 @@ async def _usage(engine: Engine, request: GenerationRequest) -> Usage:
 
 def costs(samples: Sequence[Sample]) -> tuple[float, float]:
     """Milliseconds of a batch and of each of its tokens, by least squares of the relative errors; both at least 0,
-    that of a token above.
+    that of a token above. Samples that were disturbed are left out, as long as most remain.
     """
     rows = [(ceil(s.n_tokens / s.batch), s.n_tokens, s.prefill_ms) for s in samples if s.n_tokens and s.prefill_ms > 0]
     if not rows:
         return 0.0, 1.0
+    batch_ms, token_ms = _fit(rows)
+    calm = [row for row in rows if row[2] <= _DISTURBED * (row[0] * batch_ms + row[1] * token_ms)]
+    return _fit(calm) if len(calm) > len(rows) / 2 else (batch_ms, token_ms)
+
+
+def _fit(rows: Sequence[tuple[int, int, float]]) -> tuple[float, float]:
+    """``costs`` of rows of batches, tokens and milliseconds; not empty."""
     weighed = [(n_batches / ms, n_tokens / ms) for n_batches, n_tokens, ms in rows]
     bb = sum(b * b for b, _ in weighed)
     tt = sum(t * t for _, t in weighed)

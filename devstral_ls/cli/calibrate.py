@@ -6,17 +6,18 @@ import argparse
 import asyncio
 import json
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 from devstral_ls.calibration import rates, steps
 from devstral_ls.calibration.check import Checked, check
-from devstral_ls.calibration.record import Record
+from devstral_ls.calibration.record import Record, save
 from devstral_ls.calibration.score import scores
 from devstral_ls.cli import DONE
 from devstral_ls.cli.session import session, user_settings
 from devstral_ls.directories import Directories, directories
-from devstral_ls.engine import rendezvous
+from devstral_ls.engine import locks, rendezvous
 from devstral_ls.engine.budget import Budget, budget_for
 from devstral_ls.engine.calibrated import Calibrated, Subject
 from devstral_ls.engine.choice import wanted
@@ -61,15 +62,18 @@ def run(options: argparse.Namespace) -> int:
     """Measure what is not measured yet, and print the table. Interrupted, it goes on there the next time."""
     folders = directories()
     settings = user_settings(folders, options.name)
-    table = asyncio.run(_calibrate(settings, folders))
+    table = asyncio.run(_calibrate(settings, folders, again=options.again))
     print(json.dumps(as_json(table), indent=2) if options.json else "\n".join(lines(table)))
     return DONE
 
 
-async def _calibrate(settings: Settings, folders: Directories) -> Table:
+async def _calibrate(settings: Settings, folders: Directories, *, again: bool) -> Table:
     async with session(settings) as asked:
         subject = _subject(asked.engine.subject)
-        record = await measure(asked.engine, subject)
+        if again:
+            save(subject.file, steps.begin(subject).without_rates())
+        with _alone(subject):
+            record = await measure(asked.engine, subject)
         asked.engine.recalibrated()
         subject = _subject(asked.engine.subject)
         found = steps.result_of(record, subject)
@@ -85,6 +89,12 @@ async def _calibrate(settings: Settings, folders: Directories) -> Table:
     except EngineError as error:
         note = error.message
     return Table(subject, record, found, budget, checked, tuple(speeds), note)
+
+
+def _alone(subject: Subject) -> AbstractContextManager[object]:
+    """Keeps editors' servers from measuring at the same time. One that has begun goes on; it does no harm."""
+    subject.file.parent.mkdir(parents=True, exist_ok=True)
+    return locks.try_exclusive(subject.file.with_suffix(".lock")) or nullcontext()
 
 
 async def measure(engine: Engine, subject: Subject, *, layouts: bool = True) -> Record:
