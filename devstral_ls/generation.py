@@ -85,6 +85,12 @@ LINE_TOKENS = 48
 LINES_TOKENS = 192
 """The most tokens of several lines."""
 
+LINE_TIME = 4
+"""Decoding of one line may take this many times ``inline.latencyBudgetMs``; what is there then is shown."""
+
+LINES_TIME = 10
+"""The same for several lines."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:

@@ -68,6 +68,7 @@ class Background:
         self._cases = cases
         self._sleep = sleep
         self._failures = Counter[Path]()
+        self._doubted = set[Path]()
         self._known: Calibrated | None = None
         self._traffic = Traffic(engine, clock)
         self._task: asyncio.Task[None] | None = None
@@ -81,6 +82,7 @@ class Background:
         """Begin to look for idle time."""
         if self._task is None:
             self._task = asyncio.create_task(self._keep(), name="devstral-ls calibration")
+            self._task.add_done_callback(_ended)
 
     async def aclose(self) -> None:
         """Stop; what was measured is kept."""
@@ -97,15 +99,27 @@ class Background:
             if subject is None or self._traffic.quiet_s < IDLE_S or self._failures[subject.file] >= MAX_FAILURES:
                 continue
             record = steps.begin(subject)
-            if record.finished and not drifted(subject.observed, record.result, subject.batch):
+            drift = drifted(subject.observed, record.result, subject.batch)
+            if record.finished and not drift and not self._doubts(subject):
                 self._use(record.result)
                 continue
             await self._in_turn(subject)
 
+    def _doubts(self, subject: Subject) -> bool:
+        """Once in a session: a model found too slow is not asked by itself any more, so no request would ever show that
+        the machine was only busy then.
+        """
+        return subject.model.slow and subject.file not in self._doubted
+
     async def _in_turn(self, subject: Subject) -> None:
         """Calibrate, unless another server does."""
-        subject.file.parent.mkdir(parents=True, exist_ok=True)
-        lock = locks.try_exclusive(subject.file.with_suffix(".lock"))
+        try:
+            subject.file.parent.mkdir(parents=True, exist_ok=True)
+            lock = locks.try_exclusive(subject.file.with_suffix(".lock"))
+        except OSError as error:
+            self._failures[subject.file] = MAX_FAILURES
+            _log.warning("calibration: cannot write to %s: %s", subject.file.parent, error.strerror)
+            return
         if lock is None:
             return
         with lock:
@@ -125,7 +139,7 @@ class Background:
             EngineError: the engine failed.
         """
         record = steps.begin(subject)
-        if record.finished:  # it drifted
+        if record.finished:  # it drifted, or is doubted
             record = record.without_rates()
         n_requests = self._traffic.n_requests
         for step in steps.left(record, subject, self._cases):
@@ -133,6 +147,7 @@ class Background:
             if further is None:
                 return
             record = further
+        self._doubted.add(subject.file)
         self._use(steps.finish(record, subject).result)
 
     def _use(self, found: Calibrated | None) -> None:
@@ -153,6 +168,11 @@ class Background:
             asked.cancel()
             await asyncio.gather(working, asked, return_exceptions=True)
         return working.result() if done else None
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (bug := task.exception()) is not None:
+        _log.error("calibration failed", exc_info=bug)
 
 
 def drifted(observed: Rate | None, found: Calibrated | None, batch: int) -> bool:

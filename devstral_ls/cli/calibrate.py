@@ -27,6 +27,9 @@ from devstral_ls.errors import EngineBusy, EngineError
 from devstral_ls.generation import Engine
 from devstral_ls.settings import Settings
 
+WORTH = 1.25
+"""So many times faster, and another number of threads is recommended."""
+
 
 @dataclass(frozen=True, slots=True)
 class Speed:
@@ -93,8 +96,11 @@ async def _calibrate(settings: Settings, folders: Directories, *, again: bool) -
 
 def _alone(subject: Subject) -> AbstractContextManager[object]:
     """Keeps editors' servers from measuring at the same time. One that has begun goes on; it does no harm."""
-    subject.file.parent.mkdir(parents=True, exist_ok=True)
-    return locks.try_exclusive(subject.file.with_suffix(".lock")) or nullcontext()
+    try:
+        subject.file.parent.mkdir(parents=True, exist_ok=True)
+        return locks.try_exclusive(subject.file.with_suffix(".lock")) or nullcontext()
+    except OSError:
+        return nullcontext()
 
 
 async def measure(engine: Engine, subject: Subject, *, layouts: bool = True) -> Record:
@@ -165,6 +171,7 @@ def lines(table: Table) -> list[str]:
         "",
         f"{'threads':18} {'prefill':>9} {'decode':>11}   tokens a second",
         *(_speed_line(speed, subject.threads) for speed in table.speeds),
+        *_advice(table),
         *([f"                   others not tried: {table.note}"] if table.note else []),
         "",
         f"prompt batch       {found.batch_ms:.0f} ms + {found.token_ms:.1f} ms a token: {table.batch} tokens in"
@@ -182,6 +189,19 @@ def _speed_line(speed: Speed, threads: int) -> str:
     decode = f"{speed.decode:.1f}" if speed.decode else "-"
     used = "  used (engine.threads)" if speed.threads == threads else ""
     return f"{speed.threads:<18} {speed.prefill:>9.1f} {decode:>11}{used}"
+
+
+def _advice(table: Table) -> list[str]:
+    """Another number of threads where it is worth it. Not taken by itself: threads that share a core with somebody
+    stop all the others (``engines.md``), and the machine is busy just when suggestions count.
+    """
+    used, *others = table.speeds
+    better = [
+        speed
+        for speed in others
+        if speed.prefill > WORTH * used.prefill and (speed.decode or 0.0) > WORTH * (used.decode or 0.0)
+    ]
+    return [f"                   engine.threads = {speed.threads} is faster while little else runs" for speed in better]
 
 
 def _check_lines(table: Table) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from devstral_ls.engine.calibrated import Calibrated
-from devstral_ls.generation import LINE_TOKENS, LINES_TOKENS
+from devstral_ls.generation import LINE_TIME, LINE_TOKENS, LINES_TIME, LINES_TOKENS
 
 LATENCY_MS = 600
 """Default of ``inline.latencyBudgetMs``."""
@@ -19,13 +19,6 @@ MOST = 2048
 
 WARM_TOKENS = 16
 """Prompt tokens that are new at the next key: the line typed on, and the healed word."""
-
-LINE_TIME = 4
-"""A line may take so many times the budget until it is written (``suggest.inline``); and a model that takes longer for
-a usual one is too slow to suggest by itself."""
-
-LINES_TIME = 10
-"""The same for several lines."""
 
 _LEAST_LINE_TOKENS = 12
 _LEAST_LINES_TOKENS = 48
@@ -45,7 +38,7 @@ class Budget:
     warm_ms: float
     """The same at the next key."""
     slow: bool
-    """Is it too slow for suggestions nobody asked for?"""
+    """Does a usual line take longer while typing than any may, ``LINE_TIME`` times the latency budget?"""
 
 
 def budget_for(found: Calibrated, batch: int, context_tokens: int, latency_ms: int = LATENCY_MS) -> Budget:

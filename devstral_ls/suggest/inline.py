@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from cachetools import LRUCache
 
 from devstral_ls.errors import DevstralError, PromptTooLong
-from devstral_ls.generation import Engine, GenerationRequest, ModelInfo
+from devstral_ls.generation import LINE_TIME, LINES_TIME, Engine, GenerationRequest, ModelInfo
 from devstral_ls.languages.scopes import CursorScope, scope_at
 from devstral_ls.languages.syntax import SyntaxTrees
 from devstral_ls.languages.table import language_of
@@ -29,12 +29,6 @@ from devstral_ls.suggest.pace import Pace, Superseded
 from devstral_ls.suggest.postprocess import NothingToShow, postprocess
 from devstral_ls.suggest.trace import InlineQuery, Outcome, Reason, Suggestion, Trace
 from devstral_ls.text import Snapshot, Span
-
-LINE_TIME = 4
-"""Decoding of one line may take this many times ``inline.latencyBudgetMs``; what is there then is shown."""
-
-LINES_TIME = 10
-"""The same for several lines."""
 
 MAX_SMALLER_WINDOWS = 4
 """How often a prompt that turns out too long is cut to half."""

@@ -59,6 +59,7 @@ class BenchEngine:
         self.news = asyncio.Event()
         self.candidates = CANDIDATES
         self.speed = 1.0
+        self.slow = False
 
     @property
     def model(self) -> ModelInfo | None:
@@ -66,7 +67,7 @@ class BenchEngine:
 
     @property
     def subject(self) -> Subject | None:
-        return Subject(self.file, MODEL, self.candidates, BATCH, 1, "1.0", 600, self.observed)
+        return Subject(self.file, replace(MODEL, slow=self.slow), self.candidates, BATCH, 1, "1.0", 600, self.observed)
 
     def calibrating(self, begins: bool) -> None:
         self.calibrating_said.append(begins)

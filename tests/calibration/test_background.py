@@ -191,6 +191,31 @@ async def test_a_drift_by_half_measures_the_rates_again_and_keeps_the_answers(tm
     assert engine.n_recalibrated == 2
 
 
+async def test_a_model_found_too_slow_is_measured_once_more(tmp_path: Path) -> None:
+    engine = BenchEngine(tmp_path / "c.json")
+    async with idle(engine) as first:
+        first.now = IDLE_S
+        await first.look()
+    engine.slow = True
+    engine.asked.clear()
+    async with idle(engine) as second:
+        second.now = IDLE_S
+        for _ in range(3):
+            await second.look()
+    assert engine.asked == ["sample"] * len(rates.planned(BATCH, MODEL.context_tokens))
+
+
+async def test_a_folder_that_cannot_be_written_is_given_up(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    engine = BenchEngine(tmp_path / "data" / "calibration" / "c.json")
+    async with idle(engine) as desk:
+        desk.now = IDLE_S
+        for _ in range(3):
+            await desk.look()
+    assert engine.asked == []
+    assert engine.calibrating_said == []
+
+
 FOUND = Calibrated(("fim-psm",), batch_ms=40, token_ms=10, decode_ms=25, first_line_tokens=10)
 
 

@@ -45,6 +45,16 @@ def test_a_batch_that_comes_with_the_next_start_is_said(table: Table) -> None:
     assert "4 tokens in 120 ms (now 8; at its next start)" in "\n".join(lines(slower))
 
 
+@pytest.mark.parametrize(
+    ("prefill", "decode", "said"), [(100.0, 60.0, True), (100.0, 20.0, False), (60.0, 34.0, False)]
+)
+def test_more_threads_are_recommended_where_all_is_faster(
+    table: Table, prefill: float, decode: float, said: bool
+) -> None:
+    speeds = (table.speeds[0], Speed(2, prefill, decode))
+    assert ("engine.threads = 2 is faster" in "\n".join(lines(replace(table, speeds=speeds)))) is said
+
+
 def test_json_has_all_of_it(table: Table) -> None:
     facts = json.loads(json.dumps(as_json(table)))
     assert facts["chosen"] == "fim-psm"

@@ -344,3 +344,13 @@ async def test_a_calibration_shows_while_it_runs(home: Directories, devstral_sha
         assert watched.said[-1].state == "calibrating"
         watched.engine.calibrating(False)
         assert watched.engine.status.state == "ready"
+
+
+async def test_the_next_start_takes_the_batch_that_was_calibrated(home: Directories, devstral_shaped: Path) -> None:
+    async with managed(home, devstral_shaped) as watched:
+        await watched.engine.ready()
+        calibrated(watched, decode_ms=10)
+    rendezvous.stop(home)
+    async with managed(home, devstral_shaped) as watched:
+        await watched.engine.ready()
+        assert [state.batch for state in rendezvous.engines(home)] == [148]  # 1 ms and 1 ms a token: 149 in 150 ms
