@@ -33,6 +33,10 @@ class Answered:
     """Of the first line, 0 to 1."""
     n_tokens: int
     """Generated until the first line was there; 0 where nobody counted."""
+    n_prompt: int = 0
+    """Tokens of the prompt; 0 where nobody counted."""
+    n_window: int = 0
+    """Tokens that the code in it was taken for."""
 
 
 @dataclass(frozen=True, slots=True)

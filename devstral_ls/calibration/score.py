@@ -64,6 +64,12 @@ def usual_tokens(answers: Mapping[str, Answered]) -> float | None:
     return float(median(counts)) if counts else None
 
 
+def overhead_tokens(answers: Mapping[str, Answered]) -> float:
+    """Prompt tokens that are not code, or that the code has more than it was taken for: the median over the holes."""
+    surplus = [answered.n_prompt - answered.n_window for answered in answers.values() if answered.n_prompt > 0]
+    return max(0.0, float(median(surplus))) if surplus else 0.0
+
+
 def _score(layout: str, answers: Sequence[Answered]) -> Score:
     similarity = sum(answered.similarity for answered in answers) / len(answers) if answers else 0.0
     return Score(layout, len(answers), sum(answered.exact for answered in answers), similarity)

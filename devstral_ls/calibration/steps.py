@@ -4,20 +4,21 @@ itself, and is written down by whoever runs it; so it can be stopped anywhere an
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from devstral_ls.calibration import rates
 from devstral_ls.calibration.cases import Hole, holes, seen
-from devstral_ls.calibration.record import Record, load, save
-from devstral_ls.calibration.score import compare, first_line, ranked, scores, usual_tokens
+from devstral_ls.calibration.record import Answered, Record, load, save
+from devstral_ls.calibration.score import compare, first_line, overhead_tokens, ranked, scores, usual_tokens
 from devstral_ls.engine.budget import FLOOR
 from devstral_ls.engine.calibrated import Calibrated, Subject
 from devstral_ls.errors import ModelUnsupported, PromptTooLong
 from devstral_ls.generation import Engine, ModelInfo
 from devstral_ls.languages.syntax import SyntaxTrees
 from devstral_ls.prompt.layouts import suffix_share
-from devstral_ls.prompt.window import cut
+from devstral_ls.prompt.window import CHARACTERS_PER_TOKEN, Window, cut
 from devstral_ls.suggest.asking import read, request_for
 from devstral_ls.suggest.postprocess import NothingToShow, postprocess
 from devstral_ls.suggest.trace import Trace
@@ -95,13 +96,15 @@ def result_of(record: Record, subject: Subject) -> Calibrated:
     """What the measurements come to."""
     order = ranked(scores(record.answers, subject.candidates))
     batch_ms, token_ms = rates.costs(record.samples)
-    usual = usual_tokens(record.answers.get(order[0], {}))
+    chosen = record.answers.get(order[0], {})
+    usual = usual_tokens(chosen)
     return Calibrated(
         layouts=tuple(order),
         batch_ms=batch_ms,
         token_ms=token_ms,
         decode_ms=rates.decode_ms(record.samples) or _USUAL_DECODE * token_ms,
         first_line_tokens=usual or _USUAL_LINE,
+        overhead_tokens=overhead_tokens(chosen),
     )
 
 
@@ -117,25 +120,40 @@ def _hole(hole: Hole, model: ModelInfo, trees: SyntaxTrees) -> Step:
     layout = model.layouts[0]
 
     async def run(engine: Engine, record: Record) -> Record:
-        text, n_tokens = await _answer(engine, hole, model, trees)
-        answered = compare(hole.expected, text, n_tokens)
-        return record.with_answer(layout, hole.id, answered)
+        return record.with_answer(layout, hole.id, await _answer(engine, hole, model, trees))
 
     return Step(f"{hole.id} as {layout}", run)
 
 
-async def _answer(engine: Engine, hole: Hole, model: ModelInfo, trees: SyntaxTrees) -> tuple[str, int]:
-    """What would be shown, nothing included, and the tokens its first line took."""
+async def _answer(engine: Engine, hole: Hole, model: ModelInfo, trees: SyntaxTrees) -> Answered:
+    """What would be shown, nothing included, compared with what is expected."""
     place = seen(hole, trees)
     trace = Trace()
     budget = min(FLOOR, model.context_tokens * 3 // 4)
-    window = cut(hole.snapshot, hole.offset, place.scope, budget=budget, suffix_share=suffix_share(model.layouts[0]))
-    try:
+    share = suffix_share(model.layouts[0])
+    window = cut(hole.snapshot, hole.offset, place.scope, budget=budget, suffix_share=share)
+    written = text = ""
+    with contextlib.suppress(NothingToShow, PromptTooLong, ModelUnsupported):
         request = request_for(window, hole.snapshot.uri, model, MAX_TOKENS, TIME_LIMIT_MS)
         draft = await read(engine, request, place.place, trace)
+        written = draft.text
         text = postprocess(draft).text
-    except (NothingToShow, PromptTooLong, ModelUnsupported):
-        return "", 0
-    generated = trace.usage.generated_tokens if trace.usage else 0
-    share = len(first_line(draft.text)) / max(len(draft.text.strip()), 1)
-    return text, max(1, round(generated * min(share, 1.0))) if generated else 0
+    answered = compare(hole.expected, text)
+    if trace.usage is None:
+        return answered
+    return replace(
+        answered,
+        n_tokens=_first_line_tokens(written, trace.usage.generated_tokens) if text else 0,
+        n_prompt=trace.usage.prompt_tokens,
+        n_window=round(_window_characters(window, share) / CHARACTERS_PER_TOKEN),
+    )
+
+
+def _first_line_tokens(written: str, n_generated: int) -> int:
+    """How many of the tokens of ``written`` its first line took."""
+    share = len(first_line(written)) / max(len(written.strip()), 1)
+    return max(1, round(n_generated * min(share, 1.0)))
+
+
+def _window_characters(window: Window, suffix_share: float) -> int:
+    return len(window.prefix) + (len(window.suffix) if suffix_share else 0)

@@ -176,7 +176,7 @@ def lines(table: Table) -> list[str]:
         "",
         f"prompt batch       {found.batch_ms:.0f} ms + {found.token_ms:.1f} ms a token: {table.batch} tokens in"
         f" {found.prefill_ms(table.batch, table.batch):.0f} ms{later}",
-        f"prompt budget      {budget.prompt_tokens} tokens{floor}",
+        f"prompt budget      {budget.prompt_tokens} tokens of code{floor}, and {found.overhead_tokens:.0f} around it",
         f"token caps         {budget.line_tokens} a line, {budget.lines_tokens} several lines",
         f"a usual line       {found.first_line_tokens:.0f} tokens, {found.line_ms:.0f} ms",
         f"predicted          {budget.cold_ms:.0f} ms cold, {budget.warm_ms:.0f} ms while typing,"

@@ -29,6 +29,7 @@ class Budget:
     """For one model, machine and latency budget. Times in milliseconds, predicted."""
 
     prompt_tokens: int
+    """Of code; what a layout says around it comes on top, and is counted in the times."""
     by_floor: bool
     """Is ``prompt_tokens`` what keeps suggestions useful, because the latency budget has no room for it?"""
     line_tokens: int
@@ -44,15 +45,16 @@ class Budget:
 def budget_for(found: Calibrated, batch: int, context_tokens: int, latency_ms: int = LATENCY_MS) -> Budget:
     """The budget with prompt batches of ``batch`` tokens, in a context of ``context_tokens``."""
     room_ms = latency_ms - found.line_ms
-    wished = int(max(room_ms, 0) * found.prefill_rate(batch) / 1000)
-    prompt = max(1, min(max(wished, FLOOR), MOST, context_tokens * 3 // 4))
+    overhead = round(found.overhead_tokens)
+    wished = int(max(room_ms, 0) * found.prefill_rate(batch) / 1000) - overhead
+    prompt = max(1, min(max(wished, FLOOR), MOST, context_tokens * 3 // 4 - overhead))
     warm_ms = found.prefill_ms(WARM_TOKENS, batch) + found.line_ms
     return Budget(
         prompt_tokens=prompt,
         by_floor=wished < FLOOR,
         line_tokens=_cap(found, latency_ms * LINE_TIME, _LEAST_LINE_TOKENS, LINE_TOKENS),
         lines_tokens=_cap(found, latency_ms * LINES_TIME, _LEAST_LINES_TOKENS, LINES_TOKENS),
-        cold_ms=found.prefill_ms(prompt, batch) + found.line_ms,
+        cold_ms=found.prefill_ms(prompt + overhead, batch) + found.line_ms,
         warm_ms=warm_ms,
         slow=warm_ms > latency_ms * LINE_TIME,
     )

@@ -42,6 +42,8 @@ class Calibrated:
     """What a generated token costs."""
     first_line_tokens: float
     """Tokens of a usual first line, as the model writes it."""
+    overhead_tokens: float = 0.0
+    """Prompt tokens that the first layout needs besides the code: sentinels, instructions."""
 
     def prefill_ms(self, n_tokens: int, batch: int) -> float:
         """What a cold prompt of ``n_tokens`` costs in batches of ``batch``."""
@@ -111,10 +113,12 @@ def calibrated_from(values: Mapping[str, Any] | None) -> Calibrated | None:
     """
     if values is None:
         return None
-    names = {field.name for field in fields(Calibrated)} - {"layouts"}
+    names = {field.name for field in fields(Calibrated)} - {"layouts", "overhead_tokens"}
     numbers = {name: float(values[name]) for name in names}
+    numbers["overhead_tokens"] = float(values.get("overhead_tokens", 0))
     layouts = tuple(values["layouts"])
-    sensible = numbers["batch_ms"] >= 0 and min(v for name, v in numbers.items() if name != "batch_ms") > 0
+    may_be_zero = ("batch_ms", "overhead_tokens")
+    sensible = all(number > 0 or (number == 0 and name in may_be_zero) for name, number in numbers.items())
     if not sensible or not all(isinstance(layout, str) for layout in layouts):
         raise ValueError("numbers that cannot be")
     return Calibrated(layouts=layouts, **numbers)

@@ -34,7 +34,7 @@ def test_it_says_what_was_chosen_and_when_the_floor_rules(table: Table) -> None:
     said = "\n".join(lines(table))
     assert "6 of 6" in said
     assert "1.00  chosen" in said
-    assert "192 tokens (the floor" in said
+    assert "192 tokens of code (the floor" in said
     assert "33.3  used" in said
     assert "+567% of the latency budget" in said
 

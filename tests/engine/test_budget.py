@@ -51,6 +51,12 @@ def test_a_model_that_takes_four_budgets_for_a_line_is_too_slow() -> None:
     assert budget.warm_ms == DEVSTRAL_ON_A_CORE.prefill_ms(WARM_TOKENS, 4) + 12_000
 
 
+def test_what_a_layout_says_around_the_code_costs_too() -> None:
+    plain, chat = (budget_for(replace(TINY, overhead_tokens=n), 24, 4096, 2500) for n in (0, 60))
+    assert chat.prompt_tokens == plain.prompt_tokens - 60
+    assert chat.cold_ms == pytest.approx(plain.cold_ms, rel=0.01)
+
+
 def test_token_caps_follow_the_decode_rate() -> None:
     quick = budget_for(TINY, 24, 4096, 600)
     assert (quick.line_tokens, quick.lines_tokens) == (48, 192)
