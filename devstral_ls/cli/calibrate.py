@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from devstral_ls.calibration import rates, steps
-from devstral_ls.calibration.check import Checked, check
+from devstral_ls.calibration.check import N_REQUESTS, Checked, check
 from devstral_ls.calibration.record import Record, save
 from devstral_ls.calibration.score import scores
 from devstral_ls.cli import DONE
@@ -209,7 +209,7 @@ def _check_lines(table: Table) -> list[str]:
     predicted = found.prefill_ms(checked.n_new, table.subject.batch) + checked.n_decoded * found.decode_ms
     over = checked.total_ms / table.subject.latency_ms - 1
     return [
-        f"measured           {checked.total_ms:.0f} ms cold ({checked.n_new} prompt tokens, {checked.n_decoded}"
+        f"measured           {checked.total_ms:.0f} ms cold (median of {N_REQUESTS}; {checked.n_new} prompt tokens, {checked.n_decoded}"
         f" generated; predicted for these {predicted:.0f} ms); {over:+.0%} of the latency budget",
         f"kept in            {table.subject.file}",
     ]
