@@ -79,6 +79,19 @@ class Chunk:
     """What the generation cost so far, where the engine says it."""
 
 
+LINE_TOKENS = 48
+"""The most tokens of one line: 73 characters at the 95th percentile (``peers.md``) are some 25."""
+
+LINES_TOKENS = 192
+"""The most tokens of several lines."""
+
+LINE_TIME = 4
+"""Decoding of one line may take this many times ``inline.latencyBudgetMs``; what is there then is shown."""
+
+LINES_TIME = 10
+"""The same for several lines."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
     """What the middle may know of the model behind an engine."""
@@ -95,6 +108,12 @@ class ModelInfo:
     """How many prompt tokens a suggestion should spend, from the machine's rate."""
     bos: str | None
     """The control token every prompt begins with, if the model wants one."""
+    line_tokens: int = LINE_TOKENS
+    """The most tokens of a suggestion of one line."""
+    lines_tokens: int = LINES_TOKENS
+    """The most tokens of a suggestion of several lines."""
+    slow: bool = False
+    """Is it too slow on this machine to suggest by itself? It still answers who asks."""
 
 
 class Engine(Protocol):

@@ -132,6 +132,11 @@ def _model_commands(parser: argparse.ArgumentParser) -> None:
     inspect = commands.add_parser("inspect", help="what a GGUF file says of itself")
     inspect.add_argument("model", metavar="PATH_OR_NAME")
     inspect.add_argument("--json", action="store_true")
+    calibrate = commands.add_parser("calibrate", help="measure a model on this machine: rates, budget, layout")
+    calibrate.add_argument("name", nargs="?", metavar="NAME", help="default: the model of the settings")
+    calibrate.add_argument("--again", action="store_true", help="measure the rates anew")
+    calibrate.add_argument("--json", action="store_true")
+    calibrate.set_defaults(module="devstral_ls.cli.calibrate")
     remove = commands.add_parser("remove", help="delete a model from the store")
     remove.add_argument("name")
 

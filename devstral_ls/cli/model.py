@@ -1,4 +1,4 @@
-"""``devstral-ls model list|pull|import|inspect|remove``: models on this machine."""
+"""``devstral-ls model list|pull|import|inspect|remove``: models on this machine. ``calibrate`` has a file of its own."""
 
 from __future__ import annotations
 

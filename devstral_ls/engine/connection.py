@@ -8,13 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from devstral_ls.directories import Directories
+from devstral_ls.engine.budget import LATENCY_MS
+from devstral_ls.engine.calibrated import Subject, calibration_file, read_calibrated
 from devstral_ls.engine.client import EngineClient
 from devstral_ls.engine.facts import model_info, reserved_tokens
-from devstral_ls.engine.rates import Rates
+from devstral_ls.engine.rates import Rate, Rates
 from devstral_ls.engine.rendezvous import Joined, join, last_words
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.engine.state import EngineState
 from devstral_ls.generation import ModelInfo
+from devstral_ls.models.family import layouts_of
 from devstral_ls.models.gguf import GgufHeader, read_header
 
 _SAVE_SECONDS = 30.0
@@ -24,13 +27,18 @@ _SAVE_SECONDS = 30.0
 class Connection:
     """Made by ``connect``; to be closed."""
 
-    def __init__(self, joined: Joined, spec: EngineSpec, header: GgufHeader, rates: Rates) -> None:
+    def __init__(
+        self, joined: Joined, spec: EngineSpec, header: GgufHeader, rates: Rates, calibrations: Path, latency_ms: int
+    ) -> None:
         self.state = joined.state
         """What the engine said when it was ready."""
         self._joined = joined
         self._spec = spec
         self._header = header
         self._rates = rates
+        self._latency_ms = latency_ms
+        self._calibration = calibration_file(calibrations, joined.state.rate_key)
+        self._calibrated = read_calibrated(self._calibration)
         self._saved = time.monotonic()
         self.client = EngineClient(
             joined.endpoint,
@@ -60,6 +68,28 @@ class Connection:
             await asyncio.to_thread(self._rates.save)
             self.client.model = self._model()
 
+    @property
+    def subject(self) -> Subject:
+        """What a calibration of this engine needs to know."""
+        return Subject(
+            file=self._calibration,
+            model=self.client.model,
+            candidates=layouts_of(self._header),
+            batch=self.state.batch,
+            threads=self.state.threads,
+            build=self.state.versions.get("xllamacpp", ""),
+            latency_ms=self._latency_ms,
+            observed=self._rates.get(self.state.rate_key),
+        )
+
+    def recalibrated(self) -> None:
+        """A calibration was written: go on with its numbers."""
+        found = read_calibrated(self._calibration)
+        if found is not None and found != self._calibrated:
+            self._rates.put(self.state.rate_key, Rate(found.prefill_rate(self.state.batch), found.decode_rate))
+        self._calibrated = found
+        self.client.model = self._model()
+
     async def aclose(self) -> None:
         """Leave the engine."""
         self._joined.close()
@@ -68,17 +98,23 @@ class Connection:
 
     def _model(self) -> ModelInfo:
         rate = self._rates.get(self.state.rate_key)
-        return model_info(self._spec.model_name, self._header, self.state, rate)
+        return model_info(self._spec.model_name, self._header, self.state, rate, self._calibrated, self._latency_ms)
 
 
 async def connect(
-    spec: EngineSpec, directories: Directories, rates: Rates, on_state: Callable[[EngineState], None]
+    spec: EngineSpec,
+    directories: Directories,
+    rates: Rates,
+    on_state: Callable[[EngineState], None],
+    latency_ms: int = LATENCY_MS,
 ) -> Connection:
-    """Join the engine of ``spec``, started if need be; ``on_state`` hears of the states on the way.
+    """Join the engine of ``spec``, started if need be; ``on_state`` hears of the states on the way. ``latency_ms`` is
+    what suggestions are to keep to.
 
     Raises:
         ModelError: the model cannot be used.
         EngineUnavailable: no engine could be started.
     """
     header = await asyncio.to_thread(read_header, Path(spec.model_path))
-    return Connection(await join(spec, directories, on_state), spec, header, rates)
+    joined = await join(spec, directories, on_state)
+    return Connection(joined, spec, header, rates, directories.data, latency_ms)

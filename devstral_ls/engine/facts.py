@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from devstral_ls.engine.budget import LATENCY_MS, budget_for
+from devstral_ls.engine.calibrated import Calibrated
 from devstral_ls.engine.rates import Rate
 from devstral_ls.engine.sizing import prompt_budget
 from devstral_ls.engine.state import EngineState
@@ -10,10 +14,19 @@ from devstral_ls.models.family import bos_of, family_of, layouts_of
 from devstral_ls.models.gguf import GgufHeader
 
 
-def model_info(name: str, header: GgufHeader, state: EngineState, rate: Rate | None) -> ModelInfo:
-    """The model behind a ready engine; without a measured ``rate``, by the estimate it was started with."""
+def model_info(
+    name: str,
+    header: GgufHeader,
+    state: EngineState,
+    rate: Rate | None,
+    calibrated: Calibrated | None = None,
+    latency_ms: int = LATENCY_MS,
+) -> ModelInfo:
+    """The model behind a ready engine, as it was ``calibrated`` for suggestions within ``latency_ms``; before that, by
+    the ``rate`` seen, or the estimate it was started with.
+    """
     prefill = rate.prefill if rate else state.prefill_rate
-    return ModelInfo(
+    info = ModelInfo(
         name=name,
         family=family_of(header).id,
         layouts=layouts_of(header),
@@ -21,6 +34,23 @@ def model_info(name: str, header: GgufHeader, state: EngineState, rate: Rate | N
         prompt_budget=prompt_budget(prefill, state.gpu_layers, state.context_tokens),
         bos=bos_of(header),
     )
+    if calibrated is None:
+        return info
+    budget = budget_for(calibrated, state.batch, state.context_tokens, latency_ms)
+    return replace(
+        info,
+        layouts=_in_order(info.layouts, calibrated.layouts),
+        prompt_budget=budget.prompt_tokens,
+        line_tokens=budget.line_tokens,
+        lines_tokens=budget.lines_tokens,
+        slow=budget.slow,
+    )
+
+
+def _in_order(candidates: tuple[str, ...], best_first: tuple[str, ...]) -> tuple[str, ...]:
+    """``candidates`` as they were ranked; those that were not tried come last, in their own order."""
+    tried = tuple(layout for layout in best_first if layout in candidates)
+    return (*tried, *(layout for layout in candidates if layout not in tried))
 
 
 def reserved_tokens(header: GgufHeader) -> frozenset[str]:
@@ -50,3 +80,11 @@ def description(state: EngineState) -> str:
     """How a ready engine runs its model, for people."""
     where = "on the GPU" if state.gpu_layers == -1 else f"with {state.threads} thread{'s' * (state.threads != 1)}"
     return f"{state.model} {where}, {state.slots} slots of {state.context_tokens} tokens"
+
+
+def slowness(name: str) -> tuple[str, str]:
+    """What to tell people of a model that is too slow on this machine, and what they can do."""
+    return (
+        f"{name} is too slow on this machine for suggestions while you type; it answers when you ask by key",
+        "Use a smaller model (`devstral-ls model list`), or raise inline.latencyBudgetMs.",
+    )

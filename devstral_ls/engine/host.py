@@ -122,6 +122,7 @@ def _load(spec: EngineSpec, place: Place, state: EngineState) -> tuple[Any, Engi
         ModelError: the model cannot be loaded.
     """
     from devstral_ls.engine import sizing
+    from devstral_ls.engine.calibrated import calibration_file, read_calibrated
     from devstral_ls.engine.rates import Rates
     from devstral_ls.models.fit import available_memory
     from devstral_ls.models.gguf import read_header
@@ -138,6 +139,7 @@ def _load(spec: EngineSpec, place: Place, state: EngineState) -> tuple[Any, Engi
         # A Mac's GPU uses the machine's own memory: it is not to be counted twice.
         sizing.Machine(cores, 0 if gpu_free and sys.platform == "darwin" else available_memory(), gpu_free),
         Rates(Path(spec.rates_file)).get(rate_key),
+        read_calibrated(calibration_file(Path(spec.rates_file).parent, rate_key)),
     )
     state = replace(
         state,

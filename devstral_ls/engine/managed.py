@@ -11,10 +11,11 @@ from dataclasses import replace
 
 from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
+from devstral_ls.engine.calibrated import Subject
 from devstral_ls.engine.choice import wanted
 from devstral_ls.engine.client import EngineClient
 from devstral_ls.engine.connection import Connection, connect
-from devstral_ls.engine.facts import description, engine_name
+from devstral_ls.engine.facts import description, engine_name, slowness
 from devstral_ls.engine.patience import Deaths, Patience
 from devstral_ls.engine.rates import Rates
 from devstral_ls.engine.spec import EngineOptions, EngineSpec
@@ -57,6 +58,8 @@ class ManagedEngine:
         self._status = EngineStatus("starting")
         self._error: EngineError | None = None
         self._client: EngineClient | None = None
+        self._connection: Connection | None = None
+        self._calibrating = False
         self._spec: EngineSpec | None = None
         self._rates = Rates(directories.data / "rates.json")
         self._unfit = set[str]()  # files that did not fit, while "auto" may choose another
@@ -117,6 +120,22 @@ class ManagedEngine:
         if self._client is None:
             self._halted = True
             self._changed.set()
+
+    @property
+    def subject(self) -> Subject | None:
+        """What there is to calibrate; None while there is no engine."""
+        return self._connection.subject if self._connection is not None else None
+
+    def calibrating(self, begins: bool) -> None:
+        """A calibration begins or ends; it shows while nobody asks for anything."""
+        self._calibrating = begins
+        self._running(0)
+
+    def recalibrated(self) -> None:
+        """A calibration was written: go on with its numbers."""
+        if self._connection is not None:
+            self._connection.recalibrated()
+            self._running(0)
 
     def poke(self) -> None:
         """Look now: a model may have come, or the engine may be gone."""
@@ -218,13 +237,15 @@ class ManagedEngine:
         spec = await asyncio.to_thread(wanted, self._options, self._directories, self._unfit)
         self._spec = spec
         self._say("starting")
-        connection = await connect(spec, self._directories, self._rates, self._heard)
+        latency_ms = self._options.latency_budget_ms
+        connection = await connect(spec, self._directories, self._rates, self._heard, latency_ms)
         try:
-            self._client = connection.client
+            self._client, self._connection = connection.client, connection
             self._say("ready", message=description(connection.state), engine=engine_name(connection.state))
+            self._running(0)
             await self._watch(connection, spec)
         finally:
-            self._client = None
+            self._client = self._connection = None
             await connection.aclose()
         await asyncio.to_thread(rendezvous.stop_unused, self._directories, spec.key)
 
@@ -278,8 +299,18 @@ class ManagedEngine:
 
     def _running(self, change: int) -> None:
         self._n_running += change
-        if self._client is not None:
-            self._set(replace(self._status, state="generating" if self._n_running else "ready"))
+        if self._connection is not None:
+            self._set(self._at_work(self._connection))
+
+    def _at_work(self, connection: Connection) -> EngineStatus:
+        """The status of a ready engine."""
+        status = replace(self._status, state="ready", message=description(connection.state), hint=None)
+        if self._calibrating:  # what runs now is its own
+            return replace(status, state="calibrating")
+        if connection.client.model.slow:
+            message, hint = slowness(connection.client.model.name)
+            status = replace(status, state="slow", message=message, hint=hint)
+        return replace(status, state="generating") if self._n_running else status
 
     def _say(
         self, state: State, *, error: EngineError | None = None, message: str | None = None, engine: str | None = None

@@ -45,6 +45,11 @@ class Rates:
         """What is known of ``key``, from this process or the file."""
         return self._seen.get(key) or _read(self._file).get(key)
 
+    def put(self, key: str, rate: Rate) -> None:
+        """Forget what was seen before: ``rate`` was measured on purpose."""
+        self._seen[key] = rate
+        self._unsaved = True
+
     def observe(self, key: str, usage: Usage) -> None:
         """Take ``usage`` into account, if it says anything."""
         n_new = usage.prompt_tokens - usage.cached_tokens

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
+from devstral_ls.engine.calibrated import Calibrated
 from devstral_ls.engine.rates import Rate
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.errors import ModelTooBig
@@ -72,8 +73,11 @@ class Plan:
     fit: Fit
 
 
-def plan(spec: EngineSpec, header: GgufHeader, machine: Machine, rate: Rate | None) -> Plan:
-    """The numbers for ``spec``: what it says, and what fits where it says ``auto``, the most generous first.
+def plan(
+    spec: EngineSpec, header: GgufHeader, machine: Machine, rate: Rate | None, calibrated: Calibrated | None = None
+) -> Plan:
+    """The numbers for ``spec``: what it says, and what fits where it says ``auto``, the most generous first. What was
+    ``calibrated`` goes before the ``rate`` seen in passing, and that before an estimate.
 
     Raises:
         ModelTooBig: even the least does not fit.
@@ -82,16 +86,17 @@ def plan(spec: EngineSpec, header: GgufHeader, machine: Machine, rate: Rate | No
         machine = replace(machine, gpu_free=0)
     threads = threads_for(spec, machine.cores)
     prefill = rate.prefill if rate else estimated_rate(header.n_params, threads)
-    batch = _BATCH[1] if machine.gpu_free else batch_for(prefill)
+    on_cpu = calibrated.batch_within(BATCH_SECONDS * 1000) if calibrated else batch_for(prefill)
+    batch = _BATCH[1] if machine.gpu_free else on_cpu
     context_tokens, slots, fit = _fitting(spec, header, machine, batch)
     gpu_layers = _gpu_layers(spec, header, machine, fit)
     return Plan(
         context_tokens=context_tokens,
         slots=slots,
         threads=threads,
-        batch=max(batch if gpu_layers == -1 else batch_for(prefill), slots),
+        batch=max(batch if gpu_layers == -1 else on_cpu, slots),
         gpu_layers=gpu_layers,
-        prefill_rate=prefill,
+        prefill_rate=calibrated.prefill_rate(batch) if calibrated else prefill,
         fit=fit,
     )
 

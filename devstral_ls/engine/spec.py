@@ -29,6 +29,8 @@ class EngineOptions:
     slots: Auto = "auto"
     idle_minutes: float = 30.0
     """How long the engine stays when no server is connected."""
+    latency_budget_ms: int = 600
+    """How soon a suggestion should be there; it sets how much of the code is shown to the model."""
 
     @staticmethod
     def of(settings: Settings) -> EngineOptions:
@@ -41,6 +43,7 @@ class EngineOptions:
             gpu_layers=engine.gpu_layers,
             slots=engine.slots,
             idle_minutes=engine.idle_minutes,
+            latency_budget_ms=settings.inline.latency_budget_ms,
         )
 
 

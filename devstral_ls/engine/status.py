@@ -27,4 +27,4 @@ class EngineStatus:
     @property
     def settled(self) -> bool:
         """Is there nothing to wait for, unless something outside changes?"""
-        return self.state in ("absent", "ready", "generating", "slow", "failed")
+        return self.state in ("absent", "calibrating", "ready", "generating", "slow", "failed")

@@ -10,7 +10,7 @@ from devstral_ls.directories import Directories
 from devstral_ls.engine.spec import EngineOptions
 from devstral_ls.engine.status import EngineStatus
 from devstral_ls.errors import DevstralError
-from devstral_ls.server.ports import Factories, Pipeline, ServedEngine
+from devstral_ls.server.ports import Background, Factories, Pipeline, ServedEngine
 from devstral_ls.server.status import ReportingEngine, StatusReporter
 from devstral_ls.settings import Settings
 
@@ -40,6 +40,7 @@ class Parts:
         self._making: asyncio.Task[Pipeline | None] | None = None
         self._options: EngineOptions | None = None
         self._engine: ServedEngine | None = None
+        self._background: Background | None = None
         self.pipeline: Pipeline | None = None
         """The pipeline, if it is there already."""
 
@@ -79,10 +80,13 @@ class Parts:
         if self._making is not None and not self._making.done():
             self._making.cancel()
         engine, self._engine, self.pipeline = self._engine, None, None
+        background, self._background = self._background, None
         if engine is None:
             return
         try:
             async with asyncio.timeout(CLOSE_S):
+                if background is not None:
+                    await background.aclose()
                 await engine.aclose()
         except TimeoutError:
             _log.warning("the engine did not let go within %.1f s", CLOSE_S)
@@ -95,7 +99,9 @@ class Parts:
         try:
             await asyncio.to_thread(self._factories.preload)  # the loop goes on answering
             engine = self._factories.engine(options, self._directories, self._on_status)
-            self.pipeline = self._factories.pipeline(ReportingEngine(engine, self._status))
+            background = self._factories.background(engine)
+            asked = background.engine if background is not None else engine
+            self.pipeline = self._factories.pipeline(ReportingEngine(asked, self._status))
         except DevstralError as error:
             self._failed(error.message, error.hint)
             return None
@@ -104,6 +110,9 @@ class Parts:
             return None
         self._engine, self._options = engine, options
         engine.start()
+        if background is not None:
+            self._background = background
+            background.start()
         return self.pipeline
 
     def _made(self, making: asyncio.Task[Pipeline | None]) -> None:

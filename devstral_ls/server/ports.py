@@ -76,6 +76,23 @@ class Pipeline(Protocol):
         ...
 
 
+class Background(Protocol):
+    """What is done with the engine while nobody asks it."""
+
+    @property
+    def engine(self) -> Engine:
+        """The engine for the pipeline; background work makes way for what is asked of it."""
+        ...
+
+    def start(self) -> None:
+        """Begin to look for idle time."""
+        ...
+
+    async def aclose(self) -> None:
+        """Stop at once."""
+        ...
+
+
 OnStatus = Callable[["EngineStatus"], None]
 
 
@@ -86,5 +103,7 @@ class Factories:
     engine: Callable[[EngineOptions, Directories, OnStatus], ServedEngine]
     """May raise a ``DevstralError``; runs in the event loop."""
     pipeline: Callable[[Engine], Pipeline]
+    background: Callable[[ServedEngine], Background | None] = lambda engine: None
+    """What to do in idle time, if anything."""
     preload: Callable[[], None] = lambda: None
     """Imports what the other two need; runs in a thread."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from devstral_ls.engine.status import EngineStatus
 
 _TITLE = "Devstral"
-_LOADING = ("starting", "loading", "calibrating")
+_LOADING = ("starting", "loading")
 
 
 class LoadingProgress:

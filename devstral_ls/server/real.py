@@ -9,14 +9,19 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from devstral_ls.server.ports import Factories, OnStatus, Pipeline, ServedEngine
+from devstral_ls.server.ports import Background, Factories, OnStatus, Pipeline, ServedEngine
 
 if TYPE_CHECKING:
     from devstral_ls.directories import Directories
     from devstral_ls.engine.spec import EngineOptions
     from devstral_ls.generation import Engine
 
-_MODULES = ("devstral_ls.engine.managed", "devstral_ls.suggest.inline", "devstral_ls.languages.syntax")
+_MODULES = (
+    "devstral_ls.engine.managed",
+    "devstral_ls.suggest.inline",
+    "devstral_ls.languages.syntax",
+    "devstral_ls.calibration.background",
+)
 
 
 def _preload() -> None:
@@ -37,4 +42,11 @@ def _pipeline(engine: Engine) -> Pipeline:
     return Suggester(engine, SyntaxTrees())
 
 
-FACTORIES = Factories(_engine, _pipeline, _preload)
+def _background(engine: ServedEngine) -> Background | None:
+    from devstral_ls.calibration import background
+    from devstral_ls.engine.managed import ManagedEngine
+
+    return background.Background(engine) if isinstance(engine, ManagedEngine) else None
+
+
+FACTORIES = Factories(_engine, _pipeline, _background, _preload)

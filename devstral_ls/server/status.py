@@ -55,7 +55,10 @@ class StatusReporter:
 
     def update(self, status: EngineStatus) -> None:
         """The engine says how it is: said on at once, but for ``generating``, which is counted here."""
-        self._status = replace(status, state="ready") if status.state == "generating" else status
+        if status.state == "generating":
+            known = self._status.state if self._status else "ready"
+            status = replace(status, state="slow" if known == "slow" else "ready")
+        self._status = status
         self._publish()
 
     def answered(self, latency_ms: float) -> None:

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from devstral_ls.generation import ModelInfo
 from devstral_ls.languages.scopes import CursorScope
 from devstral_ls.languages.table import Language
 from devstral_ls.settings import InlineSettings, PrivacySettings, Settings
@@ -35,6 +36,11 @@ def declined(query: InlineQuery, language: Language, settings: Settings) -> Reas
     if _is_disabled(language, query.snapshot, settings.inline):
         return Reason.LANGUAGE_DISABLED
     return _declined_by_line(query.snapshot, query.offset)
+
+
+def declined_by(query: InlineQuery, model: ModelInfo) -> Reason | None:
+    """Why not with this model."""
+    return Reason.TOO_SLOW if model.slow and not query.invoked else None
 
 
 def declined_in(query: InlineQuery, scope: CursorScope, settings: InlineSettings) -> Reason | None:

@@ -14,15 +14,15 @@ from contextlib import contextmanager
 from cachetools import LRUCache
 
 from devstral_ls.errors import DevstralError, PromptTooLong
-from devstral_ls.generation import Engine, FinishReason, GenerationRequest, ModelInfo
+from devstral_ls.generation import LINE_TIME, LINES_TIME, Engine, GenerationRequest, ModelInfo
 from devstral_ls.languages.scopes import CursorScope, scope_at
 from devstral_ls.languages.syntax import SyntaxTrees
 from devstral_ls.languages.table import language_of
-from devstral_ls.prompt.healing import take_back
-from devstral_ls.prompt.layouts import build, suffix_share
+from devstral_ls.prompt.layouts import suffix_share
 from devstral_ls.prompt.window import Window, cut
 from devstral_ls.settings import InlineSettings, Settings
-from devstral_ls.suggest import gate, stops
+from devstral_ls.suggest import gate
+from devstral_ls.suggest.asking import read, request_for
 from devstral_ls.suggest.cache import Answer, Found, SuggestionCache
 from devstral_ls.suggest.draft import Draft, Place, place_at
 from devstral_ls.suggest.feedback import Feedback
@@ -30,18 +30,6 @@ from devstral_ls.suggest.pace import Pace, Superseded
 from devstral_ls.suggest.postprocess import NothingToShow, postprocess
 from devstral_ls.suggest.trace import InlineQuery, Outcome, Reason, Suggestion, Trace
 from devstral_ls.text import Snapshot, Span
-
-LINE_TOKENS = 48
-"""The most tokens of one line: 73 characters at the 95th percentile (``peers.md``) are some 25."""
-
-LINES_TOKENS = 192
-"""The most tokens of several lines."""
-
-LINE_TIME = 4
-"""Decoding of one line may take this many times ``inline.latencyBudgetMs``; what is there then is shown."""
-
-LINES_TIME = 10
-"""The same for several lines."""
 
 MAX_SMALLER_WINDOWS = 4
 """How often a prompt that turns out too long is cut to half."""
@@ -165,7 +153,7 @@ class Suggester:
                 return self._shown(query, self._from_cache(found, trace))
             with trace.stage("scope", self._clock):
                 scope = scope_at(self._trees.tree(snapshot), snapshot, offset)
-            self._decline(gate.declined_in(query, scope, inline))
+            self._decline(gate.declined_by(query, model) or gate.declined_in(query, scope, inline))
             trace.multiline = gate.wants_lines(scope, snapshot, offset, inline)
             place = place_at(snapshot, offset, scope, language, multiline=trace.multiline)
             if not query.invoked:
@@ -215,27 +203,10 @@ class Suggester:
                 request = _request(window, query.snapshot, model, place, inline)
             try:
                 with trace.stage("engine", self._clock):
-                    return await self._read(request, place, trace)
+                    return await read(self._engine, request, place, trace)
             except PromptTooLong as too_long:
                 budget = min(budget // 2, too_long.limit)
         raise NothingToShow(Reason.TOO_LONG_LINE)
-
-    async def _read(self, request: GenerationRequest, place: Place, trace: Trace) -> Draft:
-        """Read the stream until enough was written; leaving the block cancels the rest."""
-        answer = ""
-        complete = False
-        n_forced = len(request.begins_with)
-        async with self._engine.generate(request) as chunks:
-            async for chunk in chunks:
-                answer += chunk.text
-                trace.usage = chunk.usage or trace.usage
-                complete = chunk.finish is FinishReason.STOP
-                enough = stops.cut(answer[n_forced:], place)
-                if enough is not None:
-                    return Draft(enough, place)
-        if not answer.startswith(request.begins_with):
-            return Draft("", place)
-        return Draft(answer[n_forced:], place, complete=complete)
 
     def _remember(self, query: InlineQuery, draft: Draft, mode: str) -> Answer:
         """Post-process the draft and keep the answer, an empty one as well: asking again would give the same."""
@@ -258,14 +229,12 @@ class Suggester:
 def _request(
     window: Window, snapshot: Snapshot, model: ModelInfo, place: Place, inline: InlineSettings
 ) -> GenerationRequest:
-    prefix, taken = take_back(_unix(window.prefix))
-    prompt, stop = build(model, Window(prefix, _unix(window.suffix)), snapshot.uri)
-    automatic = LINES_TOKENS if place.multiline else LINE_TOKENS
-    return GenerationRequest(
-        prompt=prompt,
+    automatic = model.lines_tokens if place.multiline else model.line_tokens
+    return request_for(
+        window,
+        snapshot.uri,
+        model,
         max_tokens=automatic if isinstance(inline.max_tokens, str) else inline.max_tokens,
-        stop=stop,
-        begins_with=taken,
         time_limit_ms=inline.latency_budget_ms * (LINES_TIME if place.multiline else LINE_TIME),
     )
 
@@ -274,10 +243,6 @@ def _mode(model: ModelInfo, inline: InlineSettings) -> str:
     """What an answer depends on besides the text."""
     asked = (inline.multiline, inline.max_tokens, inline.latency_budget_ms, inline.in_comments)
     return f"{model.name}/{model.layouts[0]}/{asked}"
-
-
-def _unix(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _line_end(snapshot: Snapshot) -> str:

@@ -41,6 +41,8 @@ class Reason(Enum):
     """The file's name is on the ``privacy.exclude`` list: it never reaches a prompt."""
     NOT_READY = "not-ready"
     """No model, or it is still loading."""
+    TOO_SLOW = "too-slow"
+    """The model is too slow on this machine for suggestions that nobody asked for."""
     SUPERSEDED = "superseded"
     """A newer request of the same document took over."""
     CANCELLED = "cancelled"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -278,3 +279,78 @@ async def test_the_engine_stays_when_the_server_goes(home: Directories, devstral
     async with managed(home, devstral_shaped) as watched:
         await watched.engine.ready()
         assert running_pid(home) == pid
+
+
+def calibrated(watched: Watched, decode_ms: float, layouts: tuple[str, ...] = ("left-to-right",)) -> None:
+    """Write a calibration for the engine, as if it had been measured."""
+    subject = watched.engine.subject
+    assert subject is not None
+    result = {"layouts": layouts, "batch_ms": 1, "token_ms": 1, "decode_ms": decode_ms, "first_line_tokens": 10}
+    subject.file.parent.mkdir(parents=True, exist_ok=True)
+    subject.file.write_text(json.dumps({"version": 1, "result": result}))
+
+
+async def test_a_calibration_sets_layout_budget_and_caps(home: Directories, devstral_shaped: Path) -> None:
+    async with managed(home, devstral_shaped, context_tokens=2048) as watched:
+        await watched.engine.ready()
+        before = watched.engine.model
+        calibrated(watched, decode_ms=40)
+        watched.engine.recalibrated()
+        after = watched.engine.model
+        assert before is not None
+        assert after is not None
+        assert before.layouts[0] == "chat-prefill"
+        assert after.layouts == ("left-to-right", *(row for row in before.layouts if row != "left-to-right"))
+        assert after.lines_tokens == 150
+        assert watched.engine.status.state == "ready"
+    async with managed(home, devstral_shaped, context_tokens=2048, latency_budget_ms=300) as watched:
+        await watched.engine.ready()
+        again = watched.engine.model
+        assert again is not None
+        assert again.layouts == after.layouts  # read from the disk
+        assert again.lines_tokens == 75
+
+
+async def test_an_engine_too_slow_to_suggest_by_itself_says_so_and_answers(
+    home: Directories, devstral_shaped: Path
+) -> None:
+    async with managed(home, devstral_shaped) as watched:
+        await watched.engine.ready()
+        calibrated(watched, decode_ms=900)
+        watched.engine.recalibrated()
+        status = watched.engine.status
+        assert (status.state, status.settled) == ("slow", True)
+        assert "too slow" in (status.message or "")
+        assert "smaller model" in (status.hint or "")
+        assert watched.engine.model is not None
+        assert watched.engine.model.slow
+        assert await answer(watched.engine)
+        assert watched.engine.status == status
+        calibrated(watched, decode_ms=10)
+        watched.engine.recalibrated()
+        assert watched.engine.status.state == "ready"
+        assert watched.engine.status.hint is None
+
+
+async def test_a_calibration_shows_while_it_runs(home: Directories, devstral_shaped: Path) -> None:
+    async with managed(home, devstral_shaped) as watched:
+        watched.engine.calibrating(True)  # no engine yet: nothing to say
+        watched.engine.calibrating(False)
+        assert watched.engine.subject is None
+        await watched.engine.ready()
+        watched.engine.calibrating(True)
+        assert (watched.engine.status.state, watched.engine.status.settled) == ("calibrating", True)
+        assert await answer(watched.engine)  # its own generations are not shown
+        assert watched.said[-1].state == "calibrating"
+        watched.engine.calibrating(False)
+        assert watched.engine.status.state == "ready"
+
+
+async def test_the_next_start_takes_the_batch_that_was_calibrated(home: Directories, devstral_shaped: Path) -> None:
+    async with managed(home, devstral_shaped) as watched:
+        await watched.engine.ready()
+        calibrated(watched, decode_ms=10)
+    rendezvous.stop(home)
+    async with managed(home, devstral_shaped) as watched:
+        await watched.engine.ready()
+        assert [state.batch for state in rendezvous.engines(home)] == [148]  # 1 ms and 1 ms a token: 149 in 150 ms

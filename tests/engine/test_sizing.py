@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from devstral_ls.directories import Directories
+from devstral_ls.engine.calibrated import Calibrated
 from devstral_ls.engine.patience import Deaths, Patience
 from devstral_ls.engine.rates import Rate, Rates
 from devstral_ls.engine.sizing import (
@@ -196,3 +197,20 @@ def test_the_key_knows_what_makes_two_engines_different(tmp_path: Path) -> None:
     path.write_bytes(b"yy")
     assert asked(path).key != spec.key
     assert EngineSpec.from_json(spec.to_json()) == spec
+
+
+def test_what_was_calibrated_goes_before_the_rate_seen(header: GgufHeader) -> None:
+    found = Calibrated(("chat-prefill",), batch_ms=20, token_ms=5.3, decode_ms=13, first_line_tokens=12)
+    chosen = plan(asked(header.path), header, BIG, Rate(1000.0), found)
+    assert chosen.batch == 24
+    assert chosen.prefill_rate == found.prefill_rate(24)
+    on_gpu = plan(asked(header.path), header, replace(BIG, gpu_free=50 * GB), Rate(1000.0), found)
+    assert on_gpu.batch == 512
+
+
+def test_a_rate_measured_on_purpose_takes_the_place_of_what_was_seen(tmp_path: Path) -> None:
+    rates = Rates(tmp_path / "rates.json")
+    rates.observe("m", Usage(1000, 0, 20, 1000.0, 1000.0))
+    rates.put("m", Rate(50.0, 10.0))
+    rates.save()
+    assert Rates(tmp_path / "rates.json").get("m") == Rate(50.0, 10.0)

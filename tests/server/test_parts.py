@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,21 @@ async def test_generating_shows_at_once_after_a_pause_and_a_real_change_always()
         reported.update(EngineStatus("lost"))
     assert states(sent) == ["ready", "generating", "lost"]
     reported.close()
+
+
+async def test_a_slow_engine_stays_slow_after_it_has_written() -> None:
+    reported, sent, clock = reporter()
+    slow = replace(READY, state="slow")
+    reported.update(slow)
+    clock.now += 1
+    with reported.generating():
+        reported.update(replace(slow, state="generating"))
+    clock.now += 1
+    reported.update(slow)
+    reported.close()
+    assert sent[0]["state"] == "slow"
+    assert reported.body() is None
+    assert "ready" not in states(sent)
 
 
 async def test_generating_of_the_engine_itself_is_not_said_twice() -> None:
@@ -267,3 +283,41 @@ def test_the_file_is_read_again_and_a_problem_is_said_once(tmp_path: Path) -> No
     assert configuration.refresh() == []
     assert configuration.workspace({"model": {"name": "x"}, "inline": {"maxTokens": 6}}) == []
     assert configuration.settings.inline.max_tokens == 6
+
+
+async def test_background_work_stands_between_pipeline_and_engine_and_ends_before_it() -> None:
+    directories: Any = None
+    done: list[str] = []
+    reported, _, _ = reporter()
+
+    class Noted:
+        def __init__(self, name: str) -> None:
+            self.name = name
+            self.engine = "the engine for the pipeline"
+            self.model = None
+
+        def start(self) -> None:
+            done.append(f"{self.name} starts")
+
+        async def aclose(self) -> None:
+            done.append(f"{self.name} ends")
+
+    def pipeline(engine: Any) -> Any:
+        done.append(engine._engine)
+        return object()
+
+    factories = Factories(
+        lambda *_: Noted("engine"),  # type: ignore[arg-type, return-value]
+        pipeline,
+        lambda _: Noted("background"),  # type: ignore[arg-type, return-value]
+    )
+    parts = Parts(factories, directories, reported, reported.update)
+    await parts.get(Settings())
+    await parts.aclose()
+    assert done == [
+        "the engine for the pipeline",
+        "engine starts",
+        "background starts",
+        "background ends",
+        "engine ends",
+    ]

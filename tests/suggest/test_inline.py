@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -439,6 +440,23 @@ async def test_an_engine_that_fails_is_said() -> None:
 async def test_without_a_model_nothing_is_shown_and_it_says_so() -> None:
     outcome = await Desk(ScriptedEngine("1", model=None)).ask("x = ▮\n")
     assert (outcome.suggestions, outcome.trace.reason) == ((), Reason.NOT_READY)
+
+
+async def test_a_model_that_is_too_slow_is_asked_by_key_only() -> None:
+    desk = Desk(ScriptedEngine("1", model=replace(QWEN, slow=True)))
+    outcome = await desk.ask("x = ▮\n")
+    assert (outcome.suggestions, outcome.trace.reason) == ((), Reason.TOO_SLOW)
+    assert desk.engine.requests == []
+    assert shown(await desk.ask("x = ▮\n", invoked=True)) == "1"
+    assert shown(await desk.ask("x = ▮\n")) == "1"  # what is known already costs nothing
+
+
+async def test_the_token_caps_are_the_models() -> None:
+    engine = ScriptedEngine("1", model=replace(QWEN, line_tokens=20, lines_tokens=70))
+    desk = Desk(engine)
+    await desk.ask("x = ▮\n")
+    await desk.ask("def f(a):\n    ▮\n")
+    assert [request.max_tokens for request in engine.requests] == [20, 70]
 
 
 async def test_every_stage_is_timed() -> None:

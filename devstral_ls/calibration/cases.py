@@ -1,0 +1,82 @@
+"""The holes that layouts are tried on: code with a gap, and what a person would write there. Files in ``holes/``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from devstral_ls.languages.scopes import CursorScope, scope_at
+from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.languages.table import LANGUAGES, Language
+from devstral_ls.settings import InlineSettings
+from devstral_ls.suggest.draft import Place, place_at
+from devstral_ls.suggest.gate import wants_lines
+from devstral_ls.text import Snapshot
+
+OPEN, CLOSE = "⟦", "⟧"
+_TITLE = "=== "
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A gap in a piece of code."""
+
+    id: str
+    """Language and name: ``python/mean``."""
+    snapshot: Snapshot
+    """The code without what is expected."""
+    offset: int
+    """The cursor, in code points."""
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the pipeline finds out about the hole's place."""
+
+    scope: CursorScope
+    place: Place
+
+
+@cache
+def holes() -> tuple[Hole, ...]:
+    """All holes, the languages in turns: a part of them says something about each."""
+    by_language = [list(_holes_of(language)) for language in _languages()]
+    longest = max(len(found) for found in by_language)
+    return tuple(found[n] for n in range(longest) for found in by_language if n < len(found))
+
+
+def seen(hole: Hole, trees: SyntaxTrees) -> Seen:
+    """The hole as ``suggest.inline`` would see it with the settings' defaults."""
+    scope = scope_at(trees.tree(hole.snapshot), hole.snapshot, hole.offset)
+    language = LANGUAGES[hole.snapshot.language]
+    multiline = wants_lines(scope, hole.snapshot, hole.offset, InlineSettings())
+    place = place_at(hole.snapshot, hole.offset, multiline=multiline, offside=language.offside)
+    return Seen(scope, place)
+
+
+def parse(text: str, language: Language) -> Iterator[Hole]:
+    """The holes in a file's ``text``.
+
+    Raises:
+        ValueError: a hole has no gap.
+    """
+    for section in ("\n" + text).split("\n" + _TITLE)[1:]:
+        name, _, code = section.partition("\n")
+        start, end = code.index(OPEN), code.index(CLOSE)
+        uri = f"file:///{name}{language.extensions[0]}"
+        # Every hole ends its file with a line end; the last line end of a section belongs to the next title.
+        snapshot = Snapshot(uri, 1, language.id, code[:start] + code[end + 1 :].rstrip("\n") + "\n")
+        yield Hole(f"{language.id}/{name}", snapshot, start, code[start + 1 : end])
+
+
+def _languages() -> list[Language]:
+    folder = files(__package__) / "holes"
+    names = sorted(entry.name.removesuffix(".txt") for entry in folder.iterdir() if entry.name.endswith(".txt"))
+    return [LANGUAGES[name] for name in names]
+
+
+def _holes_of(language: Language) -> Iterator[Hole]:
+    return parse((files(__package__) / "holes" / f"{language.id}.txt").read_text("utf-8"), language)

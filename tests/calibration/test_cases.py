@@ -1,0 +1,50 @@
+"""The built-in holes: enough of them, of every kind, and each can be known."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from devstral_ls.calibration.cases import Hole, holes, seen
+from devstral_ls.calibration.score import first_line
+from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.suggest.draft import Draft
+from devstral_ls.suggest.postprocess import postprocess
+
+
+def line_before(hole: Hole) -> str:
+    line = hole.snapshot.line_span(hole.snapshot.line_at(hole.offset))
+    return hole.snapshot.text[line.start : hole.offset]
+
+
+def test_there_are_enough_in_four_languages() -> None:
+    counts = Counter(hole.snapshot.language for hole in holes())
+    assert set(counts) == {"python", "typescript", "go", "rust"}
+    assert min(counts.values()) >= 6
+    assert len({hole.id for hole in holes()}) == len(holes()) >= 24
+
+
+def test_any_first_few_are_of_all_languages() -> None:
+    assert len({hole.snapshot.language for hole in holes()[:4]}) == 4
+
+
+def test_some_are_in_the_middle_of_a_word_and_some_want_several_lines() -> None:
+    trees = SyntaxTrees()
+    places = [seen(hole, trees).place for hole in holes()]
+    assert sum(place.multiline for place in places) >= 4
+    assert sum(not place.multiline for place in places) >= 4
+    for language in ("python", "typescript", "go", "rust"):
+        words = [line_before(hole)[-1:].isalpha() for hole in holes() if hole.snapshot.language == language]
+        assert any(words), language
+
+
+def test_the_expected_answer_survives_the_post_processing() -> None:
+    trees = SyntaxTrees()
+    for hole in holes():
+        shown = postprocess(Draft(hole.expected, seen(hole, trees).place)).text
+        assert first_line(shown) == first_line(hole.expected), hole.id
+
+
+def test_the_marks_are_not_in_the_code() -> None:
+    for hole in holes():
+        assert not set("⟦⟧▮") & set(hole.snapshot.text + hole.expected), hole.id
+        assert hole.snapshot.text.endswith("\n")
