@@ -53,7 +53,7 @@ def seen(hole: Hole, trees: SyntaxTrees) -> Seen:
     scope = scope_at(trees.tree(hole.snapshot), hole.snapshot, hole.offset)
     language = LANGUAGES[hole.snapshot.language]
     multiline = wants_lines(scope, hole.snapshot, hole.offset, InlineSettings())
-    place = place_at(hole.snapshot, hole.offset, multiline=multiline, offside=language.offside)
+    place = place_at(hole.snapshot, hole.offset, scope, language, multiline=multiline)
     return Seen(scope, place)
 
 
