@@ -15,6 +15,7 @@ from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.errors import ModelTooBig
 from devstral_ls.models.fit import Fit, check_fit, memory_for
 from devstral_ls.models.gguf import GgufHeader
+from devstral_ls.models.smaller import smaller_model
 
 BATCH_SECONDS = 0.15
 """A prefill is only interrupted between batches, so a batch is what the next request waits for. Shorter ones cost
@@ -158,7 +159,11 @@ def _fitting(
         with contextlib.suppress(ModelTooBig):
             return _fitting_in(int(_GPU_SHARE * machine.gpu_free), spec, header, machine, batch, kv_types)
     memory = sys.maxsize if machine.available is None else machine.available + machine.gpu_free
-    return _fitting_in(memory, spec, header, machine, batch, kv_types)
+    try:
+        return _fitting_in(memory, spec, header, machine, batch, kv_types)
+    except ModelTooBig as error:
+        other = smaller_model(Path(spec.models), spec.file_size, memory) if spec.models else ""
+        raise ModelTooBig(error.message, hint=f"{error.hint} {other}".rstrip()) from None
 
 
 def _fitting_in(
