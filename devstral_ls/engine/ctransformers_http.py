@@ -10,12 +10,12 @@ import re
 import select
 import socket
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from socketserver import ThreadingMixIn, UnixStreamServer
+from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
 
 from devstral_ls.engine.ctransformers_run import Asked, Model, Run
@@ -84,19 +84,30 @@ class Queue:
                 self._changed.notify_all()
 
 
-class DialectServer(ThreadingMixIn, UnixStreamServer):
-    """Answers on a Unix socket, in threads of its own."""
+class DialectServer(ThreadingMixIn, TCPServer):
+    """Answers on a Unix socket or on loopback, in threads of its own."""
 
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, path: Path, api_key: str, model: Model, specials: Mapping[str, int]) -> None:
-        """``specials``: the ids of control tokens by their names."""
+    def __init__(
+        self, address: Path | tuple[str, int], api_key: str, model: Model, specials: Mapping[str, int]
+    ) -> None:
+        """``address`` is a socket, or host and port (0: any that is free); ``specials`` are the ids of control tokens
+        by their names.
+        """
         self.api_key = api_key
         self.model = model
         self.specials = specials
         self.queue = Queue()
-        super().__init__(str(path), _Handler)
+        self.totals: Counter[str] = Counter()
+        """What all runs cost, by the names of llama-server's metrics."""
+        if isinstance(address, Path):
+            self.address_family = socket.AF_UNIX
+            # typeshed knows internet addresses only
+            super().__init__(str(address), _Handler)  # type: ignore[arg-type]
+        else:
+            super().__init__(address, _Handler)
 
     def start(self) -> None:
         """Answer from now on."""
@@ -184,6 +195,8 @@ class _Handler(BaseHTTPRequestHandler):
         except (GenerationFailed, PromptTooLong) as error:
             failure = {"error": {"code": 500, "message": error.message, "type": "server_error"}}
             self._chunk(b"data: " + json.dumps(failure).encode() + b"\n\n")
+        finally:
+            self.server.totals.update(run.cost)  # it is our turn: nobody else adds
         self._chunk(b"")
 
     def _chunk(self, data: bytes) -> None:
@@ -224,7 +237,8 @@ def _slots(server: DialectServer, _body: Mapping[str, Any]) -> object:
 
 def _metrics(server: DialectServer, _body: Mapping[str, Any]) -> object:
     queue = server.queue
-    counts = {"requests_processing": queue.n_processing, "requests_deferred": queue.n_deferred}
+    counts: dict[str, float] = {"requests_processing": queue.n_processing, "requests_deferred": queue.n_deferred}
+    counts |= server.totals
     return "".join(f"llamacpp:{name} {count}\n" for name, count in counts.items())
 
 

@@ -68,6 +68,7 @@ class Run:
         self._asked = asked
         self._clock = clock
         self._cached = 0
+        self._n_done = 0
         self._prompt_ms = 0.0
         self._decoding_since = 0.0
         self._n_made = 0
@@ -98,9 +99,20 @@ class Run:
             if self._is_enough():
                 yield self._end("limit", piece + self._text.rest())
                 return
-            if piece:
-                yield {"content": piece, "stop": False}
+            # Also without text: the write that fails is what tells that nobody reads any more.
+            yield {"content": piece, "tokens": [token], "tokens_predicted": self._n_made, "stop": False}
             self._model.evaluate([token])
+
+    @property
+    def cost(self) -> dict[str, float]:
+        """What it cost up to now, by the names of llama-server's metrics."""
+        return {
+            "prompt_tokens_total": max(self._n_done - self._cached, 0),
+            "prompt_tokens_cached_total": self._cached,
+            "prompt_seconds_total": self._prompt_ms / 1000,
+            "tokens_predicted_total": self._n_made,
+            "tokens_predicted_seconds_total": self._decode_ms / 1000 if self._decoding_since else 0.0,
+        }
 
     def _prefill(self) -> Iterator[dict[str, Any]]:
         prompt, model = self._asked.prompt, self._model
@@ -109,6 +121,7 @@ class Run:
         while done < len(prompt):
             model.evaluate(prompt[done : done + model.batch])
             done = min(done + model.batch, len(prompt))
+            self._n_done = done
             self._prompt_ms = (self._clock() - begin) * 1000
             progress = {"total": len(prompt), "cache": self._cached, "processed": done, "time_ms": self._prompt_ms}
             yield {"content": "", "stop": False, "prompt_progress": progress}

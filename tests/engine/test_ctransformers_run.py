@@ -170,10 +170,25 @@ async def test_our_client_understands_it(served: Served) -> None:
         chunks = await answer(client)
         assert "".join(chunk.text for chunk in chunks) == "hello"
         assert chunks[-1].finish is FinishReason.STOP
+    while served.server.busy():  # noqa: ASYNC110  its thread ends after the answer
+        await asyncio.sleep(0)
+    totals = served.server.totals
+    assert (totals["prompt_tokens_total"], totals["prompt_tokens_cached_total"]) == (4, 2)
+    assert totals["tokens_predicted_total"] == 10
     assert served.usages[-1].generated_tokens == 5
     assert served.usages[-1].cached_tokens == 2
     assert await client.tokenize("é") == (3 + 0xC3, 3 + 0xA9)
     await client.aclose()
+
+
+async def test_it_answers_on_loopback_too() -> None:
+    server = DialectServer(("127.0.0.1", 0), "key", ByteModel(), {})
+    server.start()
+    client = EngineClient(Endpoint(f"http://127.0.0.1:{server.server_address[1]}", "key"), MODEL)
+    assert "".join(chunk.text for chunk in await answer(client)) == "hello"
+    await client.aclose()
+    server.shutdown()
+    server.server_close()
 
 
 async def test_errors_are_those_of_llama_server(served: Served) -> None:

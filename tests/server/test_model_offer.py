@@ -183,7 +183,7 @@ async def test_leaving_ends_the_fetch(here: Make) -> None:
     shop = Shop()
     client = offered(here, shop, "Starter")
     await client.initialize(CAPABILITIES)
-    await client.next("$/progress")
+    await until(lambda: bool(shop.asked))
     await client.server.close()
     shop.all_steps()
     await until(shop.cancelled.is_set)
