@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from devstral_ls.directories import directories
+from devstral_ls.engine import rendezvous
 from devstral_ls.engine.devices import Memory, devices
 from devstral_ls.errors import ModelNotFound
+from devstral_ls.models import store
 from devstral_ls.models.progress import Phase, Progress, Report
 from devstral_ls.server.model_offer import choices_for
-from devstral_ls.server.ports import Fetching
-from tests.server.conftest import Here
-from tests.server.lsp_client import NEVER, Refused, until
+from devstral_ls.server.ports import Factories, Fetching
+from devstral_ls.server.real import FACTORIES
+from tests import gguf_files
+from tests.server.conftest import Here, _Writer
+from tests.server.lsp_client import NEVER, Refused, environment, until
+from tests.server.scripted_server import Rig
 
 Make = Callable[..., Here]
 
@@ -187,6 +194,35 @@ async def test_leaving_ends_the_fetch(here: Make) -> None:
     await client.server.close()
     shop.all_steps()
     await until(shop.cancelled.is_set)
+
+
+class RealRig(Rig):
+    """The real engine and pipeline; only the fetch is ours."""
+
+    def factories(self) -> Factories:
+        return replace(FACTORIES, fetching=self.fetching)
+
+
+async def test_the_real_engine_serves_what_was_fetched(tmp_path: Path) -> None:
+    original = gguf_files.write_qwen_fim(tmp_path / "m.gguf")
+
+    def pull(models: Path, name: str, report: Report) -> object:
+        report(Progress(name, Phase.DOWNLOADING, 1, 2))
+        return store.import_file(models, original, name)
+
+    client = Here(RealRig(fetching=Fetching(pull, lambda: Memory(24 * GB, 0))), tmp_path, ONLINE)
+    client.server.protocol.set_writer(_Writer(client))
+    client.answers[ASK] = lambda params: params["actions"][0]
+    try:
+        await client.initialize(CAPABILITIES)
+        assert (await client.status("absent"))["hint"]
+        ready = await client.status("ready")
+        assert ready["model"] == "starter"
+        assert "4 slots of 4096 tokens, KV cache in f16" in ready["message"]
+        assert await client.inline(client.open("def f():\n    return "), 1, 11, kind=1) != []
+    finally:
+        await client.end()
+        rendezvous.stop(directories(environment(tmp_path)))
 
 
 @pytest.mark.parametrize(

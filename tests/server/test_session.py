@@ -214,7 +214,7 @@ async def test_no_model_is_installed(spawn: Start) -> None:
     assert await client.inline(uri, 0, 4) == []
     assert client.all("window/showMessage") == []
     assert await client.inline(uri, 0, 4, kind=1) == []
-    assert "model pull" in (await client.next("window/showMessage"))["message"]
+    assert "model import" in (await client.next("window/showMessage"))["message"]
     assert await client.leave() == 0
 
 
