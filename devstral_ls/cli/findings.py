@@ -7,14 +7,14 @@ import platform
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
 from devstral_ls.directories import Directories
 from devstral_ls.engine import sizing
-from devstral_ls.engine.backends import is_installed
+from devstral_ls.engine.backends import backend_of, is_installed
 from devstral_ls.engine.choice import passed_over, wanted
 from devstral_ls.engine.devices import Device
 from devstral_ls.engine.place import private_folder
@@ -24,7 +24,7 @@ from devstral_ls.errors import EngineUnavailable, ModelError
 from devstral_ls.models.catalog import MODELS
 from devstral_ls.models.fit import available_memory
 from devstral_ls.models.gguf import GgufHeader, read_header
-from devstral_ls.models.runners import LLAMA_CPP, RUNNERS
+from devstral_ls.models.runners import CTRANSFORMERS, LLAMA_CPP, RUNNERS, check_runner
 from devstral_ls.models.units import gigabytes
 from devstral_ls.settings import Settings
 
@@ -96,7 +96,11 @@ def fit(settings: Settings, folders: Directories, found: Sequence[Device] | None
     machine = _machine(found)
     rates = Rates(folders.data / "rates.json")
     try:
-        plan = sizing.plan(spec, header, machine, None)
+        if backend_of(spec) == CTRANSFORMERS:
+            check_runner(CTRANSFORMERS, header)
+            plan = sizing.plan(replace(spec, slots=1, gpu_layers=0), header, machine, None, kv_types=("f16",))
+        else:
+            plan = sizing.plan(spec, header, machine, None)
     except ModelError as error:
         yield Finding("fit", "error", error.message, error.hint)
         return

@@ -41,7 +41,8 @@ class Memory:
     ram: int | None
     """``None`` where the system does not say."""
     gpu: int
-    """Over all GPUs; on a Mac it is the machine's own memory."""
+    """Over all GPUs with memory of their own; on a Mac it is the machine's. Others are hardly faster than the
+    processor."""
 
 
 def devices(seconds: float = _SECONDS) -> list[Device] | None:
@@ -63,7 +64,7 @@ def devices(seconds: float = _SECONDS) -> list[Device] | None:
 
 def whole_memory() -> Memory:
     """All of this machine's memory. Blocks for as long as ``devices`` does."""
-    return Memory(total_memory(), sum(device.total for device in devices() or () if device.is_gpu))
+    return Memory(total_memory(), sum(device.total for device in devices() or () if device.kind == "GPU"))
 
 
 def main() -> None:

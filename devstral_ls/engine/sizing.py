@@ -187,8 +187,10 @@ def _contexts(spec: EngineSpec, header: GgufHeader, machine: Machine) -> list[in
     usual = _CONTEXT_GPU if machine.gpu_free else _CONTEXT_CPU
     wished = usual if spec.context_tokens == "auto" else max(spec.context_tokens, 1)
     most = min(wished, header.context_length or wished)
-    least = min(most, _CONTEXT_LEAST) if spec.context_tokens == "auto" else most
-    return sorted({most, least}, reverse=True)
+    found = [most]
+    while spec.context_tokens == "auto" and found[-1] > _CONTEXT_LEAST:
+        found.append(max(found[-1] // 2, _CONTEXT_LEAST))
+    return found
 
 
 def _slots(spec: EngineSpec) -> list[int]:

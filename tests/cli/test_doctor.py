@@ -92,6 +92,17 @@ def test_fit_and_rates(home: Directories, tmp_path: Path, monkeypatch: pytest.Mo
     assert "0" in refused.message
 
 
+def test_a_backend_that_cannot_run_the_model(home: Directories, tmp_path: Path) -> None:
+    old = replace(Settings(), engine=EngineSettings(backend="ctransformers"))
+    store.import_file(home.models, gguf_files.write_devstral_shaped(tmp_path / "m.gguf"), "mine")
+    (refused,) = findings.fit(old, home, [CPU])
+    assert "ctransformers cannot run" in refused.message
+    store.remove(home.models, "mine")
+    store.import_file(home.models, gguf_files.write_spm_llama(tmp_path / "spm.gguf"), "old")
+    fit, _ = findings.fit(old, home, [CPU, GPU])
+    assert "1 slots of 2048 tokens, 0 of 2 layers" in fit.message
+
+
 def test_folders_and_disk(home: Directories, monkeypatch: pytest.MonkeyPatch) -> None:
     assert findings.runtime_folder(home).message.endswith("(mode 0700)")
     monkeypatch.setattr(findings.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 9, 10**9))

@@ -113,6 +113,18 @@ def narrowing(header: GgufHeader) -> Iterator[Plan]:
         yield found
 
 
+def test_on_a_gpu_the_context_is_halved_until_all_layers_fit(header: GgufHeader) -> None:
+    """Devstral Small on cards of 24, 18 and 16 GB."""
+    devstral = replace(
+        header, weights_bytes=14_326_000_000, kv_heads_total=320, head_dim=128, head_dim_v=128, n_embd=5120,
+        n_vocab=131_072, n_layers=40, context_length=131_072,
+    )  # fmt: skip
+    found = [planned(devstral, Machine(8, 32 * GB, gpu_free=free)) for free in (24 * GB, 18 * GB, 16_900_000_000)]
+    assert [(plan.context_tokens, plan.slots, plan.kv_type, plan.gpu_layers) for plan in found] == [
+        (8192, 4, "f16", -1), (8192, 2, "q8_0", -1), (4096, 1, "q8_0", -1),
+    ]  # fmt: skip
+
+
 def test_a_head_that_q8_0_cannot_hold_stays_in_f16(header: GgufHeader) -> None:
     odd = replace(header, head_dim=48, head_dim_v=48)
     assert {found.kv_type for found in narrowing(odd)} == {"f16"}
