@@ -119,8 +119,8 @@ class _Model:
     def tokenize(self, text: str) -> list[int]:
         """The ids of ordinary text; it knows no special ones."""
         data = text.replace("\0", "\ufffd").encode("utf-8", "replace")  # a C string
-        # Not `LLM.tokenize`: it has room for a token per character, and a character may take four.
-        tokens = (c_int * (len(data) + 2))()
+        # Not `LLM.tokenize`: it has room for a token per character, and writes more: a space may take three, an emoji four.
+        tokens = (c_int * (3 * len(data) + 8))()
         n_tokens = self._llm.ctransformers_llm_tokenize(data, False, tokens)
         return list(tokens[: max(n_tokens, 0)])
 

@@ -1,14 +1,11 @@
-"""The devices that llama.cpp sees, asked in a process of its own: a driver may hang or end the process that asks.
-
-``python -m devstral_ls.engine.devices`` prints them as JSON.
-"""
+"""The devices that llama.cpp sees, asked in a process of its own: a driver may hang or end the process that asks."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from devstral_ls.models.fit import total_memory
@@ -48,7 +45,9 @@ class Memory:
 def devices(seconds: float = _SECONDS) -> list[Device] | None:
     """What llama.cpp sees; ``None`` if it cannot be asked. Blocks."""
     root = str(Path(__file__).resolve().parents[2])
-    program = f"import sys; sys.path.append({root!r}); from devstral_ls.engine.devices import main; main()"
+    program = (
+        f"import sys; sys.path.append({root!r}); from devstral_ls.engine.host import print_devices; print_devices()"
+    )
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-c", program],
@@ -65,24 +64,3 @@ def devices(seconds: float = _SECONDS) -> list[Device] | None:
 def whole_memory() -> Memory:
     """All of this machine's memory. Blocks for as long as ``devices`` does."""
     return Memory(total_memory(), sum(device.total for device in devices() or () if device.kind == "GPU"))
-
-
-def main() -> None:
-    """Print the devices."""
-    import xllamacpp
-
-    found = [
-        Device(
-            name=str(device["name"]),
-            description=str(device["description"]),
-            kind=device["type"].name.removeprefix("GGML_BACKEND_DEVICE_TYPE_"),
-            free=int(device["memory_free"]),
-            total=int(device["memory_total"]),
-        )
-        for device in xllamacpp.get_device_info()
-    ]
-    sys.stdout.write(json.dumps([asdict(device) for device in found]) + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import sys
@@ -111,6 +112,21 @@ def _load(spec: EngineSpec, place: Place, state: EngineState) -> tuple[_Server, 
         raise _load_error(spec, place) from error
     place.socket.chmod(0o600)
     return _Server(server), replace(state, phase="ready", address=f"unix:{place.socket}")
+
+
+def print_devices() -> None:
+    """Print what llama.cpp sees as JSON, for ``devices``, which calls this in a process of its own."""
+    found = [
+        {
+            "name": str(device["name"]),
+            "description": str(device["description"]),
+            "kind": device["type"].name.removeprefix("GGML_BACKEND_DEVICE_TYPE_"),
+            "free": int(device["memory_free"]),
+            "total": int(device["memory_total"]),
+        }
+        for device in _xllamacpp().get_device_info()
+    ]
+    sys.stdout.write(json.dumps(found) + "\n")
 
 
 def _xllamacpp() -> Any:
