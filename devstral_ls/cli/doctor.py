@@ -8,19 +8,23 @@ import json
 import platform
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal
+from pathlib import Path
 
 from devstral_ls import __version__
 from devstral_ls.cli import DONE, ENGINE, MODEL
+from devstral_ls.cli import findings as checks
+from devstral_ls.cli.findings import Finding
 from devstral_ls.cli.session import session
 from devstral_ls.directories import Directories, directories
+from devstral_ls.engine.choice import wanted
+from devstral_ls.engine.devices import devices
 from devstral_ls.engine.rendezvous import engines
+from devstral_ls.engine.spec import EngineOptions
 from devstral_ls.errors import DevstralError, ModelError
 from devstral_ls.languages.grammars import grammar
 from devstral_ls.languages.table import LANGUAGES
-from devstral_ls.models import store
 from devstral_ls.models.family import family_of
 from devstral_ls.models.fit import available_memory
 from devstral_ls.models.gguf import read_header
@@ -29,20 +33,8 @@ from devstral_ls.suggest.trace import InlineQuery
 from devstral_ls.text import Snapshot
 from devstral_ls.user_settings import over_environment, read_user_file
 
-Verdict = Literal["ok", "warning", "error"]
-
-_NEEDED = ("pygls", "lsprotocol", "xllamacpp", "httpx", "tree-sitter", "cachetools")
+_NEEDED = ("pygls", "lsprotocol", "httpx", "tree-sitter", "cachetools")
 _CODE = "def add(a: int, b: int) -> int:\n    return "
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line."""
-
-    check: str
-    verdict: Verdict
-    message: str
-    hint: str = ""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -70,8 +62,14 @@ def _findings(folders: Directories) -> Iterator[Finding]:
     if not problems:
         yield Finding("settings", "ok", str(folders.config_file) if folders.config_file.exists() else "all defaults")
     yield _memory()
+    yield checks.backends(settings)
+    found = devices()
+    yield checks.gpus(found)
+    yield checks.disk(folders)
+    yield checks.runtime_folder(folders)
     model = _model(settings, folders)
     yield model
+    yield from checks.fit(settings, folders, found)
     running = engines(folders)
     yield Finding("engine", "ok", ", ".join(f"{s.model}: {s.phase}, pid {s.pid}" for s in running) or "none runs now")
     if model.verdict != "error":
@@ -112,12 +110,13 @@ def _memory() -> Finding:
 
 def _model(settings: Settings, folders: Directories) -> Finding:
     try:
-        path = store.find(folders.models, settings.model.name)
-        header = read_header(path)
+        header = read_header(Path(wanted(EngineOptions.of(settings), folders).model_path))
     except ModelError as error:
         return Finding("model", "error", error.message, error.hint)
     family = family_of(header)
-    return Finding("model", "ok", f"{path.name}: {header.architecture}, {header.quantisation}, asked as {family.title}")
+    return Finding(
+        "model", "ok", f"{header.path.name}: {header.architecture}, {header.quantisation}, asked as {family.title}"
+    )
 
 
 def _completion(settings: Settings) -> Finding:

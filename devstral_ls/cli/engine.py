@@ -37,10 +37,16 @@ def _as_json(state: EngineState) -> dict[str, Any]:
     return {name: value for name, value in asdict(state).items() if name not in ("nonce", "rate_key")}
 
 
+def _where(state: EngineState) -> str:
+    if not state.gpu_layers:
+        return f"{state.threads} threads"
+    return "all layers on the GPU" if state.gpu_layers < 0 else f"{state.gpu_layers} layers on the GPU"
+
+
 def _line(state: EngineState) -> str:
     minutes = max(0.0, time.time() - state.started) / 60
     return (
         f"{state.model}: {state.phase}, pid {state.pid}, {minutes:.0f} min, {state.slots} slots of "
-        f"{state.context_tokens} tokens, {state.threads} threads, batch {state.batch}, "
+        f"{state.context_tokens} tokens, KV cache in {state.kv_type}, {_where(state)}, batch {state.batch}, "
         f"{state.bytes_needed / 1e9:.1f} GB"
     )

@@ -7,14 +7,13 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from devstral_ls.cli import DONE
 from devstral_ls.directories import Directories, directories
 from devstral_ls.models import store
 from devstral_ls.models.catalog import MODELS
-from devstral_ls.models.family import bos_of, family_of, layouts_of
-from devstral_ls.models.gguf import GgufHeader, read_header
+from devstral_ls.models.gguf import read_header
+from devstral_ls.models.inspection import inspection
 from devstral_ls.models.progress import Progress
 from devstral_ls.models.pull import pull
 
@@ -60,7 +59,7 @@ def _remove(options: argparse.Namespace, folders: Directories) -> None:
 
 def _inspect(options: argparse.Namespace, folders: Directories) -> None:
     header = read_header(store.find(folders.models, options.model))
-    facts = as_json(header)
+    facts = inspection(header)
     if options.json:
         print(json.dumps(facts, ensure_ascii=False, indent=2))
         return
@@ -118,45 +117,24 @@ class _Report:
         return f"{progress.model}: {progress.phase.value}{source} {done} of {total} ({share:.0%})"
 
 
-def as_json(header: GgufHeader) -> dict[str, Any]:
-    """What ``model inspect`` says of a file."""
-    family = family_of(header)
-    return {
-        "path": str(header.path),
-        "name": header.name,
-        "architecture": header.architecture,
-        "parameters": header.n_params,
-        "quantisation": header.quantisation,
-        "fileSize": header.file_size,
-        "weightsBytes": header.weights_bytes,
-        "contextLength": header.context_length,
-        "layers": header.n_layers,
-        "hidden": header.n_embd,
-        "heads": header.n_heads,
-        "kvHeads": header.n_kv_heads,
-        "headDim": header.head_dim,
-        "kvBytesPerToken": header.kv_bytes_per_token,
-        "tokenizer": header.tokenizer_model,
-        "pretokenizer": header.tokenizer_pre,
-        "vocabulary": header.n_vocab,
-        "bos": bos_of(header),
-        "controlTokens": dict(header.control_tokens),
-        "fimTokens": dict(header.fim_ids),
-        "family": family.id,
-        "familyTitle": family.title,
-        "layouts": list(layouts_of(header)),
-        "fimDenied": family.denied or None,
-        "chatTemplate": header.chat_template is not None,
-    }
-
-
 def _written(value: object) -> str:
     if isinstance(value, dict):
-        items = [f"{text} = {number}" for text, number in value.items()]
+        items = [f"{text} = {_told(fact)}" for text, fact in value.items()]
         return ", ".join(items[:24]) + (f", and {len(items) - 24} more" if len(items) > 24 else "")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
     return "-" if value is None else str(value)
+
+
+def _told(fact: object) -> str:
+    """An entry of ``engines`` or ``fimTokens`` in a few words."""
+    if not isinstance(fact, dict):
+        return str(fact)
+    if "can" in fact:
+        return "can" if fact["can"] else f"cannot ({fact['reason']})"
+    return f"{fact['token']} ({fact['id']})"
 
 
 def _size(n_bytes: int) -> str:

@@ -12,6 +12,8 @@ from devstral_ls.engine.state import EngineState
 from devstral_ls.generation import ModelInfo, Special
 from devstral_ls.models.family import bos_of, family_of, layouts_of
 from devstral_ls.models.gguf import GgufHeader
+from devstral_ls.models.runners import CTRANSFORMERS
+from devstral_ls.models.units import gigabytes
 
 
 def model_info(
@@ -73,13 +75,18 @@ def reserved_tokens(header: GgufHeader) -> frozenset[str]:
 
 def engine_name(state: EngineState) -> str:
     """What runs the model, for people."""
+    if CTRANSFORMERS in state.versions:
+        return f"{CTRANSFORMERS} {state.versions[CTRANSFORMERS]}, process {state.pid}"
     return f"llama.cpp (xllamacpp {state.versions.get('xllamacpp', '?')}), process {state.pid}"
 
 
 def description(state: EngineState) -> str:
     """How a ready engine runs its model, for people."""
     where = "on the GPU" if state.gpu_layers == -1 else f"with {state.threads} thread{'s' * (state.threads != 1)}"
-    return f"{state.model} {where}, {state.slots} slots of {state.context_tokens} tokens"
+    if state.gpu_layers > 0:
+        where = f"with {state.gpu_layers} layers on the GPU and {state.threads} threads"
+    slots = f"{state.slots} slot{'s' * (state.slots != 1)} of {state.context_tokens} tokens"
+    return f"{state.model} {where}, {slots}, KV cache in {state.kv_type}, {gigabytes(state.bytes_needed)} in all"
 
 
 def slowness(name: str) -> tuple[str, str]:

@@ -1,19 +1,11 @@
-"""The engine's process: llama.cpp's own server on a Unix socket, held until nobody needs it any more.
-
-Started by ``rendezvous`` as ``python -m devstral_ls.engine.host --spec FILE --nonce N --lock FD``. It belongs to no
-server: it leaves the family of who started it, and says how it is in its state file. Its standard error is its log.
-"""
+"""The engine's process with llama.cpp: its own server on a Unix socket. Life and end are in ``life``."""
 
 from __future__ import annotations
 
-import argparse
-import contextlib
-import os
+import json
 import re
 import secrets
-import signal
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,21 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from devstral_ls import __version__
-from devstral_ls.engine import locks
+from devstral_ls.engine import life
 from devstral_ls.engine.place import Place
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.engine.state import EngineState, write_private, write_state
 from devstral_ls.errors import (
-    EngineError,
     ModelCorrupt,
     ModelError,
     ModelLoadFailed,
     ModelTooBig,
     ModelUnsupported,
 )
-
-_LOOK_SECONDS = 1.0
-_MAX_LOG_BYTES = 1 << 20
 
 _HTTP_THREADS = 64
 """Every open connection holds one of llama-server's threads: eight servers with a stream and two idle connections each,
@@ -64,58 +52,20 @@ _REASONS = (
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the engine; the exit status: 0 left, 1 could not load the model, 2 wrong usage."""
-    parser = argparse.ArgumentParser(prog="devstral-ls-engine")
-    parser.add_argument("--spec", type=Path, required=True, help="the EngineSpec as JSON, in the runtime folder")
-    parser.add_argument("--nonce", default="", help="what the state file is to carry")
-    parser.add_argument("--lock", type=int, help="descriptor of the life lock; without it, take it and stay in front")
-    options = parser.parse_args(arguments)
-    spec = EngineSpec.from_json(options.spec.read_text(encoding="utf-8"))
-    place = Place(options.spec.absolute().parent, spec.key)
-    if options.lock is not None:
-        if os.fork():
-            os._exit(0)
-        lock: locks.Lock | None = locks.Lock(options.lock)
-    else:
-        place.prepare()
-        lock = locks.try_exclusive(place.lock)
-    if lock is None:
-        return 0  # somebody else is the engine
-    os.umask(0o077)
-    state = EngineState(
-        nonce=options.nonce or secrets.token_hex(8),
-        key=spec.key,
-        phase="loading",
-        model=spec.model_name,
-        path=spec.model_path,
-        pid=os.getpid(),
-        started=time.time(),
-    )
-    return _run(spec, place, state)
+class _Server:
+    """llama.cpp's server, running."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+
+    def busy(self) -> bool:
+        """Does any request run or wait?"""
+        metrics = self._server.handle_metrics()
+        counts = re.findall(r"^llamacpp:requests_(?:processing|deferred) (\S+)", metrics, re.MULTILINE)
+        return any(float(count) > 0 for count in counts)
 
 
-def _run(spec: EngineSpec, place: Place, state: EngineState) -> int:
-    write_state(place.state, state)
-    try:
-        server, state = _load(spec, place, state)
-    except EngineError as error:
-        failed = replace(state, phase="failed", message=error.message, hint=error.hint, code=error.code)
-        write_state(place.state, failed)
-        _log(f"failed: {error.message}")
-        return 1
-    leave = threading.Event()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sign, lambda *_: leave.set())
-    write_state(place.state, state)
-    _log(f"ready: {state}")
-    why = _stay(server, place, spec.idle_minutes * 60, leave)
-    _log(f"leaving: {why}")
-    place.clear()
-    os._exit(0)  # llama.cpp's threads are not waited for: they may be in the middle of a long batch
-
-
-def _load(spec: EngineSpec, place: Place, state: EngineState) -> tuple[Any, EngineState]:
+def _load(spec: EngineSpec, place: Place, state: EngineState) -> tuple[_Server, EngineState]:
     """The running server, and what is to be said of it.
 
     Raises:
@@ -150,6 +100,7 @@ def _load(spec: EngineSpec, place: Place, state: EngineState) -> tuple[Any, Engi
         gpu_layers=plan.gpu_layers,
         prefill_rate=plan.prefill_rate,
         rate_key=rate_key,
+        kv_type=plan.kv_type,
         bytes_needed=plan.fit.total,
         versions={"devstral-ls": __version__, "xllamacpp": xllamacpp.__version__},
     )
@@ -162,7 +113,22 @@ def _load(spec: EngineSpec, place: Place, state: EngineState) -> tuple[Any, Engi
     except RuntimeError as error:
         raise _load_error(spec, place) from error
     place.socket.chmod(0o600)
-    return server, replace(state, phase="ready", address=f"unix:{place.socket}")
+    return _Server(server), replace(state, phase="ready", address=f"unix:{place.socket}")
+
+
+def print_devices() -> None:
+    """Print what llama.cpp sees as JSON, for ``devices``, which calls this in a process of its own."""
+    found = [
+        {
+            "name": str(device["name"]),
+            "description": str(device["description"]),
+            "kind": device["type"].name.removeprefix("GGML_BACKEND_DEVICE_TYPE_"),
+            "free": int(device["memory_free"]),
+            "total": int(device["memory_total"]),
+        }
+        for device in _xllamacpp().get_device_info()
+    ]
+    sys.stdout.write(json.dumps(found) + "\n")
 
 
 def _xllamacpp() -> Any:
@@ -192,6 +158,8 @@ def _parameters(xllamacpp: Any, spec: EngineSpec, state: EngineState, place: Pla
     parameters.kv_unified = False
     parameters.n_parallel = state.slots
     parameters.n_ctx = state.context_tokens * state.slots
+    kv_type = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{state.kv_type.upper()}")
+    parameters.cache_type_k = parameters.cache_type_v = kv_type
     parameters.fit_params = False
     parameters.n_gpu_layers = state.gpu_layers
     parameters.n_batch = parameters.n_ubatch = state.batch
@@ -208,38 +176,9 @@ def _load_error(spec: EngineSpec, place: Place) -> ModelError:
     return kind(f"llama.cpp cannot load {spec.model_path!r}: {said}")
 
 
-def _stay(server: Any, place: Place, idle_seconds: float, leave: threading.Event) -> str:
-    """Until told to leave, our files are gone, or nobody was there for ``idle_seconds``; which of them."""
-    alone_since = time.monotonic()
-    while not leave.wait(min(_LOOK_SECONDS, max(idle_seconds / 4, 0.05))):
-        _trim_log()
-        if not (place.socket.exists() and place.lock.exists()):
-            return "the socket or the lock is gone"
-        alone = locks.try_exclusive(place.clients)
-        if alone is None or _busy(server):
-            alone_since = time.monotonic()
-        elif time.monotonic() - alone_since >= idle_seconds:
-            return "nobody is connected"  # `alone` stays locked: who wants to join waits until we are gone
-        if alone is not None:
-            alone.close()
-    return "told to"
-
-
-def _busy(server: Any) -> bool:
-    """Does any request run or wait?"""
-    counts = re.findall(r"^llamacpp:requests_(?:processing|deferred) (\S+)", server.handle_metrics(), re.MULTILINE)
-    return any(float(count) > 0 for count in counts)
-
-
-def _log(line: str) -> None:
-    sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
-    sys.stderr.flush()
-
-
-def _trim_log() -> None:
-    with contextlib.suppress(OSError):
-        if os.fstat(2).st_size > _MAX_LOG_BYTES:
-            os.ftruncate(2, 0)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the engine; the exit status is that of ``life.main``."""
+    return life.main(_load, arguments)
 
 
 if __name__ == "__main__":

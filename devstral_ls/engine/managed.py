@@ -12,7 +12,7 @@ from dataclasses import replace
 from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.calibrated import Subject
-from devstral_ls.engine.choice import wanted
+from devstral_ls.engine.choice import passed_over, wanted
 from devstral_ls.engine.client import EngineClient
 from devstral_ls.engine.connection import Connection, connect
 from devstral_ls.engine.facts import description, engine_name, slowness
@@ -235,13 +235,14 @@ class ManagedEngine:
         """
         self._say("starting")
         spec = await asyncio.to_thread(wanted, self._options, self._directories, self._unfit)
+        passed = await asyncio.to_thread(passed_over, spec, self._options, self._directories, self._unfit)
         self._spec = spec
         self._say("starting")
         latency_ms = self._options.latency_budget_ms
         connection = await connect(spec, self._directories, self._rates, self._heard, latency_ms)
         try:
             self._client, self._connection = connection.client, connection
-            self._say("ready", message=description(connection.state), engine=engine_name(connection.state))
+            self._say("ready", message=description(connection.state) + passed, engine=engine_name(connection.state))
             self._running(0)
             await self._watch(connection, spec)
         finally:

@@ -50,6 +50,12 @@ class Rates:
         self._seen[key] = rate
         self._unsaved = True
 
+    def of_file(self, file_key: str) -> Rate | None:
+        """The last known of the model file ``file_key`` on the processor alone, with whatever threads and engine."""
+        keys = {**_read(self._file), **self._seen}
+        found = [rate for key, rate in keys.items() if _is_of_file(key, file_key)]
+        return found[-1] if found else None
+
     def observe(self, key: str, usage: Usage) -> None:
         """Take ``usage`` into account, if it says anything."""
         n_new = usage.prompt_tokens - usage.cached_tokens
@@ -75,6 +81,12 @@ class Rates:
             write_private(self._file, json.dumps({key: asdict(rate) for key, rate in known}, indent=1) + "\n")
         except OSError:
             return
+
+
+def _is_of_file(key: str, file_key: str) -> bool:
+    """Rate keys are FILE:THREADS:GPU_LAYERS:ENGINE."""
+    parts = key.split(":")
+    return len(parts) >= 3 and parts[0] == file_key and parts[2] == "0"
 
 
 def _blend(old: float | None, new: float, n_tokens: int) -> float:

@@ -23,6 +23,7 @@ from pathlib import Path
 import devstral_ls
 from devstral_ls.directories import Directories
 from devstral_ls.engine import locks
+from devstral_ls.engine.backends import HOSTS, backend_of
 from devstral_ls.engine.place import Place, places
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.engine.state import EngineState, read_state, write_private, write_state
@@ -214,11 +215,11 @@ def _start(place: Place, spec: EngineSpec, state: EngineState, lock: locks.Lock)
         place.clear()
         write_private(place.spec, spec.to_json())
         write_state(place.state, state)
-        _spawn(place, state.nonce, lock.descriptor)
+        _spawn(place, state.nonce, lock.descriptor, HOSTS[backend_of(spec)])
 
 
-def _spawn(place: Place, nonce: str, lock: int) -> None:
-    command = [sys.executable, "-P", "-m", "devstral_ls.engine.host", "--spec", str(place.spec)]
+def _spawn(place: Place, nonce: str, lock: int, host: str) -> None:
+    command = [sys.executable, "-P", "-m", host, "--spec", str(place.spec)]
     command += ["--nonce", nonce, "--lock", str(lock)]
     log = os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     try:

@@ -29,8 +29,10 @@ class EngineOptions:
     slots: Auto = "auto"
     idle_minutes: float = 30.0
     """How long the engine stays when no server is connected."""
+    backend: str = "auto"
+    """``llama.cpp``, ``ctransformers``, or ``auto``: see ``backends``."""
     latency_budget_ms: int = 600
-    """How soon a suggestion should be there; it sets how much of the code is shown to the model."""
+    """How soon a suggestion should be there: sets how much of the code a model is shown, and which one ``auto`` takes."""
 
     @staticmethod
     def of(settings: Settings) -> EngineOptions:
@@ -43,6 +45,7 @@ class EngineOptions:
             gpu_layers=engine.gpu_layers,
             slots=engine.slots,
             idle_minutes=engine.idle_minutes,
+            backend=engine.backend,
             latency_budget_ms=settings.inline.latency_budget_ms,
         )
 
@@ -67,6 +70,9 @@ class EngineSpec:
     idle_minutes: float
     rates_file: str
     """Where the rates measured on this machine are kept."""
+    backend: str = "auto"
+    models: str = ""
+    """The folder of the model store, to name another model where this one does not fit."""
 
     @property
     def file_key(self) -> str:
@@ -76,7 +82,7 @@ class EngineSpec:
     @property
     def key(self) -> str:
         """The identity of the engine: 16 hex digits. Same key, same process."""
-        return _digest(self.file_key, self.context_tokens, self.threads, self.gpu_layers, self.slots)
+        return _digest(self.file_key, self.context_tokens, self.threads, self.gpu_layers, self.slots, self.backend)
 
     def to_json(self) -> str:
         """The spec as the host reads it."""
@@ -114,6 +120,8 @@ def spec_of(path: Path, name: str, options: EngineOptions, directories: Director
         slots=options.slots,
         idle_minutes=options.idle_minutes,
         rates_file=str(directories.data / "rates.json"),
+        backend=options.backend,
+        models=str(directories.models),
     )
 
 

@@ -57,6 +57,8 @@ class EngineState:
     """Tokens a second the batch was chosen for: measured, or an estimate before the first measurement."""
     rate_key: str = ""
     """Under which name this engine's rates are kept."""
+    kv_type: str = "f16"
+    """Of the KV cache, keys and values."""
     bytes_needed: int = 0
     """Memory, from the fit check."""
     versions: dict[str, str] = field(default_factory=dict)

@@ -82,7 +82,7 @@ def check_fit(
         return fit
     raise ModelTooBig(
         f"the model needs {gigabytes(fit.total)} (weights {gigabytes(fit.weights)}, {context_tokens} tokens of context "
-        f"for {n_slots} slots {gigabytes(fit.kv)}, buffers {gigabytes(fit.compute)}), "
+        f"in {kv_type} for {n_slots} slot{'s' * (n_slots != 1)} {gigabytes(fit.kv)}, buffers {gigabytes(fit.compute)}), "
         f"but {gigabytes(available)} is available",
         hint=_what_would(fit, context_tokens, available),
     )
@@ -108,6 +108,20 @@ def available_memory(root: Path = Path("/")) -> int | None:
     return min((answer for answer in answers if answer is not None), default=None)
 
 
+def total_memory(root: Path = Path("/")) -> int | None:
+    """Bytes this machine has, or what the control group allows of them; or ``None``."""
+    limits = [
+        int(limit) for group in _cgroups(root) if (limit := "".join(_lines(group / "memory.max")[:1]).strip()).isdigit()
+    ]
+    for line in _lines(root / "proc/meminfo"):
+        if line.startswith("MemTotal:"):
+            return min([int(line.split()[1]) * 1024, *limits])
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
 def _system_memory(root: Path) -> int | None:
     for line in _lines(root / "proc/meminfo"):
         if line.startswith("MemAvailable:"):
@@ -119,14 +133,18 @@ def _system_memory(root: Path) -> int | None:
 
 
 def _cgroup_memory(root: Path) -> list[int]:
-    """What is left in each control group (version 2) around this process that has a limit."""
+    """What is left in each control group around this process that has a limit."""
+    return [left for group in _cgroups(root) if (left := _left_in(group)) is not None]
+
+
+def _cgroups(root: Path) -> list[Path]:
+    """The folders of the control groups (version 2) around this process."""
     own = next((line[3:] for line in _lines(root / "proc/self/cgroup") if line.startswith("0::")), None)
     if own is None:
         return []
     top = root / "sys/fs/cgroup"
     folder = top / own.strip("/")
-    groups = [folder, *(parent for parent in folder.parents if parent.is_relative_to(top))]
-    return [left for group in groups if (left := _left_in(group)) is not None]
+    return [folder, *(parent for parent in folder.parents if parent.is_relative_to(top))]
 
 
 def _left_in(group: Path) -> int | None:

@@ -69,6 +69,8 @@ class GgufHeader:
     control_tokens: Mapping[str, int]
     """The text of every token that is not ordinary text, and its id; also BOS, EOS and those of ``fim_ids``."""
     weights_bytes: int
+    tensor_types: frozenset[str] = frozenset()
+    """Names of ggml's types in use: "F32", "Q4_K"."""
 
     @property
     def kv_bytes_per_token(self) -> int:
@@ -130,6 +132,7 @@ def _joined(header: GgufHeader, parts: tuple[Path, ...], n_parts: int) -> GgufHe
             n_tensors=header.n_tensors + len(front.tensors),
             n_params=header.n_params + sum(tensor.n_elements for tensor in front.tensors),
             weights_bytes=header.weights_bytes + sum(tensor.n_bytes for tensor in front.tensors),
+            tensor_types=header.tensor_types | {tensor.type.name for tensor in front.tensors},
         )
     return header
 
@@ -197,6 +200,7 @@ def _header(path: Path, keys: Keys) -> GgufHeader:
         fim_ids=tokens.fim_ids,
         control_tokens=tokens.control_tokens,
         weights_bytes=sum(tensor.n_bytes for tensor in front.tensors),
+        tensor_types=frozenset(tensor.type.name for tensor in front.tensors),
     )
 
 

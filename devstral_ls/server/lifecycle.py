@@ -24,7 +24,8 @@ def initialize(ls: DevstralServer, params: types.InitializeParams) -> None:
     """Read the settings and take note of what the client can do; nothing slow, the editor waits for the answer."""
     ls.documents.encoding = ls.protocol.workspace.position_encoding or types.PositionEncodingKind.Utf16
     window = params.capabilities.window
-    ls.loading.supported = bool(window and window.work_done_progress)
+    ls.loading.supported = ls.offer.can_show_progress = bool(window and window.work_done_progress)
+    ls.offer.can_ask = bool(window and window.show_message)
     ls.show_problems(ls.configuration.initialize(params.initialization_options))
     ls.apply_log()
     if params.process_id is not None:
@@ -64,7 +65,9 @@ async def did_change_configuration(ls: DevstralServer, params: types.DidChangeCo
 
 
 def progress_cancelled(ls: DevstralServer, params: types.WorkDoneProgressCancelParams) -> None:
-    """The user does not want to wait for the model any longer."""
+    """The user does not want to wait for the model any longer, or not fetch it."""
+    if ls.offer.shows(params.token):
+        ls.offer.cancel()
     if ls.loading.shows(params.token):
         ls.parts.halt()
 

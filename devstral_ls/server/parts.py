@@ -75,6 +75,11 @@ class Parts:
         if self._engine is not None:
             self._engine.halt()
 
+    def poke(self) -> None:
+        """A model may have come."""
+        if self._engine is not None:
+            self._engine.poke()
+
     async def aclose(self) -> None:
         """Let go of the engine, in bounded time."""
         if self._making is not None and not self._making.done():

@@ -6,7 +6,8 @@ The real ones are made in ``real.py``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from devstral_ls.directories import Directories
@@ -15,7 +16,9 @@ from devstral_ls.generation import Engine
 from devstral_ls.settings import Settings
 
 if TYPE_CHECKING:
+    from devstral_ls.engine.devices import Memory
     from devstral_ls.engine.status import EngineStatus
+    from devstral_ls.models.progress import Report
     from devstral_ls.suggest.trace import InlineQuery, Outcome, Trace
 
 
@@ -36,6 +39,10 @@ class ServedEngine(Engine, Protocol):
 
     def halt(self) -> None:
         """Stop loading, if it loads: the user cancelled that."""
+        ...
+
+    def poke(self) -> None:
+        """Look now: a model may have come."""
         ...
 
     async def aclose(self) -> None:
@@ -96,6 +103,28 @@ class Background(Protocol):
 OnStatus = Callable[["EngineStatus"], None]
 
 
+def _pull(models: Path, name: str, report: Report) -> object:
+    from devstral_ls.models.pull import pull
+
+    return pull(models, name, report)
+
+
+def _memory() -> Memory:
+    from devstral_ls.engine.devices import whole_memory
+
+    return whole_memory()
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """How a model is fetched. Both block, and run in a thread."""
+
+    pull: Callable[[Path, str, Report], object] = _pull
+    """``models.pull.pull``: folder of the store, name in the catalog, progress."""
+    memory: Callable[[], Memory] = _memory
+    """What this machine has in all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Factories:
     """How the engine and the pipeline are made."""
@@ -107,3 +136,4 @@ class Factories:
     """What to do in idle time, if anything."""
     preload: Callable[[], None] = lambda: None
     """Imports what the other two need; runs in a thread."""
+    fetching: Fetching = field(default_factory=Fetching)

@@ -127,7 +127,7 @@ async def test_without_a_model_it_says_so_and_works_as_soon_as_there_is_one(
     client = await connect()
     uri = client.open(CODE)
     status = await state(client, "absent")
-    assert "model pull starter" in str(status["hint"])
+    assert "model import PATH" in str(status["hint"])
     assert await client.inline(uri, 5, 4) == []
     folder = home.models / "tiny"
     folder.mkdir(parents=True)

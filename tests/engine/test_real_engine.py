@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,13 +16,16 @@ import pytest
 from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.connection import Connection, connect
+from devstral_ls.engine.place import Place
 from devstral_ls.engine.rates import Rates
 from devstral_ls.engine.spec import EngineOptions, spec_of
+from devstral_ls.engine.state import EngineState
 from devstral_ls.errors import ModelUnsupported, PromptTooLong
 from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, Special, Text
 from devstral_ls.models.gguf import read_header
 from tests import gguf_files
 
+ROOT = Path(__file__).parents[2]
 CANARY = "canary_4711"
 
 
@@ -107,6 +113,35 @@ async def test_stop_strings_end_it_and_are_not_part_of_it(home: Directories, dev
         chunks = await answer(engine, GenerationRequest((Text("x"),), 40, begins_with="abcd", stop=("cd",)))
     assert "".join(chunk.text for chunk in chunks) == "ab"
     assert chunks[-1].finish is FinishReason.STOP
+
+
+def test_a_cache_in_q8_0_loads_on_a_processor(home: Directories, devstral_shaped: Path) -> None:
+    """With flash attention, which llama.cpp turns on for it."""
+    state = EngineState("n", "k", "loading", "m", str(devstral_shaped), context_tokens=256, slots=2, threads=1, batch=8)
+    place = Place(home.runtime, "k")
+    place.prepare()
+    place.spec.write_text(spec_of(devstral_shaped, "m", EngineOptions(), home).to_json())
+    program = f"""
+import os, xllamacpp
+from pathlib import Path, PosixPath
+from devstral_ls.engine import host
+from devstral_ls.engine.place import Place
+from devstral_ls.engine.spec import EngineSpec
+from devstral_ls.engine.state import EngineState
+state = {replace(state, kv_type="q8_0")!r}
+place = Place(Path({str(home.runtime)!r}), "k")
+parameters = host._parameters(xllamacpp, EngineSpec.from_json(place.spec.read_text()), state, place, "key")
+parameters.verbosity = 4
+server = xllamacpp.Server(parameters)
+print(server.handle_completions({{"prompt": "def", "n_predict": 4}}), flush=True)
+os._exit(0)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "K (q8_0)" in done.stderr
+    assert "V (q8_0)" in done.stderr
+    assert "flash_attn            = enabled" in done.stderr
+    assert '"error"' not in done.stdout
 
 
 async def test_what_is_cached_is_not_evaluated_again(home: Directories, devstral_shaped: Path) -> None:

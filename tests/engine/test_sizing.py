@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,19 +91,60 @@ def test_plenty_of_memory_means_four_slots(header: GgufHeader) -> None:
 def test_what_does_not_fit_gets_fewer_slots_then_less_context(header: GgufHeader) -> None:
     for slots in (4, 2, 1):
         room = planned(header, slots=slots).fit.total
-        found = planned(header, Machine(8, room))
-        assert (found.slots, found.context_tokens) == (slots, 4096)
-    least = planned(header, Machine(8, room - 1))
-    assert least.context_tokens == 2048
+        found = planned(header, Machine(8, room), slots=slots)
+        assert (found.slots, found.context_tokens, found.kv_type) == (slots, 4096, "f16")
+    steps = [(found.slots, found.context_tokens, found.kv_type) for found in narrowing(header)]
+    assert steps == [
+        (4, 4096, "f16"), (4, 4096, "q8_0"), (2, 4096, "f16"), (2, 4096, "q8_0"), (1, 4096, "f16"), (1, 4096, "q8_0"),
+        (1, 2048, "f16"), (1, 2048, "q8_0"),
+    ]  # fmt: skip
     with pytest.raises(ModelTooBig):
         planned(header, Machine(8, 1_000_000))
+
+
+def narrowing(header: GgufHeader) -> Iterator[Plan]:
+    """The plans on machines that each lack a byte for the plan before."""
+    room = 100 * GB
+    while True:
+        try:
+            found = planned(header, Machine(8, room))
+        except ModelTooBig:
+            return
+        room = found.fit.total - 1
+        yield found
+
+
+def test_on_a_gpu_the_context_is_halved_until_all_layers_fit(header: GgufHeader) -> None:
+    """Devstral Small on cards of 24, 18 and 16 GB."""
+    devstral = replace(
+        header, weights_bytes=14_326_000_000, kv_heads_total=320, head_dim=128, head_dim_v=128, n_embd=5120,
+        n_vocab=131_072, n_layers=40, context_length=131_072,
+    )  # fmt: skip
+    found = [planned(devstral, Machine(8, 32 * GB, gpu_free=free)) for free in (24 * GB, 18 * GB, 16_900_000_000)]
+    assert [(plan.context_tokens, plan.slots, plan.kv_type, plan.gpu_layers) for plan in found] == [
+        (8192, 4, "f16", -1), (8192, 2, "q8_0", -1), (4096, 1, "q8_0", -1),
+    ]  # fmt: skip
+
+
+def test_a_head_that_q8_0_cannot_hold_stays_in_f16(header: GgufHeader) -> None:
+    odd = replace(header, head_dim=48, head_dim_v=48)
+    assert {found.kv_type for found in narrowing(odd)} == {"f16"}
+
+
+def test_all_on_the_gpu_in_q8_0_is_better_than_a_part_of_it_in_f16(header: GgufHeader) -> None:
+    wide = replace(header, kv_heads_total=header.kv_heads_total * 100)
+    every = planned(wide, Machine(8, 100 * GB, gpu_free=100 * GB), slots=2)
+    some = Machine(8, 100 * GB, gpu_free=int((every.fit.total - 1) / 0.9))
+    found = planned(wide, some, slots=2)
+    assert (found.gpu_layers, found.kv_type, found.context_tokens) == (-1, "q8_0", every.context_tokens)
 
 
 def test_a_cache_that_would_eat_the_memory_gets_two_slots(header: GgufHeader) -> None:
     wide = replace(header, kv_heads_total=header.kv_heads_total * 1000)
     need = planned(wide, slots=4).fit
     assert planned(wide, Machine(8, need.kv * 5)).slots == 4
-    assert planned(wide, Machine(8, need.kv * 3)).slots == 2
+    assert (planned(wide, Machine(8, need.kv * 3)).slots, planned(wide, Machine(8, need.kv * 3)).kv_type) == (4, "q8_0")
+    assert planned(wide, Machine(8, need.kv * 2)).slots == 2
 
 
 def test_wishes_are_kept_but_the_models_context_is_the_most(header: GgufHeader) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from devstral_ls.directories import directories
+from devstral_ls.server.ports import Fetching
 from devstral_ls.server.serve import _converse
 from tests.server import lsp_client
 from tests.server.lsp_client import LspClient, environment
@@ -79,8 +80,14 @@ async def here(tmp_path: Path) -> AsyncIterator[Callable[..., Here]]:
     """Makes conversations with servers in this process."""
     made: list[Here] = []
 
-    def make(*, real_pipeline: bool = False, status: dict[str, Any] | None = None, **variables: str) -> Here:
-        rig = Rig(real_pipeline=real_pipeline, **({} if status is None else {"status": status}))
+    def make(
+        *,
+        real_pipeline: bool = False,
+        status: dict[str, Any] | None = None,
+        fetching: Fetching | None = None,
+        **variables: str,
+    ) -> Here:
+        rig = Rig(real_pipeline=real_pipeline, fetching=fetching, **({} if status is None else {"status": status}))
         client = Here(rig, tmp_path, variables)
         client.server.protocol.set_writer(_Writer(client))
         made.append(client)

@@ -20,7 +20,7 @@ from devstral_ls.engine.status import EngineStatus
 from devstral_ls.errors import EngineUnavailable
 from devstral_ls.generation import GenerationRequest, Text
 from devstral_ls.server.app import DevstralServer, create_server, serve_stdio, serve_tcp
-from devstral_ls.server.ports import Factories
+from devstral_ls.server.ports import Factories, Fetching
 from devstral_ls.suggest.trace import InlineQuery, Outcome, Reason, Suggestion, Trace
 from devstral_ls.text import Span
 from tests.scripted_engine import QWEN, ScriptedEngine
@@ -36,6 +36,7 @@ class Engine(ScriptedEngine):
         self.on_status = on_status
         self.options = [options]
         self.n_restarts = 0
+        self.pulled = False
         self.hangs_at_close = False
         self.set_status(status, say=False)
 
@@ -56,6 +57,10 @@ class Engine(ScriptedEngine):
 
     def restart(self) -> None:
         self.n_restarts += 1
+
+    def poke(self) -> None:
+        if self.pulled:
+            self.set_status(READY)
 
     def halt(self) -> None:
         self.set_status({"state": "failed", "message": "loading was cancelled"})
@@ -110,11 +115,14 @@ class PlainPipeline:
 class Rig:
     """What the test holds of a scripted server."""
 
-    def __init__(self, *, status: Mapping[str, Any] = READY, real_pipeline: bool = False) -> None:
+    def __init__(
+        self, *, status: Mapping[str, Any] = READY, real_pipeline: bool = False, fetching: Fetching | None = None
+    ) -> None:
         self.status = status
         self.real_pipeline = real_pipeline
         self.engine: Engine | None = None
         self.pipeline: Any = None
+        self.fetching = fetching or Fetching()
 
     def factories(self) -> Factories:
         def engine(options: EngineOptions, _directories: Any, on_status: Any) -> Engine:
@@ -125,7 +133,7 @@ class Rig:
             self.pipeline = _real(engine) if self.real_pipeline else PlainPipeline(engine)
             return self.pipeline
 
-        return Factories(engine, pipeline)
+        return Factories(engine, pipeline, fetching=self.fetching)
 
 
 def _real(engine: Any) -> Any:
