@@ -23,6 +23,7 @@ from pathlib import Path
 import devstral_ls
 from devstral_ls.directories import Directories
 from devstral_ls.engine import locks
+from devstral_ls.engine.endpoint import Endpoint
 from devstral_ls.engine.place import Place, places
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.engine.state import EngineState, read_state, write_private, write_state
@@ -41,15 +42,6 @@ _SMALL_TALK = re.compile(r"^\d+\.[\d.]+ [DIW] |send_error|launch slot|ready: Eng
 
 _TERM_SECONDS = 3.0
 _KILL_SECONDS = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where an engine listens, and the key it wants."""
-
-    address: str
-    """``unix:PATH`` or ``http://HOST:PORT``."""
-    api_key: str
 
 
 @dataclass(frozen=True, slots=True)
