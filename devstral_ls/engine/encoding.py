@@ -15,8 +15,8 @@ from devstral_ls.generation import Prompt, Special, Text
 _GENERIC = r"<[|｜][^\s|｜<>]{1,40}[|｜]>"
 """How most models write control tokens: ``<|im_end|>``, DeepSeek's with full-width bars."""
 
-SYSTEM, USER, ANSWER = "role:system", "role:user", "role:assistant"
-"""The ``Special`` parts that begin a message, in prompts for engines that take nothing but messages."""
+_ROLE = "role:"
+"""What the ``Special`` parts that begin a message have in front of the role; see ``formats.MESSAGES_CHAT``."""
 
 
 def names_pattern(names: Collection[str]) -> re.Pattern[str]:
@@ -51,7 +51,7 @@ def as_messages(prompt: Prompt) -> list[dict[str, str]]:
     messages: list[dict[str, str]] = []
     for part in _joined(prompt):
         if isinstance(part, Special):
-            messages.append({"role": part.token.removeprefix("role:"), "content": ""})
+            messages.append({"role": part.token.removeprefix(_ROLE), "content": ""})
         else:
             messages = messages or [{"role": "user", "content": ""}]
             messages[-1]["content"] += sendable(part.text)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from devstral_ls.directories import Directories
-from devstral_ls.engine.spec import EngineOptions
 from devstral_ls.generation import Engine
 from devstral_ls.settings import Settings
 
 if TYPE_CHECKING:
+    from devstral_ls.engine.spec import Options
     from devstral_ls.engine.status import EngineStatus
     from devstral_ls.suggest.trace import InlineQuery, Outcome, Trace
 
@@ -26,7 +26,7 @@ class ServedEngine(Engine, Protocol):
         """Begin to look for a model and to load it. Returns at once; what comes of it is said as a status."""
         ...
 
-    def reconfigure(self, options: EngineOptions) -> None:
+    def reconfigure(self, options: Options) -> None:
         """Go on with other options."""
         ...
 
@@ -83,7 +83,7 @@ OnStatus = Callable[["EngineStatus"], None]
 class Factories:
     """How the engine and the pipeline are made."""
 
-    engine: Callable[[EngineOptions, Directories, OnStatus], ServedEngine]
+    engine: Callable[[Options, Directories, OnStatus], ServedEngine]
     """May raise a ``DevstralError``; runs in the event loop."""
     pipeline: Callable[[Engine], Pipeline]
     preload: Callable[[], None] = lambda: None

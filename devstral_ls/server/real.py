@@ -13,10 +13,10 @@ from devstral_ls.server.ports import Factories, OnStatus, Pipeline, ServedEngine
 
 if TYPE_CHECKING:
     from devstral_ls.directories import Directories
-    from devstral_ls.engine.spec import EngineOptions
+    from devstral_ls.engine.spec import Options
     from devstral_ls.generation import Engine
 
-_MODULES = ("devstral_ls.engine.managed", "devstral_ls.suggest.inline", "devstral_ls.languages.syntax")
+_MODULES = ("devstral_ls.engine.make", "devstral_ls.suggest.inline", "devstral_ls.languages.syntax")
 
 
 def _preload() -> None:
@@ -24,10 +24,10 @@ def _preload() -> None:
         importlib.import_module(module)
 
 
-def _engine(options: EngineOptions, directories: Directories, on_status: OnStatus) -> ServedEngine:
-    from devstral_ls.engine.managed import ManagedEngine
+def _engine(options: Options, directories: Directories, on_status: OnStatus) -> ServedEngine:
+    from devstral_ls.engine.make import ConfiguredEngine
 
-    return ManagedEngine(options, directories, on_status)
+    return ConfiguredEngine(options, directories, on_status)
 
 
 def _pipeline(engine: Engine) -> Pipeline:

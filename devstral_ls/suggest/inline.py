@@ -17,8 +17,7 @@ from devstral_ls.generation import Engine, FinishReason, GenerationRequest, Mode
 from devstral_ls.languages.scopes import CursorScope, scope_at
 from devstral_ls.languages.syntax import SyntaxTrees
 from devstral_ls.languages.table import language_of
-from devstral_ls.prompt.healing import take_back
-from devstral_ls.prompt.layouts import build, suffix_share
+from devstral_ls.prompt.layouts import LAYOUTS, build, suffix_share
 from devstral_ls.prompt.window import Window, cut
 from devstral_ls.settings import InlineSettings, Settings
 from devstral_ls.suggest import gate, stops
@@ -206,7 +205,7 @@ class Suggester:
 def _request(
     window: Window, snapshot: Snapshot, model: ModelInfo, place: Place, inline: InlineSettings
 ) -> GenerationRequest:
-    prefix, taken = take_back(_unix(window.prefix))
+    prefix, taken = LAYOUTS[model.layouts[0]].take_back(_unix(window.prefix))
     prompt, stop = build(model, Window(prefix, _unix(window.suffix)), snapshot.uri)
     automatic = LINES_TOKENS if place.multiline else LINE_TOKENS
     return GenerationRequest(

@@ -101,9 +101,9 @@ class Repeated:
     def _after_the_beginning(self, text: str, *, ended: bool) -> str | None:
         """``text`` without the repeated beginning; None while more of it is to come."""
         inside = text.lstrip()
-        if not ended and _FENCE.startswith(inside[:3]):
-            if not inside.startswith(_FENCE) or "\n" not in inside:
-                return None if len(text) < _MAX_LEAD else text
+        whole_fence = inside.startswith(_FENCE) and "\n" in inside
+        if not ended and _FENCE.startswith(inside[:3]) and not whole_fence:
+            return None if len(text) < _MAX_LEAD else text
         if inside.startswith(_FENCE):
             self._fenced = True
             text = inside.partition("\n")[2]

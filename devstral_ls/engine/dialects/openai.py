@@ -29,6 +29,11 @@ def _completion_body(prompt: Sent, request: GenerationRequest, model: str | None
     return {"prompt": prompt} | _common(request, model) | {"max_tokens": request.max_tokens}
 
 
+def _ids_body(prompt: Sent, request: GenerationRequest, model: str | None) -> dict[str, Any]:
+    # vLLM and SGLang leave control tokens out of the text otherwise, and a stop that is one is never met.
+    return _completion_body(prompt, request, model) | {"skip_special_tokens": False}
+
+
 def _chat_body(messages: Sent, request: GenerationRequest, model: str | None) -> dict[str, Any]:
     # What is repeated has to be written, too: code has more than two characters a token.
     n_repeated = len(request.begins_with) // 2 + 8
@@ -98,7 +103,7 @@ OPENAI_IDS = Dialect(
     tokenize_body=_tokenize_body,
     parses_specials=True,
     health="/v1/models",
-    body=_completion_body,
+    body=_ids_body,
     event=_event,
     error=_error,
     lead=Given,
