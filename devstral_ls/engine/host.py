@@ -1,6 +1,6 @@
-"""The engine's process: llama.cpp's own server on a Unix socket, held until nobody needs it any more.
+"""The engine's process: llama.cpp's own server on a Unix socket (or on loopback), held until nobody needs it any more.
 
-Started by ``rendezvous`` as ``python -m devstral_ls.engine.host --spec FILE --nonce N --lock FD``. It belongs to no
+Started by ``rendezvous`` as ``python -m devstral_ls.engine.host --spec FILE --nonce N [--lock FD]``. It belongs to no
 server: it leaves the family of who started it, and says how it is in its state file. Its standard error is its log.
 """
 
@@ -22,7 +22,8 @@ from typing import Any
 
 from devstral_ls import __version__
 from devstral_ls.engine import locks
-from devstral_ls.engine.place import Place
+from devstral_ls.engine.place import LOOPBACK, Place, uses_tcp
+from devstral_ls.engine.processes import TAKE_SECONDS
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.engine.state import EngineState, write_private, write_state
 from devstral_ls.errors import (
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="devstral-ls-engine")
     parser.add_argument("--spec", type=Path, required=True, help="the EngineSpec as JSON, in the runtime folder")
     parser.add_argument("--nonce", default="", help="what the state file is to carry")
-    parser.add_argument("--lock", type=int, help="descriptor of the life lock; without it, take it and stay in front")
+    parser.add_argument("--lock", type=int, help="descriptor of the life lock; without it, take it")
     options = parser.parse_args(arguments)
     spec = EngineSpec.from_json(options.spec.read_text(encoding="utf-8"))
     place = Place(options.spec.absolute().parent, spec.key)
@@ -79,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lock: locks.Lock | None = locks.Lock(options.lock)
     else:
         place.prepare()
-        lock = locks.try_exclusive(place.lock)
+        lock = _taken(place.lock, TAKE_SECONDS if options.nonce else 0.0)
     if lock is None:
         return 0  # somebody else is the engine
     os.umask(0o077)
@@ -93,6 +94,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         started=time.time(),
     )
     return _run(spec, place, state)
+
+
+def _taken(path: Path, seconds: float) -> locks.Lock | None:
+    """The lock, or None if somebody has it for ``seconds``: who only looks whether it is held has it for a moment."""
+    deadline = time.monotonic() + seconds
+    while (lock := locks.try_exclusive(path)) is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return lock
 
 
 def _run(spec: EngineSpec, place: Place, state: EngineState) -> int:
@@ -159,6 +168,8 @@ def _load(spec: EngineSpec, place: Place, state: EngineState) -> tuple[Any, Engi
         server = xllamacpp.Server(_parameters(xllamacpp, spec, state, place, api_key))
     except RuntimeError as error:
         raise _load_error(spec, place) from error
+    if uses_tcp():
+        return server, replace(state, phase="ready", address=server.listening_address)
     place.socket.chmod(0o600)
     return server, replace(state, phase="ready", address=f"unix:{place.socket}")
 
@@ -176,7 +187,8 @@ def _xllamacpp() -> Any:
 def _parameters(xllamacpp: Any, spec: EngineSpec, state: EngineState, place: Place, api_key: str) -> Any:
     parameters = xllamacpp.CommonParams()
     parameters.model.path = spec.model_path
-    parameters.hostnames = [str(place.socket)]
+    parameters.hostnames = [LOOPBACK if uses_tcp() else str(place.socket)]
+    parameters.port = 0  # any that is free
     parameters.api_keys = [api_key]
     parameters.cors_origins = ""
     parameters.ui = False
@@ -209,10 +221,11 @@ def _load_error(spec: EngineSpec, place: Place) -> ModelError:
 def _stay(server: Any, place: Place, idle_seconds: float, leave: threading.Event) -> str:
     """Until told to leave, our files are gone, or nobody was there for ``idle_seconds``; which of them."""
     alone_since = time.monotonic()
+    mark = place.api_key if uses_tcp() else place.socket
     while not leave.wait(min(_LOOK_SECONDS, max(idle_seconds / 4, 0.05))):
         _trim_log()
-        if not (place.socket.exists() and place.lock.exists()):
-            return "the socket or the lock is gone"
+        if not (mark.exists() and place.lock.exists()):
+            return f"{mark.name} or the lock is gone"
         alone = locks.try_exclusive(place.clients)
         if alone is None or _busy(server):
             alone_since = time.monotonic()

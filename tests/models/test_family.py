@@ -14,7 +14,7 @@ from tests import gguf_files
 
 FIM = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
 STARCODER = ("<fim_prefix>", "<fim_suffix>", "<fim_middle>")
-LAYOUTS = {"fim-spm", "fim-psm", "fim-spm-in-psm", "chat-prefill", "left-to-right"}
+LAYOUTS = {"fim-spm", "fim-psm", "fim-spm-in-psm", "chat-prefill", "chat-overlap", "left-to-right"}
 
 
 def header(architecture: str = "llama", *control: str, template: str = "", **fields: Any) -> GgufHeader:
