@@ -116,7 +116,9 @@ class Repeated:
             return None if not ended else ""
         if at < 0:
             return text
-        return text[at:].lstrip() if self._wanted[-1:].isspace() else text[at:]
+        if not self._wanted[-1:].isspace():
+            return text[at:]
+        return text[at:].lstrip() or ("" if ended else None)
 
     def _unfenced(self, text: str) -> str:
         """``text`` up to the line that closes the fence; backquotes at a line's beginning wait for what follows."""
