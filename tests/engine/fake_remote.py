@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ class FakeRemote:
     """A client left in the middle of a stream."""
     key: str = ""
     """Wanted of every request, if any."""
-    ignores_length: bool = False
+    serving: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def bodies(self, path: str) -> list[dict[str, Any]]:
         return [body for asked, body in self.requests if asked == path]
@@ -42,10 +43,18 @@ class FakeRemote:
         return body
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            while await self._one(reader, writer):
-                pass
-        writer.close()
+        task = asyncio.current_task()
+        assert task is not None
+        self.serving.add(task)
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                while await self._one(reader, writer):
+                    pass
+        finally:
+            self.serving.discard(task)
+            writer.close()
+            with suppress(ConnectionError, ssl.SSLError):
+                await writer.wait_closed()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -95,6 +104,10 @@ async def serving(fake: FakeRemote, port: int = 0, **more: Any) -> AsyncIterator
         yield f"http{'s' * ('ssl' in more)}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+        tasks = list(fake.serving)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def ids(text: str, names: Mapping[str, int]) -> list[int]:

@@ -97,7 +97,13 @@ async def accepted(names: Collection[str], tokenize: Tokenize) -> dict[str, int]
             return await tokenize(name)
 
     ordered = sorted(names)
-    found = await asyncio.gather(*map(ids, ordered))
+    asked = [asyncio.create_task(ids(name)) for name in ordered]
+    try:
+        found = await asyncio.gather(*asked)
+    finally:  # where one fails the others are still under way
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
     return {name: tokens[0] for name, tokens in zip(ordered, found, strict=True) if len(tokens) == 1}
 
 
