@@ -50,14 +50,14 @@ async def test_the_kind_changes_at_run_time(home: Directories, devstral_shaped: 
     async with serving(vllm()) as url:
         engine = engine_of(remote(url), home, statuses.append)
         engine.start()
-        assert (await asyncio.wait_for(engine.ready(), PATIENCE)).model == "org/coder"
+        assert (await asyncio.wait_for(engine.ready(), PATIENCE)).model == "coder"
         assert await said(engine) == "x_1"
         engine.reconfigure(options_of(own))
         assert engine.model is None
         assert (await asyncio.wait_for(engine.ready(), PATIENCE)).model == "devstral-shaped"
         assert len(await said(engine)) >= 8
         engine.reconfigure(options_of(remote(url)))
-        assert (await asyncio.wait_for(engine.ready(), PATIENCE)).model == "org/coder"
+        assert (await asyncio.wait_for(engine.ready(), PATIENCE)).model == "coder"
         assert await said(engine) == "x_1"
         async with asyncio.timeout(PATIENCE):
             while rendezvous.engines(home):  # noqa: ASYNC110  nobody needs it any more: it is stopped beside us

@@ -29,6 +29,11 @@ from devstral_ls.errors import (
     SettingsError,
 )
 from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, Special, Text
+from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.settings import Settings
+from devstral_ls.suggest.inline import Suggester
+from devstral_ls.suggest.trace import InlineQuery
+from devstral_ls.text import Snapshot
 from tests.engine import fake_remote
 from tests.engine.fake_remote import FakeRemote, chat_only, completions_only, llama_server, ollama, serving, sse, vllm
 
@@ -212,6 +217,31 @@ async def test_a_conversation_is_messages_and_what_it_repeats_is_cut_away() -> N
     assert body["max_tokens"] > 16
     assert said(chunks) == "x = foo(y)\nz\n"
     assert chunks[-1].finish is FinishReason.STOP
+
+
+@pytest.mark.parametrize(
+    ("code", "says", "shown"),
+    [
+        ("def f(a):\n    return ▮\n\n\nx = 1\n", "```python\n    return a\n\n\nx = 1\n```", "a"),
+        ("def f(a):\n    return ▮\n\n\nx = 1\n", "return a\nx = 1", "a"),
+        ("def f(a):\n    ret▮\n", "    return a", "urn a"),
+        ("print(▮)\n", "print(x, y)", "x, y"),
+        ("print(▮)\n", "x, y)", "x, y"),  # it repeats nothing
+        ("def f(a):\n    ▮\n\n\nx = 1\n", "def f(a):\n    b = a\n    return b\n\n\nx = 1\n", "b = a\n    return b"),
+        ("x = ▮\n", "x = ", ""),
+    ],
+)
+async def test_ghost_text_from_a_conversation(code: str, says: str, shown: str) -> None:
+    fake = chat_only()
+    fake.streams["/v1/chat/completions"] = sse(*map(fake_remote.delta, says), fake_remote.delta("", "stop"))
+    async with talking(fake) as engine:
+        suggester = Suggester(engine, SyntaxTrees())
+        snapshot = Snapshot("file:///w/m.py", 1, "python", code.replace("▮", ""))
+        outcome = await suggester.inline(InlineQuery(snapshot, code.index("▮"), invoked=True), Settings())
+    assert [suggestion.text for suggestion in outcome.suggestions] == [shown][: bool(shown)]
+    system, user = fake.streamed()["messages"]
+    assert system["role"] == "system"
+    assert "m.py" in user["content"]
 
 
 # --- keys, guards, certificates ---

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from devstral_ls.generation import GenerationRequest
 from devstral_ls.models.formats import MESSAGES_CHAT
 from devstral_ls.prompt.overlap import MAX_REPEATED, chat_overlap, last_line
 from devstral_ls.prompt.window import Window
@@ -27,8 +28,6 @@ def test_the_answer_begins_with_the_last_line_that_says_something(before: str, r
 
 
 def test_both_sides_of_the_gap_are_shown() -> None:
-    from devstral_ls.generation import GenerationRequest
-
     prompt = chat_overlap(MESSAGES_CHAT, Window("a = 1\nb = ", "\n\nc = 3\nd = 4\n"), "/src/m.py")
     asked = plain(GenerationRequest(prompt, 1))
     assert "m.py" in asked

@@ -130,7 +130,7 @@ def _found(
         raise EngineUnavailable("the engine's model has no name")
     return Found(
         dialect=dialect,
-        model=model_info(name, family, tokens, context, bos),
+        model=model_info(name.rpartition("/")[2] or name, family, tokens, context, bos),
         remote_model=name,
         software="OpenAI-compatible",
         reserved=reserved_names(family, tokens, bos) if dialect.prompt != "text" else reserved_of(family),
