@@ -40,12 +40,21 @@ class ModelSettings:
 class EngineSettings:
     """The process that holds the model. Honoured from the user only."""
 
-    kind: Literal["managed", "remote"] = _setting("managed", "`managed` starts an engine on this machine.")
-    base_url: str | None = _setting(None, "Address of a remote engine.")
-    dialect: Literal["auto", "llama-server", "openai", "ollama"] = _setting("auto", "How a remote engine is spoken to.")
+    kind: Literal["managed", "remote"] = _setting(
+        "managed", "`managed` starts an engine on this machine, `remote` uses the one at `baseUrl`."
+    )
+    base_url: str | None = _setting(
+        None, "Address of a remote engine: `https://HOST[:PORT]`, `http://127.0.0.1:PORT` or `unix:/PATH`."
+    )
+    dialect: Literal["auto", "llama-server", "openai", "openai-chat", "ollama"] = _setting(
+        "auto", "How a remote engine is spoken to; `auto` asks it, `openai-chat` uses nothing but conversations."
+    )
     remote_model: str | None = _setting(None, "The model's name at the remote engine.")
     api_key_env: str | None = _setting(None, "Name of the environment variable that holds the remote engine's key.")
     allow_remote: bool = _setting(False, "Allow an engine that is neither on loopback nor on a Unix socket.")
+    ca_file: str | None = _setting(
+        None, "A PEM file of certificates to trust for a remote engine, beside the system's; TLS is always verified."
+    )
     threads: int | Auto = _setting("auto", "Threads of the engine; `auto`: physical cores minus one.", low=1, high=1024)
     gpu_layers: int | Auto = _setting("auto", "Layers on the GPU; `auto`: all where there is one.", low=0, high=10_000)
     slots: int | Auto = _setting("auto", "Conversations the engine keeps apart in its cache.", low=1, high=64)

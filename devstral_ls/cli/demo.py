@@ -31,7 +31,7 @@ def run(_options: object) -> int:
 
 
 def _fetch_if_none(settings: Settings, folders: Directories) -> None:
-    if settings.model.name == AUTO and not installed(folders.models):
+    if settings.engine.kind == "managed" and settings.model.name == AUTO and not installed(folders.models):
         print(f"No model is installed: fetching {STARTER!r} (491 MB, once).")
         pull_with_progress(STARTER, folders)
 

@@ -20,9 +20,10 @@ from devstral_ls.cli.session import session
 from devstral_ls.directories import Directories, directories
 from devstral_ls.engine.choice import wanted
 from devstral_ls.engine.devices import devices
+from devstral_ls.engine.endpoint import checked_address, key_of
 from devstral_ls.engine.rendezvous import engines
 from devstral_ls.engine.spec import EngineOptions
-from devstral_ls.errors import DevstralError, ModelError
+from devstral_ls.errors import DevstralError, ModelError, SettingsError
 from devstral_ls.languages.grammars import grammar
 from devstral_ls.languages.table import LANGUAGES
 from devstral_ls.models.family import family_of
@@ -67,7 +68,7 @@ def _findings(folders: Directories) -> Iterator[Finding]:
     yield checks.gpus(found)
     yield checks.disk(folders)
     yield checks.runtime_folder(folders)
-    model = _model(settings, folders)
+    model = _remote(settings) if settings.engine.kind == "remote" else _model(settings, folders)
     yield model
     yield from checks.fit(settings, folders, found)
     running = engines(folders)
@@ -106,6 +107,16 @@ def _memory() -> Finding:
     if free < 1 << 30:
         return Finding("memory", "warning", f"{free / 1e9:.1f} GB free", "Close something, or use a smaller model.")
     return Finding("memory", "ok", f"{free / 1e9:.1f} GB free")
+
+
+def _remote(settings: Settings) -> Finding:
+    engine = settings.engine
+    try:
+        address = checked_address(engine.base_url, allow_remote=engine.allow_remote)
+        key_of(engine.api_key_env)
+    except SettingsError as error:
+        return Finding("model", "error", error.message, error.hint)
+    return Finding("model", "ok", f"{engine.remote_model or 'the first one'} at {address}, which runs elsewhere")
 
 
 def _model(settings: Settings, folders: Directories) -> Finding:

@@ -8,8 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from devstral_ls.directories import Directories, directories
-from devstral_ls.engine.managed import ManagedEngine
-from devstral_ls.engine.spec import EngineOptions
+from devstral_ls.engine.make import ConfiguredEngine, engine_of
 from devstral_ls.engine.status import EngineStatus
 from devstral_ls.languages.syntax import SyntaxTrees
 from devstral_ls.settings import Settings
@@ -30,7 +29,7 @@ def user_settings(folders: Directories, model: str | None = None) -> Settings:
 class Session:
     """A ready engine, and the pipeline over it."""
 
-    engine: ManagedEngine
+    engine: ConfiguredEngine
     suggester: Suggester
     settings: Settings
 
@@ -47,7 +46,7 @@ async def session(settings: Settings, *, quiet: bool = False) -> AsyncIterator[S
         if not quiet and status.message and sys.stderr.isatty():
             print(f"\r\033[K{status.state}: {status.message}", end="", file=sys.stderr, flush=True)
 
-    engine = ManagedEngine(EngineOptions.of(settings), directories(), say)
+    engine = engine_of(settings, directories(), say)
     engine.start()
     try:
         await engine.ready()

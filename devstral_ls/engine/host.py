@@ -1,4 +1,4 @@
-"""The engine's process with llama.cpp: its own server on a Unix socket. Life and end are in ``life``."""
+"""The engine's process with llama.cpp: its own server on a Unix socket or on loopback. Life and end are in ``life``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from devstral_ls import __version__
 from devstral_ls.engine import life
-from devstral_ls.engine.place import Place
+from devstral_ls.engine.place import LOOPBACK, Place, uses_tcp
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.engine.state import EngineState, write_private, write_state
 from devstral_ls.errors import (
@@ -112,6 +112,8 @@ def _load(spec: EngineSpec, place: Place, state: EngineState) -> tuple[_Server, 
         server = xllamacpp.Server(_parameters(xllamacpp, spec, state, place, api_key))
     except RuntimeError as error:
         raise _load_error(spec, place) from error
+    if uses_tcp():
+        return _Server(server), replace(state, phase="ready", address=server.listening_address)
     place.socket.chmod(0o600)
     return _Server(server), replace(state, phase="ready", address=f"unix:{place.socket}")
 
@@ -144,7 +146,8 @@ def _xllamacpp() -> Any:
 def _parameters(xllamacpp: Any, spec: EngineSpec, state: EngineState, place: Place, api_key: str) -> Any:
     parameters = xllamacpp.CommonParams()
     parameters.model.path = spec.model_path
-    parameters.hostnames = [str(place.socket)]
+    parameters.hostnames = [LOOPBACK if uses_tcp() else str(place.socket)]
+    parameters.port = 0  # any that is free
     parameters.api_keys = [api_key]
     parameters.cors_origins = ""
     parameters.ui = False

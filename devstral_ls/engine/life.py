@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Protocol
 
 from devstral_ls.engine import locks
-from devstral_ls.engine.place import Place
+from devstral_ls.engine.place import Place, uses_tcp
+from devstral_ls.engine.processes import TAKE_SECONDS
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.engine.state import EngineState, write_state
 from devstral_ls.errors import EngineError
@@ -57,7 +58,7 @@ def main(load: Load, arguments: Sequence[str] | None = None) -> int:
         lock: locks.Lock | None = locks.Lock(options.lock)
     else:
         place.prepare()
-        lock = locks.try_exclusive(place.lock)
+        lock = _taken(place.lock, TAKE_SECONDS if options.nonce else 0.0)
     if lock is None:
         return 0  # somebody else is the engine
     os.umask(0o077)
@@ -71,6 +72,14 @@ def main(load: Load, arguments: Sequence[str] | None = None) -> int:
         started=time.time(),
     )
     return _run(load, spec, place, state)
+
+
+def _taken(path: Path, seconds: float) -> locks.Lock | None:
+    """The lock, or None if somebody has it for ``seconds``: who only looks whether it is held has it for a moment."""
+    deadline = time.monotonic() + seconds
+    while (lock := locks.try_exclusive(path)) is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return lock
 
 
 def _run(load: Load, spec: EngineSpec, place: Place, state: EngineState) -> int:
@@ -96,10 +105,11 @@ def _run(load: Load, spec: EngineSpec, place: Place, state: EngineState) -> int:
 def _stay(running: Running, place: Place, idle_seconds: float, leave: threading.Event) -> str:
     """Until told to leave, our files are gone, or nobody was there for ``idle_seconds``; which of them."""
     alone_since = time.monotonic()
+    mark = place.api_key if uses_tcp() else place.socket
     while not leave.wait(min(_LOOK_SECONDS, max(idle_seconds / 4, 0.05))):
         _trim_log()
-        if not (place.socket.exists() and place.lock.exists()):
-            return "the socket or the lock is gone"
+        if not (mark.exists() and place.lock.exists()):
+            return f"{mark.name} or the lock is gone"
         alone = locks.try_exclusive(place.clients)
         if alone is None or running.busy():
             alone_since = time.monotonic()

@@ -1,33 +1,113 @@
 """File locks that the kernel gives back when their holder dies, however it dies.
 
-``flock`` belongs to the open file, not to the process: a lock handed to a child by its descriptor is held until
-the child has closed it too.
+On POSIX ``flock`` belongs to the open file, not to the process: a lock handed to a child by its descriptor is held until
+the child has closed it too. Windows knows locks of byte ranges only, which belong to one process; see ``ByteRanges``.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
+import random
 import sys
 from pathlib import Path
 from types import TracebackType
+from typing import Any, Protocol
 
-from devstral_ls.errors import EngineUnavailable
+Held = tuple[int, int]
+"""Of a held lock, as its way wants to know it: first byte and number of bytes."""
 
-if sys.platform != "win32":
-    import fcntl
+
+class Way(Protocol):
+    """How a platform locks a file."""
+
+    inherited: bool
+    """Can a child process be handed the lock, by the descriptor?"""
+
+    def take(self, descriptor: int, *, exclusive: bool) -> Held | None:
+        """Lock the open file, or None if that would have to wait."""
+        ...
+
+    def give_back(self, descriptor: int, held: Held) -> None:
+        """Unlock what closing the descriptor would not unlock at once."""
+        ...
+
+
+class Flock:
+    """POSIX."""
+
+    inherited = True
+
+    def __init__(self) -> None:
+        self._fcntl: Any = importlib.import_module("fcntl")
+
+    def take(self, descriptor: int, *, exclusive: bool) -> Held | None:
+        """``flock``."""
+        kind = self._fcntl.LOCK_EX if exclusive else self._fcntl.LOCK_SH
+        try:
+            self._fcntl.flock(descriptor, kind | self._fcntl.LOCK_NB)
+        except BlockingIOError:
+            return None
+        return 0, 0
+
+    def give_back(self, descriptor: int, held: Held) -> None:
+        """Nothing: a child may have the descriptor, too."""
+
+
+class ByteRanges:
+    """Windows: who shares a lock has one byte of a range, who has it alone has the whole range.
+
+    Bytes may be locked that the file does not have. Never run on a real Windows.
+    """
+
+    inherited = False
+    n_bytes = 256
+    """So many can share a lock."""
+
+    def __init__(self, msvcrt: Any) -> None:
+        self._msvcrt = msvcrt
+
+    def take(self, descriptor: int, *, exclusive: bool) -> Held | None:
+        """The whole range, or the first free byte from a random one on."""
+        if exclusive:
+            return (0, self.n_bytes) if self._locked(descriptor, 0, self.n_bytes) else None
+        start = random.randrange(self.n_bytes)  # noqa: S311  nothing secret
+        places = ((start + step) % self.n_bytes for step in range(self.n_bytes))
+        at = next((at for at in places if self._locked(descriptor, at, 1)), None)
+        return None if at is None else (at, 1)
+
+    def give_back(self, descriptor: int, held: Held) -> None:
+        """Windows unlocks what a closed file had at some later time: not soon enough."""
+        os.lseek(descriptor, held[0], os.SEEK_SET)
+        self._msvcrt.locking(descriptor, self._msvcrt.LK_UNLCK, held[1])
+
+    def _locked(self, descriptor: int, at: int, n_bytes: int) -> bool:
+        os.lseek(descriptor, at, os.SEEK_SET)
+        try:
+            self._msvcrt.locking(descriptor, self._msvcrt.LK_NBLCK, n_bytes)
+        except OSError:
+            return False
+        return True
+
+
+WAY: Way = ByteRanges(importlib.import_module("msvcrt")) if sys.platform == "win32" else Flock()
+"""This platform's."""
 
 
 class Lock:
     """A held lock; closing it gives it back."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, held: Held = (0, 0)) -> None:
         self.descriptor = descriptor
+        self._held = held
+        self._way = WAY
 
     def close(self) -> None:
         """Give the lock back, unless another process has the descriptor too. Again does nothing."""
         if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
+            descriptor, self.descriptor = self.descriptor, -1
+            self._way.give_back(descriptor, self._held)
+            os.close(descriptor)
 
     def __enter__(self) -> Lock:
         return self
@@ -58,14 +138,11 @@ def is_held(path: Path) -> bool:
 
 
 def _try(path: Path, *, exclusive: bool) -> Lock | None:
-    if sys.platform == "win32":
-        raise EngineUnavailable(
-            "a managed engine needs POSIX file locks", hint='Set engine.kind to "remote" and engine.baseUrl.'
-        )
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(descriptor, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except BlockingIOError:
+    # Windows has neither of the two: its handles are not inherited, and links need a privilege there.
+    flags = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600)
+    held = WAY.take(descriptor, exclusive=exclusive)
+    if held is None:
         os.close(descriptor)
         return None
-    return Lock(descriptor)
+    return Lock(descriptor, held)

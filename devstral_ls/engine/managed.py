@@ -278,7 +278,8 @@ class ManagedEngine:
     async def _pause(self, seconds: float) -> bool:
         """Until ``seconds`` are over, or somebody pokes: which."""
         try:
-            await asyncio.wait_for(self._poked.wait(), seconds)
+            async with asyncio.timeout(seconds):  # Python 3.11's wait_for loses a cancellation that comes with the poke
+                await self._poked.wait()
         except TimeoutError:
             return False
         self._poked.clear()

@@ -1,9 +1,15 @@
-"""Where an engine keeps its socket, state, key, locks and log: the names, and the folder only its user can enter."""
+"""Where an engine keeps its socket, state, key, locks and log: the names, and the folder only its user can enter.
+
+Where there are no Unix sockets (Windows, or ``DEVSTRAL_LS_TRANSPORT=tcp``) it listens on a free port of loopback, and the
+key alone keeps others out.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -13,8 +19,17 @@ from devstral_ls.errors import EngineUnavailable
 PROTOCOL = 1
 """Raised when the files here or the way to speak to the engine change: old and new versions then keep apart."""
 
+TRANSPORT = "DEVSTRAL_LS_TRANSPORT"
+
+LOOPBACK = "127.0.0.1"
+
 _MAX_SOCKET_PATH = 100
 """Bytes. ``sun_path`` holds 108 on Linux and 104 on macOS, the final zero included."""
+
+
+def uses_tcp(environ: Mapping[str, str] = os.environ) -> bool:
+    """Does a new engine listen on loopback instead of a Unix socket?"""
+    return sys.platform == "win32" or environ.get(TRANSPORT) == "tcp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +61,11 @@ class Place:
         return self._file("lock")
 
     @property
+    def starting(self) -> Path:
+        """Held by who starts the engine, where the life lock cannot be handed over."""
+        return self._file("starting")
+
+    @property
     def clients(self) -> Path:
         """Shared by every connected server: who can have it exclusively is alone."""
         return self._file("clients")
@@ -59,7 +79,7 @@ class Place:
     def socket(self) -> Path:
         """Where the engine listens: in the runtime folder, or in a short one if that path is too long for a socket."""
         socket = self._file("sock")
-        if len(os.fsencode(socket)) <= _MAX_SOCKET_PATH:
+        if len(os.fsencode(socket)) <= _MAX_SOCKET_PATH or uses_tcp():
             return socket
         digest = blake2b(os.fsencode(self.folder), digest_size=6).hexdigest()
         return Path(f"/tmp/devstral-ls-{os.getuid()}-{digest}") / socket.name  # noqa: S108  `prepare` checks the owner
@@ -99,6 +119,8 @@ def private_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = os.lstat(folder)
+        if sys.platform == "win32":
+            return  # the user's own folders are closed to others by their access lists
         if not stat.S_ISDIR(found.st_mode):
             raise EngineUnavailable(f"the runtime folder {folder} is not a folder (or a link to one)", hint=hint)
         if found.st_uid != os.geteuid():

@@ -8,22 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
 import secrets
-import signal
-import site
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import devstral_ls
 from devstral_ls.directories import Directories
-from devstral_ls.engine import locks
+from devstral_ls.engine import locks, processes
 from devstral_ls.engine.backends import HOSTS, backend_of
+from devstral_ls.engine.endpoint import Endpoint
 from devstral_ls.engine.place import Place, places
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.engine.state import EngineState, read_state, write_private, write_state
@@ -42,15 +37,6 @@ _SMALL_TALK = re.compile(r"^\d+\.[\d.]+ [DIW] |send_error|launch slot|ready: Eng
 
 _TERM_SECONDS = 3.0
 _KILL_SECONDS = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where an engine listens, and the key it wants."""
-
-    address: str
-    """``unix:PATH`` or ``http://HOST:PORT``."""
-    api_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,37 +136,56 @@ async def _ready(
     seen: dict[str, EngineState] = {}
     n_starts = 0
     while time.monotonic() < deadline:
-        lock = locks.try_exclusive(place.lock)
+        claim = _claim(place)
         state = read_state(place.state)
-        if lock is None:
+        if claim is None:
             if state is not None and seen.get(state.nonce) != state:
                 seen[state.nonce] = state
                 on_state(state)
-            if state is not None and state.phase == "ready" and _lives(state.pid):
+            if state is not None and state.phase == "ready" and processes.lives(state.pid):
                 return state
         else:
             error = _death(place, state, seen)
             if error is None and n_starts == _MAX_STARTS:
                 error = EngineUnavailable(f"the engine of {spec.model_name} ended {_MAX_STARTS} times in a row")
             if error is not None:
-                lock.close()
+                claim.close()
                 raise error
             n_starts += 1
             state = EngineState(secrets.token_hex(8), spec.key, "starting", spec.model_name, spec.model_path)
             seen[state.nonce] = state
             on_state(state)
-            await asyncio.to_thread(_start, place, spec, state, lock)
+            await asyncio.to_thread(_start, place, spec, state, claim)
         await asyncio.sleep(_LOOK_SECONDS)
     raise EngineUnavailable(f"the engine of {spec.model_name} was not ready in time")
 
 
-def _lives(pid: int | None) -> bool:
-    """Is there such a process? A state may be that of a dead engine whose lock somebody has just taken."""
-    try:
-        os.kill(pid or 0, 0)
-    except OSError:
-        return False
-    return pid is not None
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """The right to start an engine."""
+
+    life: locks.Lock
+    """To be handed to the host."""
+    starting: locks.Lock | None
+    """Where that is impossible: keeps others from claiming while the host takes the life lock itself."""
+
+    def close(self) -> None:
+        self.life.close()
+        if self.starting is not None:
+            self.starting.close()
+
+
+def _claim(place: Place) -> _Claim | None:
+    """The right to start the engine, or None: it runs, or somebody starts it."""
+    starting = None if locks.WAY.inherited else locks.try_exclusive(place.starting)
+    if starting is None and not locks.WAY.inherited:
+        return None
+    life = locks.try_exclusive(place.lock)
+    if life is None:
+        if starting is not None:
+            starting.close()
+        return None
+    return _Claim(life, starting)
 
 
 def _death(place: Place, state: EngineState | None, seen: dict[str, EngineState]) -> EngineError | None:
@@ -205,59 +210,24 @@ def last_words(log: Path) -> str:
     return next((line[-200:] for line in told if line), "")
 
 
-def _start(place: Place, spec: EngineSpec, state: EngineState, lock: locks.Lock) -> None:
-    """Start the host and hand it ``lock``. It leaves our session and family at once, so this returns soon.
+def _start(place: Place, spec: EngineSpec, state: EngineState, claim: _Claim) -> None:
+    """Start the host and hand it the life lock. It leaves our session and family at once, so this returns soon.
 
     Raises:
         EngineUnavailable: the host could not be started.
     """
-    with lock:
+    with contextlib.closing(claim):
         place.clear()
         write_private(place.spec, spec.to_json())
         write_state(place.state, state)
-        _spawn(place, state.nonce, lock.descriptor, HOSTS[backend_of(spec)])
-
-
-def _spawn(place: Place, nonce: str, lock: int, host: str) -> None:
-    command = [sys.executable, "-P", "-m", host, "--spec", str(place.spec)]
-    command += ["--nonce", nonce, "--lock", str(lock)]
-    log = os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW, 0o600)
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=place.folder,
-            env=_environment(),
-            pass_fds=(lock,),
-            start_new_session=True,
-            check=False,
-        )
-    except OSError as error:
-        raise EngineUnavailable(f"the engine could not be started: {error.strerror}") from error
-    finally:
-        os.close(log)
-    if done.returncode:
-        raise EngineUnavailable(f"the engine could not be started: {last_words(place.log)}")
-
-
-def _environment() -> dict[str, str]:
-    """Ours, with the folder of this package in the path where Python would not find it by itself.
-
-    The host runs with ``-P`` in the runtime folder: nothing from a workspace is ever imported.
-    """
-    root = str(Path(devstral_ls.__file__).resolve().parent.parent)
-    if root in (*site.getsitepackages(), site.getusersitepackages()):
-        return dict(os.environ)
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        if processes.spawn(place, state.nonce, claim.life, HOSTS[backend_of(spec)]):
+            raise EngineUnavailable(f"the engine could not be started: {last_words(place.log)}")
 
 
 def _stop(place: Place) -> bool:
     """End the process that holds the life lock now; one that a server starts in its place is left alone."""
     first = read_state(place.state)
-    for sign, seconds in ((signal.SIGTERM, _TERM_SECONDS), (signal.SIGKILL, _KILL_SECONDS)):
+    for by_force, seconds in ((False, _TERM_SECONDS), (True, _KILL_SECONDS)):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             lock = locks.try_exclusive(place.lock)
@@ -270,15 +240,14 @@ def _stop(place: Place) -> bool:
             if first is not None and state is not None and state.nonce != first.nonce:
                 return True
             if state is not None:
-                _signal(place, state, sign)
+                _end(place, state, by_force=by_force)
             time.sleep(_LOOK_SECONDS)
     return False
 
 
-def _signal(place: Place, state: EngineState, sign: signal.Signals) -> None:
-    if state.pid is None or not _lives(state.pid):
+def _end(place: Place, state: EngineState, *, by_force: bool) -> None:
+    if state.pid is None or not processes.lives(state.pid):
         return
     if state.phase != "stopping":
         write_state(place.state, replace(state, phase="stopping"))
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(state.pid, sign)
+    processes.end(state.pid, by_force=by_force)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from devstral_ls.directories import Directories
+from devstral_ls.engine.remote_options import RemoteOptions
 from devstral_ls.errors import ModelNotFound
 from devstral_ls.settings import Settings
 
@@ -48,6 +49,15 @@ class EngineOptions:
             backend=engine.backend,
             latency_budget_ms=settings.inline.latency_budget_ms,
         )
+
+
+Options = EngineOptions | RemoteOptions
+"""Of an engine of our own, or of one somebody else runs."""
+
+
+def options_of(settings: Settings) -> Options:
+    """What ``settings`` say of the engine that is to be used: the one place that decides which kind it is."""
+    return RemoteOptions.of(settings) if settings.engine.kind == "remote" else EngineOptions.of(settings)
 
 
 @dataclass(frozen=True, slots=True)

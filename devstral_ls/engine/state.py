@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import time
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Literal
@@ -22,6 +24,11 @@ _ERRORS: dict[str, type[EngineError]] = {
     cls.code: cls
     for cls in (ModelCorrupt, ModelError, ModelLoadFailed, ModelNotFound, ModelTooBig, ModelUnsupported, EngineError)
 }
+
+
+_REPLACE_ATTEMPTS = 10
+_REPLACE_SECONDS = 0.02
+"""Windows does not replace a file that somebody reads at this moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +99,9 @@ def write_private(path: Path, text: str) -> None:
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
+    for _ in range(_REPLACE_ATTEMPTS):
+        with contextlib.suppress(PermissionError):
+            draft.replace(path)
+            return
+        time.sleep(_REPLACE_SECONDS)
     draft.replace(path)

@@ -29,16 +29,19 @@ class PromptTokens:
         specials: Mapping[str, int] = {},
         reserved: Collection[str] = (),
         space_prefix: bool = False,
+        cut: re.Pattern[str] | None = None,
     ) -> None:
         """Of the model: ``specials``, the ids of control tokens as far as they are known; ``reserved``, those of them
         that text must never become; ``space_prefix``, does its tokenizer put a space in front of each text
-        (SentencePiece)? A text in the middle of a prompt must not get one.
+        (SentencePiece)? A text in the middle of a prompt must not get one. ``cut``: what the tokenizer would take for a
+        control token in any text; it is cut into two texts before it can.
         """
         self._tokenize = tokenize
         self._specials = dict(specials)
         self._reserved = {name: specials[name] for name in reserved if name in specials}
         self._texts: LRUCache[str, tuple[int, ...]] = LRUCache(_MAX_CACHED_CHARS, getsizeof=len)
         self._space_prefix = space_prefix
+        self._cut = cut
         self._n_front: int | None = None
 
     async def ids(self, prompt: Prompt, bos: str | None = None) -> list[int]:
@@ -89,12 +92,20 @@ class PromptTokens:
         """Some models file their control tokens as "user defined", which llama.cpp makes of text even with special
         parsing off. Where that happened, their names are cut into two texts.
         """
+        if self._cut is not None and self._cut.search(text):
+            return await self._in_parts(text, self._cut)
         ids = await self._bare(text)
         forbidden = set(self._reserved.values())
         if forbidden.isdisjoint(ids):
             return ids
         names = sorted((name for name in self._reserved if len(name) > 1), key=len, reverse=True)
-        cuts = [match.start() + 1 for match in re.finditer("|".join(map(re.escape, names)), text)]
+        return await self._in_parts(text, re.compile("|".join(map(re.escape, names))))
+
+    async def _in_parts(self, text: str, names: re.Pattern[str]) -> tuple[int, ...]:
+        """The ids of ``text``, each match of ``names`` cut after its first character."""
+        forbidden = set(self._reserved.values())
+        # A name may begin inside of another: every place is looked at, not only those behind the last match.
+        cuts = [at + 1 for at in range(len(text)) if names.match(text, at)]
         parts = [await self._bare(text[start:end]) for start, end in pairwise([0, *cuts, len(text)])]
         return tuple(token for part in parts for token in part if token not in forbidden)
 

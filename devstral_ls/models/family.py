@@ -6,19 +6,20 @@ the layouts is a first guess: calibration measures them and may choose another.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from devstral_ls.models import formats
 from devstral_ls.models.formats import ChatFormat, FimFormat
 from devstral_ls.models.gguf import GgufHeader
 
-__all__ = ["FAMILIES", "ChatFormat", "Family", "FimFormat", "bos_of", "family_of", "layouts_of"]
+__all__ = ["FAMILIES", "ChatFormat", "Family", "FimFormat", "bos_of", "family_of", "layouts_of", "layouts_with"]
 
 FIM_SPM = "fim-spm"
 FIM_PSM = "fim-psm"
 FIM_SPM_IN_PSM = "fim-spm-in-psm"
 CHAT_PREFILL = "chat-prefill"
+CHAT_OVERLAP = "chat-overlap"
 LEFT_TO_RIGHT = "left-to-right"
 
 
@@ -251,6 +252,13 @@ _ROWS = (
         layouts=(CHAT_PREFILL, LEFT_TO_RIGHT),
         stops=("</s>",),
     ),
+    Family(
+        id="chat-endpoint",
+        title="A model behind an endpoint that takes nothing but messages",
+        tokens=("role:system", "role:user"),  # no vocabulary has them: no file is of this family
+        chat=formats.MESSAGES_CHAT,
+        layouts=(CHAT_OVERLAP,),
+    ),
     Family(id="plain", title="Any other model", layouts=(LEFT_TO_RIGHT,)),
 )
 
@@ -268,8 +276,12 @@ def layouts_of(header: GgufHeader) -> tuple[str, ...]:
 
     Many FIM families have base models without the chat tokens.
     """
-    family = family_of(header)
-    can_chat = family.chat is not None and all(token in header.control_tokens for token in family.chat.specials)
+    return layouts_with(family_of(header), header.control_tokens)
+
+
+def layouts_with(family: Family, tokens: Collection[str]) -> tuple[str, ...]:
+    """The layouts of ``family`` that a vocabulary with these control tokens can say, best first; never empty."""
+    can_chat = family.chat is not None and all(token in tokens for token in family.chat.specials)
     return tuple(layout for layout in family.layouts if layout != CHAT_PREFILL or can_chat) or (LEFT_TO_RIGHT,)
 
 

@@ -150,3 +150,8 @@ GRANITE_CHAT = ChatFormat(
     ),
     answer_close=(Special("<|end_of_text|>"), Text("\n")),
 )
+
+MESSAGES_CHAT = ChatFormat(
+    system_open=(Special("role:system"),), user_open=(Special("role:user"),), user_close=(Special("role:assistant"),)
+)
+"""For engines that take nothing but messages: each of these parts, which are no tokens, begins one."""

@@ -20,6 +20,7 @@ CHAT_NAMES: Mapping[str, ChatFormat] = {
     "gemma": formats.GEMMA_CHAT,
     "llama-3": formats.LLAMA_3_CHAT,
     "granite": formats.GRANITE_CHAT,
+    "messages": formats.MESSAGES_CHAT,
 }
 """What people call the formats."""
 

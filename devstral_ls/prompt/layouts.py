@@ -10,7 +10,8 @@ from devstral_ls.errors import ModelUnsupported
 from devstral_ls.generation import ModelInfo, Prompt, Text
 from devstral_ls.models.family import FAMILIES, Family
 from devstral_ls.models.formats import ChatFormat, FimFormat
-from devstral_ls.prompt import fim, infill
+from devstral_ls.prompt import fim, infill, overlap
+from devstral_ls.prompt.healing import take_back
 from devstral_ls.prompt.window import Window
 
 
@@ -21,6 +22,8 @@ class Layout:
     build: Callable[[Family, Window, str], Prompt]
     suffix_share: float
     """The part of the budget for what follows the cursor: small where every key makes the engine read it again."""
+    take_back: Callable[[str], tuple[str, str]] = take_back
+    """From the text before the cursor: what of it the prompt shows, and what the answer is to begin with."""
 
 
 def _fim(family: Family) -> FimFormat:
@@ -40,6 +43,9 @@ LAYOUTS: Mapping[str, Layout] = {
     "fim-spm": Layout(lambda f, w, path: fim.suffix_first(_fim(f), w, path), 0.3),
     "fim-psm": Layout(lambda f, w, path: fim.prefix_first(_fim(f), w, path), 0.15),
     "chat-prefill": Layout(lambda f, w, path: infill.chat_prefill(_chat(f), w, path), 0.3),
+    "chat-overlap": Layout(
+        lambda f, w, path: overlap.chat_overlap(_chat(f), w, path), 0.3, take_back=overlap.last_line
+    ),
     "left-to-right": Layout(lambda _f, w, _path: (Text(w.prefix),) if w.prefix else (), 0.0),
 }
 

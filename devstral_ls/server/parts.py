@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from devstral_ls.directories import Directories
-from devstral_ls.engine.spec import EngineOptions
+from devstral_ls.engine.spec import Options, options_of
 from devstral_ls.engine.status import EngineStatus
 from devstral_ls.errors import DevstralError
 from devstral_ls.server.ports import Background, Factories, Pipeline, ServedEngine
@@ -38,7 +38,7 @@ class Parts:
         self._status = status
         self._on_status = on_status
         self._making: asyncio.Task[Pipeline | None] | None = None
-        self._options: EngineOptions | None = None
+        self._options: Options | None = None
         self._engine: ServedEngine | None = None
         self._background: Background | None = None
         self.pipeline: Pipeline | None = None
@@ -56,7 +56,7 @@ class Parts:
         if self._making is None:
             return
         await asyncio.shield(self._making)
-        options = EngineOptions.of(settings)
+        options = options_of(settings)
         if self._engine is not None and self._options != options:
             self._options = options
             self._engine.reconfigure(options)
@@ -99,7 +99,7 @@ class Parts:
             _log.warning("%s: %s", error.code, error.message)
 
     async def _make(self, settings: Settings) -> Pipeline | None:
-        options = EngineOptions.of(settings)
+        options = options_of(settings)
         self._on_status(EngineStatus("starting"))
         try:
             await asyncio.to_thread(self._factories.preload)  # the loop goes on answering

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from devstral_ls.directories import Directories
-from devstral_ls.engine.spec import EngineOptions
 from devstral_ls.generation import Engine
 from devstral_ls.settings import Settings
 
 if TYPE_CHECKING:
     from devstral_ls.engine.devices import Memory
+    from devstral_ls.engine.spec import Options
     from devstral_ls.engine.status import EngineStatus
     from devstral_ls.models.progress import Report
     from devstral_ls.suggest.trace import InlineQuery, Outcome, Trace
@@ -29,7 +29,7 @@ class ServedEngine(Engine, Protocol):
         """Begin to look for a model and to load it. Returns at once; what comes of it is said as a status."""
         ...
 
-    def reconfigure(self, options: EngineOptions) -> None:
+    def reconfigure(self, options: Options) -> None:
         """Go on with other options."""
         ...
 
@@ -129,7 +129,7 @@ class Fetching:
 class Factories:
     """How the engine and the pipeline are made."""
 
-    engine: Callable[[EngineOptions, Directories, OnStatus], ServedEngine]
+    engine: Callable[[Options, Directories, OnStatus], ServedEngine]
     """May raise a ``DevstralError``; runs in the event loop."""
     pipeline: Callable[[Engine], Pipeline]
     background: Callable[[ServedEngine], Background | None] = lambda engine: None

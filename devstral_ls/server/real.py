@@ -13,11 +13,11 @@ from devstral_ls.server.ports import Background, Factories, OnStatus, Pipeline, 
 
 if TYPE_CHECKING:
     from devstral_ls.directories import Directories
-    from devstral_ls.engine.spec import EngineOptions
+    from devstral_ls.engine.spec import Options
     from devstral_ls.generation import Engine
 
 _MODULES = (
-    "devstral_ls.engine.managed",
+    "devstral_ls.engine.make",
     "devstral_ls.suggest.inline",
     "devstral_ls.languages.syntax",
     "devstral_ls.calibration.background",
@@ -29,10 +29,10 @@ def _preload() -> None:
         importlib.import_module(module)
 
 
-def _engine(options: EngineOptions, directories: Directories, on_status: OnStatus) -> ServedEngine:
-    from devstral_ls.engine.managed import ManagedEngine
+def _engine(options: Options, directories: Directories, on_status: OnStatus) -> ServedEngine:
+    from devstral_ls.engine.make import ConfiguredEngine
 
-    return ManagedEngine(options, directories, on_status)
+    return ConfiguredEngine(options, directories, on_status)
 
 
 def _pipeline(engine: Engine) -> Pipeline:
@@ -44,9 +44,9 @@ def _pipeline(engine: Engine) -> Pipeline:
 
 def _background(engine: ServedEngine) -> Background | None:
     from devstral_ls.calibration import background
-    from devstral_ls.engine.managed import ManagedEngine
+    from devstral_ls.engine.make import ConfiguredEngine
 
-    return background.Background(engine) if isinstance(engine, ManagedEngine) else None
+    return background.Background(engine) if isinstance(engine, ConfiguredEngine) else None
 
 
 FACTORIES = Factories(_engine, _pipeline, _background, _preload)

@@ -6,8 +6,7 @@ Suggestions and calibration ask alike, so what calibration measures is what sugg
 from __future__ import annotations
 
 from devstral_ls.generation import Engine, FinishReason, GenerationRequest, ModelInfo
-from devstral_ls.prompt.healing import take_back
-from devstral_ls.prompt.layouts import build
+from devstral_ls.prompt.layouts import LAYOUTS, build
 from devstral_ls.prompt.window import Window
 from devstral_ls.suggest import stops
 from devstral_ls.suggest.draft import Draft, Place
@@ -20,7 +19,7 @@ def request_for(window: Window, uri: str, model: ModelInfo, max_tokens: int, tim
     Raises:
         ModelUnsupported: the family does not know the layout.
     """
-    prefix, taken = take_back(_unix(window.prefix))
+    prefix, taken = LAYOUTS[model.layouts[0]].take_back(_unix(window.prefix))
     prompt, stop = build(model, Window(prefix, _unix(window.suffix)), uri)
     return GenerationRequest(
         prompt=prompt, max_tokens=max_tokens, stop=stop, begins_with=taken, time_limit_ms=time_limit_ms

@@ -132,7 +132,7 @@ def test_requests_that_are_refused(body: dict[str, Any], status: int) -> None:
 @pytest.mark.parametrize("beginning", ["return", 'a"b\\c\n\t\r\x01', "é漢😀\u2028"])
 def test_the_clients_request_is_understood(beginning: str) -> None:
     request = GenerationRequest((), 7, ("a", "b"), begins_with=beginning, time_limit_ms=500)
-    body = DIALECTS["llama-server"].body([1, 2], request)
+    body = DIALECTS["llama-server"].body([1, 2], request, None)
     assert asked(body, 300) == Asked((1, 2), 7, ("a", "b"), 0.0, beginning, 500.0)
 
 

@@ -14,7 +14,7 @@ from tests import gguf_files
 
 FIM = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
 STARCODER = ("<fim_prefix>", "<fim_suffix>", "<fim_middle>")
-LAYOUTS = {"fim-spm", "fim-psm", "fim-spm-in-psm", "chat-prefill", "left-to-right"}
+LAYOUTS = {"fim-spm", "fim-psm", "fim-spm-in-psm", "chat-prefill", "chat-overlap", "left-to-right"}
 
 
 def header(architecture: str = "llama", *control: str, template: str = "", **fields: Any) -> GgufHeader:
@@ -146,7 +146,7 @@ def test_every_row_is_whole(family: Any) -> None:
     assert FAMILIES[family.id] is family
     assert family.layouts
     assert set(family.layouts) <= LAYOUTS
-    assert family.layouts[-1] == "left-to-right"
+    assert family.layouts[-1] == ("chat-overlap" if family.id == "chat-endpoint" else "left-to-right")
     if any(layout.startswith("fim") for layout in family.layouts):
         assert family.fim is not None
     if "chat-prefill" in family.layouts:

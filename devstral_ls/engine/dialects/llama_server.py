@@ -1,68 +1,20 @@
-"""How an engine is spoken to: one row for each way, and what its answers mean."""
+"""llama-server's own API: token ids in, server-sent events out. Our managed engines speak it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from devstral_ls.engine.dialects.events import Dialect, End, Event, Piece, Progress, sendable
 from devstral_ls.errors import DevstralError, EngineBusy, EngineUnavailable, GenerationFailed, PromptTooLong
 from devstral_ls.generation import FinishReason, GenerationRequest, Usage
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """A part of the prompt is evaluated. Nothing of the answer yet."""
-
-    cached: int
-    """Tokens that were in the KV cache already."""
-    processed: int
-    """Tokens evaluated or cached so far."""
-    ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Some text of the answer: of one token, usually."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """The generation ended by itself."""
-
-    text: str
-    finish: FinishReason
-    usage: Usage
-
-
-Event = Progress | Piece | End
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """One way to say a request and to read the answer."""
-
-    name: str
-    completion: str
-    """Path of the endpoint that takes token ids and streams the answer."""
-    tokenize: str
-    health: str
-    body: Callable[[Sequence[int], GenerationRequest], dict[str, Any]]
-    """The request for an answer to these ids."""
-    event: Callable[[bytes], Event | None]
-    """What a line of the stream says; None for one that says nothing. Raises GenerationFailed, PromptTooLong."""
-    error: Callable[[int, bytes], DevstralError]
-    """The error that a status other than 200 and its body mean."""
-
 
 _FINAL_FIELDS = ("content", "stop", "stop_type", "tokens_evaluated", "tokens_predicted", "timings")
 """Without this choice llama-server sends the whole prompt back at the end."""
 
 
-def _llama_body(ids: Sequence[int], request: GenerationRequest) -> dict[str, Any]:
+def _llama_body(ids: Sequence[int], request: GenerationRequest, model: str | None) -> dict[str, Any]:
     body: dict[str, Any] = {
         "prompt": list(ids),
         "n_predict": request.max_tokens,
@@ -78,16 +30,13 @@ def _llama_body(ids: Sequence[int], request: GenerationRequest) -> dict[str, Any
         body |= {"samplers": ["top_k", "top_p", "temperature"], "top_k": 40, "top_p": 0.95}
     else:
         body |= {"samplers": ["top_k"], "top_k": 1}
+    if model is not None:
+        body["model"] = model
     if request.time_limit_ms is not None:
         body["t_max_predict_ms"] = request.time_limit_ms
     if request.begins_with:
         body["grammar"] = f"root ::= {_literal(sendable(request.begins_with))} [^\\x00]*"
     return body
-
-
-def sendable(text: str) -> str:
-    """``text`` without lone surrogates, which UTF-8 has no bytes for: each becomes a question mark."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _literal(text: str) -> str:
@@ -110,7 +59,7 @@ def _llama_event(line: bytes) -> Event | None:
             progress = event["prompt_progress"]
             return Progress(int(progress["cache"]), int(progress["processed"]), float(progress["time_ms"]))
         return Piece(str(event["content"]))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise GenerationFailed(f"the engine answered what nobody understands: {error!r}") from error
 
 
@@ -134,24 +83,27 @@ def _llama_error(status: int, body: bytes) -> DevstralError:
         if error.get("type") == "exceed_context_size_error":
             return PromptTooLong(int(error["n_prompt_tokens"]), int(error["n_ctx"]))
         status, message = int(error.get("code", status)), str(error.get("message", ""))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         message = f"HTTP status {status}"
     if status == 503:
         return EngineBusy(f"the engine is loading: {message}")
-    if status == 401:
+    if status in (401, 403):
         return EngineUnavailable("the engine does not know our key")
     return GenerationFailed(f"the engine refused the request: {message}")
 
 
-DIALECTS: Mapping[str, Dialect] = {
-    "llama-server": Dialect(
-        name="llama-server",
-        completion="/completion",
-        tokenize="/tokenize",
-        health="/health",
-        body=_llama_body,
-        event=_llama_event,
-        error=_llama_error,
-    ),
-}
-"""The ways we know, by name."""
+def _tokenize_body(text: str, specials: bool, _model: str | None) -> dict[str, Any]:
+    return {"content": sendable(text), "add_special": False, "parse_special": specials}
+
+
+LLAMA_SERVER = Dialect(
+    name="llama-server",
+    prompt="ids",
+    completion="/completion",
+    tokenize="/tokenize",
+    tokenize_body=_tokenize_body,
+    health="/health",
+    body=_llama_body,
+    event=_llama_event,
+    error=_llama_error,
+)

@@ -1,0 +1,93 @@
+"""Ollama's ``/api/generate`` with ``raw``: our own prompt as text, without its template; an answer of JSON lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from devstral_ls.engine.dialects.events import Dialect, End, Event, Piece, Sent, sendable, text_of
+from devstral_ls.engine.dialects.leads import Given
+from devstral_ls.errors import DevstralError, EngineBusy, EngineUnavailable, GenerationFailed, ModelNotFound
+from devstral_ls.generation import FinishReason, GenerationRequest, Usage
+
+CONTEXT_TOKENS = 8192
+"""What we ask for unless ``model.contextTokens`` says otherwise. Always the same: Ollama loads the model anew for another,
+and silently cuts the beginning off a prompt that is longer (its own default was 2,048 and is 4,096)."""
+
+_NS = 1e6
+"""Nanoseconds in a millisecond."""
+
+
+def body_for(context_tokens: int) -> Any:
+    """``Dialect.body`` with this many tokens of context."""
+
+    def body(prompt: Sent, request: GenerationRequest, model: str | None) -> dict[str, Any]:
+        options: dict[str, Any] = {
+            "num_predict": request.max_tokens,
+            "num_ctx": context_tokens,
+            "temperature": request.temperature,
+            "stop": [sendable(text) for text in request.stop],
+            "repeat_penalty": 1.0,
+        }
+        if request.temperature <= 0:
+            options["top_k"] = 1
+        return {"model": model, "prompt": prompt, "raw": True, "stream": True, "options": options}
+
+    return body
+
+
+def _event(line: bytes) -> Event | None:
+    if not line.strip():
+        return None
+    try:
+        event = json.loads(line)
+        if "error" in event:
+            raise _error(500, line)
+        text = text_of(event.get("response"))
+        if event.get("done"):
+            finish = FinishReason.LENGTH if event.get("done_reason") == "length" else FinishReason.STOP
+            return End(text, finish, _usage(event))
+        return Piece(text)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise GenerationFailed(f"the engine answered what nobody understands: {error!r}") from error
+
+
+def _usage(event: Mapping[str, Any]) -> Usage:
+    """A prompt that was cached has no count and no time."""
+    return Usage(
+        prompt_tokens=int(event.get("prompt_eval_count") or 0),
+        cached_tokens=0,
+        generated_tokens=int(event.get("eval_count") or 0),
+        prefill_ms=float(event.get("prompt_eval_duration") or 0) / _NS,
+        decode_ms=float(event.get("eval_duration") or 0) / _NS,
+    )
+
+
+def _error(status: int, body: bytes) -> DevstralError:
+    try:
+        message = str(json.loads(body)["error"])[:500]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        message = f"HTTP status {status}"
+    if status == 404:
+        return ModelNotFound(
+            f"the engine has no such model: {message}", hint="`ollama list` shows what engine.remoteModel may be."
+        )
+    if status == 503:
+        return EngineBusy(f"the engine is busy: {message}")
+    if status in (401, 403):
+        return EngineUnavailable("the engine does not know our key")
+    return GenerationFailed(f"the engine refused the request: {message}")
+
+
+OLLAMA = Dialect(
+    name="ollama",
+    prompt="text",
+    completion="/api/generate",
+    health="/api/version",
+    body=body_for(CONTEXT_TOKENS),
+    event=_event,
+    error=_error,
+    lead=Given,
+    continues=True,
+)

@@ -1,0 +1,119 @@
+"""One engine or the other, as the settings say; and our client against a real llama-server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from devstral_ls.directories import Directories
+from devstral_ls.engine import rendezvous
+from devstral_ls.engine.make import ConfiguredEngine, engine_of
+from devstral_ls.engine.place import TRANSPORT
+from devstral_ls.engine.remote import RemoteEngine, RemoteOptions
+from devstral_ls.engine.rendezvous import join
+from devstral_ls.engine.spec import EngineOptions, options_of, spec_of
+from devstral_ls.engine.status import EngineStatus
+from devstral_ls.errors import SettingsError
+from devstral_ls.generation import GenerationRequest, Special, Text
+from devstral_ls.settings import EngineSettings, Settings, read
+from tests import gguf_files
+from tests.engine.fake_remote import serving, vllm
+
+PATIENCE = 30.0
+
+
+def remote(url: str | None) -> Settings:
+    return Settings(engine=EngineSettings(kind="remote", base_url=url))
+
+
+async def said(engine: ConfiguredEngine | RemoteEngine, *parts: Special | Text, begins_with: str = "") -> str:
+    async with engine.generate(GenerationRequest(parts or (Text("x"),), 8, begins_with=begins_with)) as chunks:
+        return "".join([chunk.text async for chunk in chunks])
+
+
+def test_the_settings_decide() -> None:
+    assert isinstance(options_of(Settings()), EngineOptions)
+    tree = {"engine": {"kind": "remote", "baseUrl": "https://m", "dialect": "openai", "remoteModel": "x"}}
+    tree["engine"] |= {"apiKeyEnv": "K", "allowRemote": True, "caFile": "/ca"}  # type: ignore[dict-item]
+    settings, problems = read({**tree, "model": {"contextTokens": 4096}})
+    assert not problems
+    assert options_of(settings) == RemoteOptions("https://m", "openai", "x", "K", True, "/ca", 4096)
+    assert read(tree, user=False)[0] == Settings(), "a workspace must not decide who is contacted"
+
+
+async def test_the_kind_changes_at_run_time(home: Directories, devstral_shaped: Path) -> None:
+    statuses: list[EngineStatus] = []
+    own = replace(Settings(), model=replace(Settings().model, name=str(devstral_shaped), context_tokens=512))
+    async with serving(vllm()) as url:
+        engine = engine_of(remote(url), home, statuses.append)
+        engine.start()
+        assert (await asyncio.wait_for(engine.ready(), PATIENCE)).model == "coder"
+        assert await said(engine) == "x_1"
+        engine.reconfigure(options_of(own))
+        assert engine.model is None
+        assert (await asyncio.wait_for(engine.ready(), PATIENCE)).model == "devstral-shaped"
+        assert len(await said(engine)) >= 8
+        engine.reconfigure(options_of(remote(url)))
+        assert (await asyncio.wait_for(engine.ready(), PATIENCE)).model == "coder"
+        assert await said(engine) == "x_1"
+        async with asyncio.timeout(PATIENCE):
+            while rendezvous.engines(home):  # noqa: ASYNC110  nobody needs it any more: it is stopped beside us
+                await asyncio.sleep(0.02)
+        n_said = len(statuses)
+        await engine.aclose()
+    assert len(statuses) == n_said
+    assert statuses[-1].state in ("ready", "generating")
+
+
+async def test_who_waits_for_one_kind_is_told_of_the_other(home: Directories) -> None:
+    engine = engine_of(Settings(), home, lambda status: None)  # never started
+    waiting = asyncio.create_task(engine.ready())
+    engine.start()
+    engine.reconfigure(options_of(remote(None)))
+    assert (await asyncio.wait_for(waiting, PATIENCE)).state == "failed"
+    assert isinstance(engine.error, SettingsError)
+    engine.poke()
+    engine.halt()
+    engine.restart()
+    await engine.aclose()
+
+
+@pytest.mark.parametrize(
+    "write", [gguf_files.write_devstral_shaped, gguf_files.write_qwen_fim, gguf_files.write_spm_llama]
+)
+async def test_a_real_llama_server_is_understood_as_its_file_is(
+    write: object, home: Directories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The remote way tells of a model what the managed one reads from its header, and sends the same ids."""
+    monkeypatch.setenv(TRANSPORT, "tcp")
+    path = write(tmp_path / "m.gguf")  # type: ignore[operator]
+    spec = spec_of(path, "m", EngineOptions(slots=2, context_tokens=512), home)
+    joined = await asyncio.wait_for(join(spec, home), PATIENCE)
+    environ = {"KEY": joined.endpoint.api_key}
+    options = RemoteOptions(base_url=joined.endpoint.address, api_key_env="KEY")
+    engine = RemoteEngine(options, lambda status: None, environ=environ)
+    engine.start()
+    status = await asyncio.wait_for(engine.ready(), PATIENCE)
+    assert status.state == "ready", status
+    managed = ConfiguredEngine(EngineOptions(model=str(path), slots=2, context_tokens=512), home, lambda status: None)
+    managed.start()
+    await asyncio.wait_for(managed.ready(), PATIENCE)
+    ours, theirs = engine.model, managed.model
+    assert ours is not None
+    assert theirs is not None
+    assert (ours.family, ours.layouts, ours.bos) == (theirs.family, theirs.layouts, theirs.bos)
+    assert ours.context_tokens == theirs.context_tokens == 512
+    prompt = (Text("def f(): '[INST]</s><|im_end|><|fim_middle|>'\n    "),)
+    assert engine._client is not None
+    ids = await engine._client.prompt_ids(prompt)
+    assert ids == await managed._engine._client.prompt_ids(prompt)  # type: ignore[attr-defined]
+    assert (await said(engine, *prompt, begins_with="ret")).startswith("ret")
+    bad = RemoteEngine(options, lambda status: None, environ={"KEY": "guess"})
+    bad.start()
+    assert "key" in ((await asyncio.wait_for(bad.ready(), PATIENCE)).message or "")
+    for each in (engine, managed, bad):
+        await each.aclose()
+    joined.close()
