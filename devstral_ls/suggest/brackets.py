@@ -31,8 +31,10 @@ class Scan:
     """Does it end inside a string that may hold line ends?"""
 
 
-def scan(code: str, language: Language, quote: str = "") -> Scan:
-    """Scan ``code``, which begins inside a string of ``quote`` if that is given."""
+def scan(code: str, language: Language, quote: str = "", outer: str = "") -> Scan:
+    """Scan ``code``, which begins inside a string of ``quote`` if that is given, or in code that is interpolated into
+    a string of ``outer``: behind the bracket that ends it, the string goes on.
+    """
     closing: list[tuple[int, str]] = []
     start = 0
     if quote:
@@ -53,9 +55,17 @@ def scan(code: str, language: Language, quote: str = "") -> Scan:
                     pass
             else:
                 closing.append((match.start(), c))
+                if outer:
+                    return _behind(match.end(), scan(code[match.end() :], language, outer), closing, due)
         elif c in long_quotes:
             return Scan(tuple(closing), "".join(reversed(due)), in_string=True)
     return Scan(tuple(closing), "".join(reversed(due)))
+
+
+def _behind(start: int, rest: Scan, closing: list[tuple[int, str]], due: list[str]) -> Scan:
+    """What was found up to ``start``, and in the ``rest`` behind it."""
+    shifted = ((at + start, c) for at, c in rest.closing)
+    return Scan((*closing, *shifted), rest.due + "".join(reversed(due)), rest.in_string)
 
 
 @lru_cache(64)

@@ -15,6 +15,10 @@ _N_LINES = 200
 """Lines above and below that count for brackets; what is compared with an answer are the nearest."""
 
 
+_INTERPOLATION = re.compile(r"\{|\$\(|\\\(")
+"""How code begins in a string: ``{`` of Python and C#, ``${``, ``#{``, the shell's ``$(``, Swift's ``\\(``."""
+
+
 @dataclass(frozen=True)
 class Place:
     """The cursor's surroundings, cut small."""
@@ -39,33 +43,53 @@ class Place:
         return next((line for line in self.lines_below if line.strip()), "")
 
     @cached_property
-    def quote(self) -> str:
-        """The quote of the string the cursor is in; empty outside, and where it cannot be told."""
-        if not self.in_string:
-            return ""
+    def _string(self) -> tuple[str, str]:
+        """The quote of the string that is open at the cursor, and its text so far; empty outside of strings."""
+        above = "\n".join([*self.lines_above, self.line_before])
         for quote in self.language.long_quotes:
-            if "\n".join([*self.lines_above, self.line_before]).count(quote) % 2:
-                return quote
-        # The last quote that no other of its kind closes.
-        outside = re.sub(r"\\.", "", self.line_before)
-        opened = ""
-        for c in outside:
+            if self.in_string and above.count(quote) % 2:
+                return quote, above[above.rindex(quote) + len(quote) :]
+        # The last quote on the line that no other of its kind closes.
+        opened, start = "", 0
+        for at, c in enumerate(re.sub(r"\\.", "  ", self.line_before)):
             if c in self.language.quotes and opened in ("", c):
-                opened = "" if opened else c
-        return opened
+                opened, start = ("" if opened else c), at + 1
+        return (opened, self.line_before[start:]) if opened else ("", "")
+
+    @cached_property
+    def _interpolated(self) -> str:
+        """The closers due of code that is interpolated into the string at the cursor; empty where there is none."""
+        quote, text = self._string
+        return scan(text, self.language).due if quote and _INTERPOLATION.search(text) else ""
+
+    @property
+    def quote(self) -> str:
+        """The quote of the string whose text the cursor is in; empty in code, also in code inside a string."""
+        return self._string[0] if self.in_string and not self._interpolated else ""
+
+    @property
+    def outer(self) -> str:
+        """The quote of the string into which the code at the cursor is interpolated; empty elsewhere."""
+        return self._string[0] if self._interpolated and not self.in_comment else ""
+
+    def scan(self, text: str) -> Scan:
+        """What ``text``, written or standing at the cursor, leaves open or closes."""
+        return scan(text, self.language, self.quote, self.outer)
 
     @cached_property
     def before(self) -> Scan:
-        """What is open at the cursor."""
+        """What is open at the cursor; of a string around it, only the code that is interpolated there."""
         code = "\n".join([*self.lines_above, self.line_before])
-        if self.quote:
-            code = code[: code.rindex(self.quote)]
-        return scan(code, self.language)
+        quote = self.quote or self.outer
+        if not quote:
+            return scan(code, self.language)
+        around = scan(code[: len(code) - len(self._string[1]) - len(quote)], self.language)
+        return Scan(around.closing, self._interpolated + around.due)
 
     @cached_property
     def missing(self) -> str:
         """The closers that are due at the cursor and that no line below gives, innermost first."""
-        below = scan("\n".join([self.line_after, *self.lines_below]), self.language, self.quote)
+        below = self.scan("\n".join([self.line_after, *self.lines_below]))
         n_given = sum(c in self.before.due for _, c in below.closing)
         return self.before.due[: max(0, len(self.before.due) - n_given)]
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from devstral_ls.suggest.brackets import CLOSERS, Scan, only_closing, scan
+from devstral_ls.suggest.brackets import CLOSERS, only_closing, scan
 from devstral_ls.suggest.draft import Draft
 from devstral_ls.suggest.stops import cut
 from devstral_ls.suggest.trace import Reason
@@ -93,12 +93,15 @@ def fit_what_follows(draft: Draft) -> Draft:
     after = draft.place.line_after.rstrip()
     if not after:
         return draft
-    closed = [c for _, c in _scan_of(draft).closing]
+    place = draft.place
+    text = draft.text.rstrip()
+    closed = [c for _, c in place.scan(text).closing]
     n_replaced = _n_closed(after, closed)
+    n_replaced += _n_punctuation(after[n_replaced:], text) if n_replaced else 0
     for n in range(len(after), n_replaced, -1):
         common = after[:n]
-        n_closers = sum(c in CLOSERS or c == draft.place.quote for c in common)
-        if draft.text.rstrip().endswith(common) and n_closers <= len(closed) and _is_overlap(common):
+        n_closers = sum(c in CLOSERS or (c in (place.quote, place.outer)) for c in common)
+        if text.endswith(common) and n_closers <= len(closed) and _is_overlap(common):
             n_replaced = n
             break
     return replace(draft, n_replaced=n_replaced)
@@ -114,15 +117,17 @@ def leave_common_end(draft: Draft) -> Draft:
     if not replaced or not text.endswith(replaced):
         return draft
     text = text[: -len(replaced)]
-    if scan(text, draft.place.language, draft.place.quote).closing:
+    if draft.place.scan(text).closing:
         return draft
     if not text.strip():
         raise NothingToShow(Reason.REPEATS_SUFFIX)
     return replace(draft, text=text, n_replaced=0)
 
 
-def _scan_of(draft: Draft) -> Scan:
-    return scan(draft.text, draft.place.language, draft.place.quote)
+def _n_punctuation(after: str, text: str) -> int:
+    """How many characters of ``after``, a statement's last ones, the answer ends with as well."""
+    end = after[: len(after) - len(after.lstrip(":;, "))].rstrip()
+    return len(end) if end and text.endswith(end) else 0
 
 
 def _is_overlap(common: str) -> bool:
@@ -151,8 +156,8 @@ def cut_at_surplus_closer(draft: Draft) -> Draft:
     for _, closer in rest.closing:
         if closer in available:
             available.remove(closer)
-    for at, closer in _scan_of(draft).closing:
-        if closer == place.quote:
+    for at, closer in place.scan(draft.text).closing:
+        if closer in (place.quote, place.outer):
             continue
         if closer in available:
             available.remove(closer)

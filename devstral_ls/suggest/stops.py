@@ -7,7 +7,7 @@ there below the cursor. ``cut`` is a pure function of what was streamed so far.
 from __future__ import annotations
 
 from devstral_ls.languages.table import Language
-from devstral_ls.suggest.brackets import CLOSERS, scan
+from devstral_ls.suggest.brackets import CLOSERS
 from devstral_ls.suggest.draft import Place, indentation, width
 
 MAX_LINES = 20
@@ -63,8 +63,8 @@ def _end_of_block(text: str, place: Place) -> int | None:
         return None
     needed = list(place.missing)
     end: int | None = None
-    for at, closer in scan(text, place.language, place.quote).closing:
-        if closer == place.quote:
+    for at, closer in place.scan(text).closing:
+        if closer in (place.quote, place.outer):
             continue
         if end is not None and text[end:at].strip(" \t"):
             break
@@ -87,7 +87,7 @@ def _leaves_block(line: str, above: list[str], base: int, place: Place) -> bool:
     """Is the line further left than the block, in a language where that ends it?"""
     if _by_brackets(place.language) or width(indentation(line)) >= base:
         return False
-    written = scan("\n".join(above), place.language, place.quote)
+    written = place.scan("\n".join(above))
     n_open = len(place.before.due) - len(written.closing)
     # Inside brackets and long strings, indentation means nothing.
     return not written.due and not written.in_string and n_open <= 0

@@ -38,6 +38,23 @@ ONE_LINE = [
     ("rust", 'fn f() { println!("▮"); }\n', '{}", x', 'fn f() { println!("{}", x); }\n'),
     ("python", 're.compile(r"▮")\n', '\\((\\d+)")', 're.compile(r"\\((\\d+)")\n'),
     ("python", "x = f'▮'\n", "{a(b)}'", "x = f'{a(b)}'\n"),
+    # Punctuation behind it, too, where the answer ends with the same.
+    ("rust", 'fn f() { println!("▮"); }\n', 'Hello, {}", name);', 'fn f() { println!("Hello, {}", name); }\n'),
+    ("rust", 'println!("▮");\n', 'Hello, {}", name);', 'println!("Hello, {}", name);\n'),
+    ("java", 'System.out.println("▮");\n', 'Hello, " + name);', 'System.out.println("Hello, " + name);\n'),
+    ("python", "def f(▮):\n", "self) -> None:", "def f(self) -> None:\n"),
+    ("python", "def f(x: list[▮]):\n", "int]) -> int:", "def f(x: list[int]) -> int:\n"),
+    ("rust", "let x = foo(▮);\n", "a)?;", "let x = foo(a)?;\n"),
+    ("python", "x = foo(▮),\n", "a).b,", "x = foo(a).b,\n"),
+    # Code inside a string.
+    ("python", 'print(f"loaded {▮}")\n', 'item}"', 'print(f"loaded {item}")\n'),
+    ("python", 'print(f"loaded {▮}")\n', "item", 'print(f"loaded {item}")\n'),
+    ("python", 'print(f"{▮}")\n', 'item} -> {names[item]}"', 'print(f"{item} -> {names[item]}")\n'),
+    ("python", 'raise ValueError(f"unknown {▮}")\n', 'name}"', 'raise ValueError(f"unknown {name}")\n'),
+    ("javascript", "console.log(`hello ${▮}`);\n", "user.name}`);", "console.log(`hello ${user.name}`);\n"),
+    ("typescript", "console.log(`area is ${▮}`);\n", "w * h}`);", "console.log(`area is ${w * h}`);\n"),
+    ("javascript", "console.log(`hello ${▮}`);\n", "user.name", "console.log(`hello ${user.name}`);\n"),
+    ("kotlin", 'println("a ${▮}")\n', 'b}")', 'println("a ${b}")\n'),
     # Closers that the answer opened itself are its own.
     ("json", '{"a": [▮]}\n', '1, 2], "b": []}', '{"a": [1, 2], "b": []}\n'),
     ("python", "y = f(g(▮))\n", "x), h())", "y = f(g(x), h())\n"),
