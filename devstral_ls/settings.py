@@ -33,6 +33,9 @@ class ModelSettings:
     context_tokens: int | Auto = _setting(
         "auto", "Tokens of context for each request; `auto` follows model and machine.", low=256, high=1_000_000
     )
+    calibrate: Literal["auto", "never"] = _setting(
+        "auto", "Measure a new model on this machine while nobody asks for anything; `never`: only by command."
+    )
     allow_download: bool = _setting(False, "Let the server fetch a model by itself when none is installed.")
 
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from devstral_ls.calibration import steps
 from devstral_ls.calibration.cases import Hole
+from devstral_ls.calibration.marker import Marker
 from devstral_ls.calibration.traffic import Traffic
 from devstral_ls.engine import locks
 from devstral_ls.engine.calibrated import Calibrated, Subject
@@ -70,7 +71,10 @@ class Background:
         self._failures = Counter[Path]()
         self._doubted = set[Path]()
         self._known: Calibrated | None = None
-        self._traffic = Traffic(engine, clock)
+        self._traffic = Traffic(engine, clock, self._note)
+        self._marker = Marker()
+        self.enabled = True
+        """May it begin?"""
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -96,7 +100,9 @@ class Background:
         while True:
             await self._sleep(LOOK_S)
             subject = self._engine.subject
-            if subject is None or self._traffic.quiet_s < IDLE_S or self._failures[subject.file] >= MAX_FAILURES:
+            if subject is None or not self.enabled or self._failures[subject.file] >= MAX_FAILURES:
+                continue
+            if self._traffic.quiet_s < IDLE_S or self._others_ask(subject):
                 continue
             record = steps.begin(subject)
             drift = drifted(subject.observed, record.result, subject.batch)
@@ -104,6 +110,15 @@ class Background:
                 self._use(record.result)
                 continue
             await self._in_turn(subject)
+
+    def _note(self) -> None:
+        """Tell the other servers of the same engine that we ask."""
+        if (subject := self._engine.subject) is not None:
+            self._marker.touch(_marker_of(subject))
+
+    def _others_ask(self, subject: Subject) -> bool:
+        """Is somebody at work in another editor, on the same engine?"""
+        return self._marker.others_quiet_s(_marker_of(subject)) < IDLE_S
 
     def _doubts(self, subject: Subject) -> bool:
         """Once in a session: a model found too slow is not asked by itself any more, so no request would ever show that
@@ -143,6 +158,8 @@ class Background:
             record = record.without_rates()
         n_requests = self._traffic.n_requests
         for step in steps.left(record, subject, self._cases):
+            if not self.enabled or self._others_ask(subject):
+                return
             further = await self._unless_asked(steps.do(step, self._engine, record, subject), n_requests)
             if further is None:
                 return
@@ -168,6 +185,10 @@ class Background:
             asked.cancel()
             await asyncio.gather(working, asked, return_exceptions=True)
         return working.result() if done else None
+
+
+def _marker_of(subject: Subject) -> Path:
+    return subject.file.with_suffix(".asked")
 
 
 def _ended(task: asyncio.Task[None]) -> None:

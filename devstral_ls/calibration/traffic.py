@@ -10,9 +10,18 @@ from devstral_ls.generation import Chunk, Engine, GenerationRequest, ModelInfo
 
 
 class Traffic(Engine):
-    """An engine that notes when it is asked. ``clock`` counts seconds."""
+    """An engine that notes when it is asked.
 
-    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
+    Args:
+        engine: the engine behind.
+        clock: seconds.
+        on_request: is called when a request begins, and when it ends.
+    """
+
+    def __init__(
+        self, engine: Engine, clock: Callable[[], float], on_request: Callable[[], None] = lambda: None
+    ) -> None:
+        self._on_request = on_request
         self._engine = engine
         self._clock = clock
         self._last = clock()
@@ -46,9 +55,11 @@ class Traffic(Engine):
         self._n_running += 1
         self.n_requests += 1
         self._asked.set()
+        self._on_request()
         try:
             async with self._engine.generate(request) as chunks:
                 yield chunks
         finally:
             self._n_running -= 1
             self._last = self._clock()
+            self._on_request()

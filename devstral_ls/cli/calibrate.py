@@ -23,7 +23,7 @@ from devstral_ls.engine.calibrated import Calibrated, Subject
 from devstral_ls.engine.choice import wanted
 from devstral_ls.engine.sizing import BATCH_SECONDS, physical_cores
 from devstral_ls.engine.spec import EngineOptions
-from devstral_ls.errors import EngineBusy, EngineError
+from devstral_ls.errors import EngineBusy, EngineError, SettingsError
 from devstral_ls.generation import Engine
 from devstral_ls.settings import Settings
 
@@ -65,6 +65,11 @@ def run(options: argparse.Namespace) -> int:
     """Measure what is not measured yet, and print the table. Interrupted, it goes on there the next time."""
     folders = directories()
     settings = user_settings(folders, options.name)
+    if settings.engine.kind == "remote":
+        raise SettingsError(
+            "only engines on this machine are calibrated, and engine.kind is remote",
+            hint='Set engine.kind = "managed", or leave a remote engine as it is.',
+        )
     table = asyncio.run(_calibrate(settings, folders, again=options.again))
     print(json.dumps(as_json(table), indent=2) if options.json else "\n".join(lines(table)))
     return DONE
@@ -95,7 +100,7 @@ async def _calibrate(settings: Settings, folders: Directories, *, again: bool) -
 
 
 def _alone(subject: Subject) -> AbstractContextManager[object]:
-    """Keeps editors' servers from measuring at the same time. One that has begun goes on; it does no harm."""
+    """Keeps editors' servers from measuring at the same time. One that has begun goes on until it finds us there."""
     try:
         subject.file.parent.mkdir(parents=True, exist_ok=True)
         return locks.try_exclusive(subject.file.with_suffix(".lock")) or nullcontext()

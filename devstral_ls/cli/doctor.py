@@ -63,14 +63,17 @@ def _findings(folders: Directories) -> Iterator[Finding]:
     if not problems:
         yield Finding("settings", "ok", str(folders.config_file) if folders.config_file.exists() else "all defaults")
     yield _memory()
-    yield checks.backends(settings)
+    remote = settings.engine.kind == "remote"
+    if not remote:
+        yield checks.backends(settings)
     found = devices()
     yield checks.gpus(found)
     yield checks.disk(folders)
     yield checks.runtime_folder(folders)
-    model = _remote(settings) if settings.engine.kind == "remote" else _model(settings, folders)
+    model = _remote(settings) if remote else _model(settings, folders)
     yield model
-    yield from checks.fit(settings, folders, found)
+    if not remote:
+        yield from checks.fit(settings, folders, found)
     running = engines(folders)
     yield Finding("engine", "ok", ", ".join(f"{s.model}: {s.phase}, pid {s.pid}" for s in running) or "none runs now")
     if model.verdict != "error":

@@ -56,6 +56,8 @@ class Parts:
         if self._making is None:
             return
         await asyncio.shield(self._making)
+        if self._background is not None:
+            self._background.enabled = settings.model.calibrate == "auto"
         options = options_of(settings)
         if self._engine is not None and self._options != options:
             self._options = options
@@ -117,6 +119,7 @@ class Parts:
         engine.start()
         if background is not None:
             self._background = background
+            background.enabled = settings.model.calibrate == "auto"
             background.start()
         return self.pipeline
 

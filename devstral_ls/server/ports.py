@@ -86,6 +86,9 @@ class Pipeline(Protocol):
 class Background(Protocol):
     """What is done with the engine while nobody asks it."""
 
+    enabled: bool
+    """May it begin?"""
+
     @property
     def engine(self) -> Engine:
         """The engine for the pipeline; background work makes way for what is asked of it."""

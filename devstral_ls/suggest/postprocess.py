@@ -177,8 +177,11 @@ def no_space_after_bracket(draft: Draft) -> Draft:
 
 def drop_trailing_space(draft: Draft) -> Draft:
     """White space at the end of a line shows nothing and is in the way."""
-    if draft.place.line_after[draft.n_replaced :].strip():
-        return draft.with_text(draft.text.rstrip("\n"))
+    follows = draft.place.line_after[draft.n_replaced :]
+    if follows.startswith((")", "]", ";", ",")):
+        return draft.with_text(draft.text.rstrip(" \t"))
+    if follows.strip():
+        return draft  # `{▮}`: what stands before the closer is part of the answer
     return draft.with_text(draft.text.rstrip())
 
 

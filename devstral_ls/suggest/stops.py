@@ -34,7 +34,7 @@ def _cut_lines(text: str, place: Place) -> str | None:
     closed = _end_of_block("\n".join(whole), place)
     for n, line in enumerate(whole):
         if closed is not None and len("\n".join(whole[: n + 1])) >= closed:
-            return text[:closed].rstrip("\n")
+            return text[:closed] if place.line_after.strip() else text[:closed].rstrip("\n")
         if n == 0 or not line.strip():
             continue
         if _already_below(line, place):
@@ -75,7 +75,8 @@ def _end_of_block(text: str, place: Place) -> int | None:
         elif end is not None:
             break
         elif _begins_line(text, at):
-            return max(text.rfind("\n", 0, at), 0)
+            # Where the closer stands behind the cursor, it goes to the line the answer wanted it on.
+            return at if place.line_after.startswith(closer) else max(text.rfind("\n", 0, at), 0)
     return None if end is None else end + text.startswith((";", ","), end)
 
 

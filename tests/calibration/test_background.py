@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -126,6 +127,43 @@ async def test_nothing_is_measured_while_a_request_runs(tmp_path: Path) -> None:
         assert engine.calibrating_said == []
         engine.hold.set()
         await asking
+
+
+async def test_it_waits_while_somebody_asks_the_same_engine_from_another_editor(tmp_path: Path) -> None:
+    engine = BenchEngine(tmp_path / "c.json")
+    async with idle(engine) as desk:
+        desk.now = IDLE_S
+        marker = tmp_path / "c.asked"
+        marker.touch()
+        await desk.look()
+        assert engine.asked == []
+        os.utime(marker, (0, 0))  # long ago
+        await desk.look()
+        assert len(engine.asked) == N_STEPS
+
+
+async def test_it_stops_when_another_editor_begins_to_ask(tmp_path: Path) -> None:
+    engine = BenchEngine(tmp_path / "c.json")
+
+    def somebody_comes(n: int) -> None:
+        if n == 2:
+            (tmp_path / "c.asked").touch()
+
+    engine.before = somebody_comes
+    async with idle(engine) as desk:
+        desk.now = IDLE_S
+        await desk.look()
+        assert len(engine.asked) == 2
+        assert engine.calibrating_said == [True, False]
+
+
+async def test_it_can_be_switched_off(tmp_path: Path) -> None:
+    engine = BenchEngine(tmp_path / "c.json")
+    async with idle(engine) as desk:
+        desk.background.enabled = False
+        desk.now = IDLE_S
+        await desk.look()
+        assert engine.asked == []
 
 
 async def test_closing_stops_it_at_once(tmp_path: Path) -> None:

@@ -46,6 +46,8 @@ ONE_LINE = [
     ("python", "def f(x: list[▮]):\n", "int]) -> int:", "def f(x: list[int]) -> int:\n"),
     ("rust", "let x = foo(▮);\n", "a)?;", "let x = foo(a)?;\n"),
     ("python", "x = foo(▮),\n", "a).b,", "x = foo(a).b,\n"),
+    # A space before a closer that stays.
+    ("javascript", "items.map(▮);\n", "item => item.up() );", "items.map(item => item.up());\n"),
     # Code inside a string.
     ("python", 'print(f"loaded {▮}")\n', 'item}"', 'print(f"loaded {item}")\n'),
     ("python", 'print(f"loaded {▮}")\n', "item", 'print(f"loaded {item}")\n'),
@@ -90,6 +92,8 @@ async def test_one_line(language: str, code: str, says: str, expected: str) -> N
 
 
 LINES = [
+    # The line end before a closer that stays.
+    ("javascript", "function f() {▮}\n", "\n  return 1;\n}\n", "function f() {\n  return 1;\n}\n"),
     # The next clause of a statement is not begun.
     ("javascript", "if (a) {▮\n", "\n  b();\n} else {\n  c();\n}\n", "if (a) {\n  b();\n}\n"),
     ("java", "try {▮\n", "\n  b();\n} catch (E e) {\n  c();\n}\n", "try {\n  b();\n}\n"),
