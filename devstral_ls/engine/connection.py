@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from devstral_ls.directories import Directories
@@ -22,6 +23,9 @@ from devstral_ls.models.gguf import GgufHeader, read_header
 
 _SAVE_SECONDS = 30.0
 """Between two writes of the measured rates, at least."""
+
+_SMALL = 1 / 3
+"""A change of the prompt budget by less than this part of it is not worth what it costs."""
 
 
 class Connection:
@@ -66,7 +70,16 @@ class Connection:
         if self._rates.unsaved and time.monotonic() - self._saved > _SAVE_SECONDS:
             self._saved = time.monotonic()
             await asyncio.to_thread(self._rates.save)
-            self.client.model = self._model()
+            model, now = self._model(), self.client.model
+            if abs(model.prompt_budget - now.prompt_budget) < now.prompt_budget * _SMALL:
+                # Another budget moves the window, and all of it is read again.
+                model = replace(model, prompt_budget=now.prompt_budget)
+            self.client.model = model
+
+    def keep_within(self, latency_ms: int) -> None:
+        """Have suggestions keep to another latency budget."""
+        self._latency_ms = latency_ms
+        self.client.model = self._model()
 
     @property
     def subject(self) -> Subject:

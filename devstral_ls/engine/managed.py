@@ -106,9 +106,12 @@ class ManagedEngine:
 
     def reconfigure(self, options: EngineOptions) -> None:
         """Use ``options`` from now on; the engine changes if they ask for another one."""
-        if options != self._options:
-            self._options = options
+        before, self._options = self._options, options
+        if replace(options, latency_budget_ms=before.latency_budget_ms) != before:
             self._changed.set()
+        elif self._connection is not None:
+            self._connection.keep_within(options.latency_budget_ms)
+            self._running(0)
 
     def restart(self) -> None:
         """Stop the engine, for everybody, and start it again."""

@@ -239,6 +239,19 @@ async def test_loading_can_be_cancelled_and_begun_again(home: Directories, devst
         assert await answer(watched.engine)
 
 
+async def test_another_latency_budget_keeps_the_engine_and_its_connection(
+    home: Directories, devstral_shaped: Path
+) -> None:
+    async with managed(home, devstral_shaped) as watched:
+        await watched.until(lambda status: status.state == "ready")
+        n_said = len(watched.said)
+        options = EngineOptions(model=str(devstral_shaped), slots=2, context_tokens=512, latency_budget_ms=5000)
+        watched.engine.reconfigure(options)
+        assert watched.engine.model is not None
+        assert await answer(watched.engine)
+        assert {status.state for status in watched.said[n_said:]} <= {"ready", "generating"}
+
+
 async def test_restart_replaces_the_process(home: Directories, devstral_shaped: Path) -> None:
     async with managed(home, devstral_shaped) as watched, managed(home, devstral_shaped) as other:
         await watched.engine.ready()
