@@ -9,8 +9,11 @@ import pytest
 
 from devstral_ls.errors import EngineUnavailable, PromptTooLong
 from devstral_ls.generation import FinishReason, Special
+from devstral_ls.languages.cursor import CursorScope
 from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.languages.table import language_of
 from devstral_ls.settings import InlineSettings, PrivacySettings, Settings
+from devstral_ls.suggest.draft import place_at
 from devstral_ls.suggest.inline import Suggester
 from devstral_ls.suggest.trace import InlineQuery, Outcome, Reason
 from devstral_ls.text import Snapshot
@@ -463,3 +466,17 @@ async def test_every_stage_is_timed() -> None:
     outcome = await Desk(ScriptedEngine("1")).ask("x = ▮\n")
     assert list(outcome.trace.stages) == ["cache", "scope", "pace", "prompt", "engine"]
     assert (outcome.trace.model, outcome.trace.layout) == (QWEN.name, "fim-spm-in-psm")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("n_lines", [1, 2, 3, 199, 200, 201, 202, 500])
+def test_the_place_has_the_lines_around_the_cursor(n_lines: int, end: str) -> None:
+    text = "".join(f"line {n}{end}" for n in range(n_lines)) + "last"
+    snapshot = Snapshot("file:///a.py", 1, "python", text)
+    for line in {0, 1, n_lines // 2, n_lines - 1, n_lines}:
+        offset = snapshot.line_starts[line] + 2
+        place = place_at(snapshot, offset, CursorScope(), language_of("python"), multiline=False)
+        lines = [snapshot.line(n) for n in range(snapshot.n_lines)]
+        assert list(place.lines_above) == lines[max(0, line - 200) : line]
+        assert list(place.lines_below) == lines[line + 1 : line + 201]
+        assert (place.line_before, place.line_after) == (lines[line][:2], lines[line][2:])
