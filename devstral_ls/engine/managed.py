@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
 
 from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.calibrated import Subject
 from devstral_ls.engine.choice import passed_over, wanted
-from devstral_ls.engine.client import EngineClient
 from devstral_ls.engine.connection import Connection, connect
 from devstral_ls.engine.facts import description, engine_name, slowness
+from devstral_ls.engine.kept import KeptEngine
 from devstral_ls.engine.patience import Deaths, Patience
 from devstral_ls.engine.rates import Rates
 from devstral_ls.engine.spec import EngineOptions, EngineSpec
 from devstral_ls.engine.state import EngineState
 from devstral_ls.engine.status import EngineStatus, State
 from devstral_ls.errors import (
-    EngineBusy,
+    DevstralError,
     EngineError,
     EngineUnavailable,
-    GenerationFailed,
     ModelError,
     ModelNotFound,
     ModelTooBig,
 )
-from devstral_ls.generation import Chunk, GenerationRequest, ModelInfo
 
 __all__ = ["EngineOptions", "ManagedEngine", "Patience"]
 
@@ -39,7 +35,7 @@ _log = logging.getLogger(__name__)
 _LOAD_AGAIN = "The command devstral.restartEngine loads it again."
 
 
-class ManagedEngine:
+class ManagedEngine(KeptEngine):
     """An ``Engine`` that is started, watched and restarted in the background. ``start`` it once, ``aclose`` it."""
 
     def __init__(
@@ -51,58 +47,18 @@ class ManagedEngine:
         patience: Patience | None = None,
     ) -> None:
         """``on_status`` hears of every change, in the event loop."""
+        super().__init__()
         self._options = options
         self._directories = directories
         self._on_status = on_status
         self._patience = patience or Patience()
-        self._status = EngineStatus("starting")
-        self._error: EngineError | None = None
-        self._client: EngineClient | None = None
         self._connection: Connection | None = None
         self._calibrating = False
         self._spec: EngineSpec | None = None
         self._rates = Rates(directories.data / "rates.json")
         self._unfit = set[str]()  # files that did not fit, while "auto" may choose another
         self._deaths = Deaths(self._patience)
-        self._n_running = 0
         self._restart = False
-        self._halted = False
-        self._changed = asyncio.Event()
-        self._poked = asyncio.Event()
-        self._settled = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    @property
-    def model(self) -> ModelInfo | None:
-        """The model that would answer now."""
-        return self._client.model if self._client is not None else None
-
-    @property
-    def status(self) -> EngineStatus:
-        """How it is now."""
-        return self._status
-
-    @property
-    def error(self) -> EngineError | None:
-        """Why it cannot be used, where it is absent, lost or failed."""
-        return self._error
-
-    def start(self) -> None:
-        """Begin to find or start the engine. Again does nothing."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._keep(), name="devstral-ls engine")
-
-    async def ready(self) -> EngineStatus:
-        """The status as soon as there is nothing to wait for: ready, failed, or no model."""
-        await self._settled.wait()
-        return self._status
-
-    async def aclose(self) -> None:
-        """Leave the engine to the others; it goes by itself when it has been alone for a while."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
 
     def reconfigure(self, options: EngineOptions) -> None:
         """Use ``options`` from now on; the engine changes if they ask for another one."""
@@ -117,12 +73,6 @@ class ManagedEngine:
         """Stop the engine, for everybody, and start it again."""
         self._restart = True
         self._changed.set()
-
-    def halt(self) -> None:
-        """Stop loading: the user wants that. ``restart``, other options or another model begin again."""
-        if self._client is None:
-            self._halted = True
-            self._changed.set()
 
     @property
     def subject(self) -> Subject | None:
@@ -140,51 +90,7 @@ class ManagedEngine:
             self._connection.recalibrated()
             self._running(0)
 
-    def poke(self) -> None:
-        """Look now: a model may have come, or the engine may be gone."""
-        self._poked.set()
-
-    @asynccontextmanager
-    async def generate(self, request: GenerationRequest) -> AsyncIterator[AsyncIterator[Chunk]]:
-        """Run ``request``; see ``generation.Engine``. While the model cannot be used, its ModelError is raised."""
-        client = self._client
-        if client is None:
-            raise self._refusal()
-        self._running(+1)
-        try:
-            async with client.generate(request) as chunks:
-                yield chunks
-        except (EngineUnavailable, GenerationFailed):
-            self.poke()
-            raise
-        finally:
-            self._running(-1)
-
-    def _refusal(self) -> EngineError:
-        if self._error is not None:
-            return type(self._error)(self._error.message, hint=self._error.hint)
-        return EngineBusy(self._status.message or "the engine is starting")
-
     # What it does in the background.
-
-    async def _keep(self) -> None:
-        await asyncio.to_thread(importlib.import_module, "httpx")
-        while True:
-            attempt = asyncio.create_task(self._attempt())
-            changed = asyncio.create_task(self._changed.wait())
-            try:
-                await asyncio.wait((attempt, changed), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                attempt.cancel()
-                changed.cancel()
-                await asyncio.gather(attempt, changed, return_exceptions=True)
-            if not attempt.cancelled() and (bug := attempt.exception()) is not None:
-                _log.error("the engine's keeper failed", exc_info=bug)
-                self._say("failed", error=EngineError(f"internal error: {bug!r}"))
-                await self._changed.wait()
-            while self._changed.is_set():
-                self._changed.clear()
-                await self._clear_the_way()
 
     async def _clear_the_way(self) -> None:
         """Settings changed, or a restart is wanted: the engine we had must not keep the memory of the next one."""
@@ -318,7 +224,7 @@ class ManagedEngine:
         return replace(status, state="generating") if self._n_running else status
 
     def _say(
-        self, state: State, *, error: EngineError | None = None, message: str | None = None, engine: str | None = None
+        self, state: State, *, error: DevstralError | None = None, message: str | None = None, engine: str | None = None
     ) -> None:
         self._error = error
         self._set(

@@ -6,18 +6,15 @@ Nothing is started or stopped here, and an engine that is away is waited for as 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import importlib
 import logging
 import os
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from devstral_ls.engine.client import EngineClient
 from devstral_ls.engine.endpoint import Endpoint, checked_address, key_of
 from devstral_ls.engine.http import Http
+from devstral_ls.engine.kept import KeptEngine
 from devstral_ls.engine.patience import Patience
 from devstral_ls.engine.probing import Found, client_of, probe
 from devstral_ls.engine.remote_options import RemoteOptions
@@ -27,11 +24,9 @@ from devstral_ls.errors import (
     EngineBusy,
     EngineError,
     EngineUnavailable,
-    GenerationFailed,
     ModelError,
     SettingsError,
 )
-from devstral_ls.generation import Chunk, GenerationRequest, ModelInfo
 
 __all__ = ["RemoteEngine", "RemoteOptions"]
 
@@ -48,7 +43,7 @@ _PATIENCE = Patience(look=10.0)
 _AWAY = "Is it running, and is engine.baseUrl right? It is tried again by itself."
 
 
-class RemoteEngine:
+class RemoteEngine(KeptEngine):
     """An ``Engine`` at ``engine.baseUrl``. ``start`` it once, ``aclose`` it."""
 
     def __init__(
@@ -61,54 +56,13 @@ class RemoteEngine:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         """``on_status`` hears of every change, in the event loop; ``silence`` is in seconds."""
+        super().__init__()
         self._options = options
         self._on_status = on_status
         self._patience = patience
         self._silence = silence
         self._environ = environ
-        self._status = EngineStatus("starting")
-        self._error: DevstralError | None = None
-        self._client: EngineClient | None = None
-        self._n_running = 0
         self._n_failures = 0
-        self._halted = False
-        self._changed = asyncio.Event()
-        self._poked = asyncio.Event()
-        self._settled = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    @property
-    def model(self) -> ModelInfo | None:
-        """The model that would answer now."""
-        return self._client.model if self._client is not None else None
-
-    @property
-    def status(self) -> EngineStatus:
-        """How it is now."""
-        return self._status
-
-    @property
-    def error(self) -> DevstralError | None:
-        """Why it cannot be used, where it is lost or failed."""
-        return self._error
-
-    def start(self) -> None:
-        """Begin to look for the engine. Again does nothing."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._keep(), name="devstral-ls remote engine")
-
-    async def ready(self) -> EngineStatus:
-        """The status as soon as it is known whether the engine can be used."""
-        await self._settled.wait()
-        return self._status
-
-    async def aclose(self) -> None:
-        """Close the connections; the engine does not notice."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
     def reconfigure(self, options: RemoteOptions) -> None:
         """Use ``options`` from now on."""
@@ -120,57 +74,11 @@ class RemoteEngine:
         """Connect anew; the engine itself is not ours to restart."""
         self._changed.set()
 
-    def halt(self) -> None:
-        """Stop looking for it, if it is not found yet. ``restart`` or other options begin again."""
-        if self._client is None:
-            self._halted = True
-            self._changed.set()
-
-    def poke(self) -> None:
-        """Look now: it may be gone, or back, or have another model."""
-        self._poked.set()
-
-    @asynccontextmanager
-    async def generate(self, request: GenerationRequest) -> AsyncIterator[AsyncIterator[Chunk]]:
-        """Run ``request``; see ``generation.Engine``."""
-        client = self._client
-        if client is None:
-            raise self._refusal()
-        self._running(+1)
-        try:
-            async with client.generate(request) as chunks:
-                yield chunks
-        except (EngineUnavailable, GenerationFailed):
-            self.poke()
-            raise
-        finally:
-            self._running(-1)
-
-    def _refusal(self) -> DevstralError:
-        if self._error is not None:
-            return type(self._error)(self._error.message, hint=self._error.hint)
-        return EngineBusy(self._status.message or "the engine is not found yet")
-
     # What it does in the background.
 
-    async def _keep(self) -> None:
-        await asyncio.to_thread(importlib.import_module, "httpx")
-        while True:
-            attempt = asyncio.create_task(self._attempt())
-            changed = asyncio.create_task(self._changed.wait())
-            try:
-                await asyncio.wait((attempt, changed), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                attempt.cancel()
-                changed.cancel()
-                await asyncio.gather(attempt, changed, return_exceptions=True)
-            if not attempt.cancelled() and (bug := attempt.exception()) is not None:
-                _log.error("the remote engine's keeper failed", exc_info=bug)
-                self._say("failed", error=EngineError(f"internal error: {bug!r}"))
-                await self._changed.wait()
-            if self._changed.is_set():
-                self._changed.clear()
-                self._n_failures = 0
+    async def _clear_the_way(self) -> None:
+        """Begin to count anew."""
+        self._n_failures = 0
 
     async def _attempt(self) -> None:
         """One connection from its beginning to its end, and the wait for the next."""

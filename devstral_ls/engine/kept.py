@@ -1,0 +1,133 @@
+"""What both kinds of engine have in common: one attempt after the other in the background, and requests in front.
+
+An attempt is one engine from its beginning to its end; a change of what is wanted breaks it off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from devstral_ls.engine.client import EngineClient
+from devstral_ls.engine.status import EngineStatus, State
+from devstral_ls.errors import DevstralError, EngineBusy, EngineError, EngineUnavailable, GenerationFailed
+from devstral_ls.generation import Chunk, GenerationRequest, ModelInfo
+
+_log = logging.getLogger(__name__)
+
+
+class KeptEngine(ABC):
+    """An ``Engine`` that looks after itself. ``start`` it once, ``aclose`` it."""
+
+    def __init__(self) -> None:
+        self._status = EngineStatus("starting")
+        self._error: DevstralError | None = None
+        self._client: EngineClient | None = None
+        self._n_running = 0
+        self._halted = False
+        self._changed = asyncio.Event()
+        self._poked = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def model(self) -> ModelInfo | None:
+        """The model that would answer now."""
+        return self._client.model if self._client is not None else None
+
+    @property
+    def status(self) -> EngineStatus:
+        """How it is now."""
+        return self._status
+
+    @property
+    def error(self) -> DevstralError | None:
+        """Why it cannot be used, where it is absent, lost or failed."""
+        return self._error
+
+    def start(self) -> None:
+        """Begin to look for the engine. Again does nothing."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._keep(), name="devstral-ls engine")
+
+    async def ready(self) -> EngineStatus:
+        """The status as soon as there is nothing to wait for."""
+        await self._settled.wait()
+        return self._status
+
+    async def aclose(self) -> None:
+        """Let go of the engine; it may live on for others."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    def halt(self) -> None:
+        """Stop looking for it or loading it: the user wants that. ``restart`` or another wish begins again."""
+        if self._client is None:
+            self._halted = True
+            self._changed.set()
+
+    def poke(self) -> None:
+        """Look now: something may have come, or the engine may be gone."""
+        self._poked.set()
+
+    @asynccontextmanager
+    async def generate(self, request: GenerationRequest) -> AsyncIterator[AsyncIterator[Chunk]]:
+        """Run ``request``; see ``generation.Engine``. While the engine cannot be used, its ``error`` is raised."""
+        client = self._client
+        if client is None:
+            raise self._refusal()
+        self._running(+1)
+        try:
+            async with client.generate(request) as chunks:
+                yield chunks
+        except (EngineUnavailable, GenerationFailed):
+            self.poke()
+            raise
+        finally:
+            self._running(-1)
+
+    def _refusal(self) -> DevstralError:
+        if self._error is not None:
+            return type(self._error)(self._error.message, hint=self._error.hint)
+        return EngineBusy(self._status.message or "the engine is starting")
+
+    async def _keep(self) -> None:
+        await asyncio.to_thread(importlib.import_module, "httpx")
+        while True:
+            attempt = asyncio.create_task(self._attempt())
+            changed = asyncio.create_task(self._changed.wait())
+            try:
+                await asyncio.wait((attempt, changed), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                attempt.cancel()
+                changed.cancel()
+                await asyncio.gather(attempt, changed, return_exceptions=True)
+            if not attempt.cancelled() and (bug := attempt.exception()) is not None:
+                _log.error("the engine's keeper failed", exc_info=bug)
+                self._say("failed", error=EngineError(f"internal error: {bug!r}"))
+                await self._changed.wait()
+            while self._changed.is_set():
+                self._changed.clear()
+                await self._clear_the_way()
+
+    @abstractmethod
+    async def _attempt(self) -> None:
+        """One engine from its beginning to its end, and the wait for the next."""
+
+    @abstractmethod
+    async def _clear_the_way(self) -> None:
+        """Something else is wanted: what has to be done before the next attempt."""
+
+    @abstractmethod
+    def _running(self, change: int) -> None:
+        """So many requests more, or fewer, run."""
+
+    @abstractmethod
+    def _say(self, state: State, *, error: DevstralError | None = None) -> None:
+        """Tell how it is."""
