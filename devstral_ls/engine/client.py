@@ -168,9 +168,6 @@ class EngineClient:
             raise self._dialect.error(status, content)
         return tokens_in(content)
 
-    def _http(self) -> httpx.AsyncClient:
-        return self._connection.client
-
 
 def tokens_in(content: bytes) -> list[int]:
     """The ids in the answer of a tokenizer.

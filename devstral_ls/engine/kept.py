@@ -9,7 +9,7 @@ import asyncio
 import importlib
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from devstral_ls.engine.client import EngineClient
@@ -23,7 +23,9 @@ _log = logging.getLogger(__name__)
 class KeptEngine(ABC):
     """An ``Engine`` that looks after itself. ``start`` it once, ``aclose`` it."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_status: Callable[[EngineStatus], None]) -> None:
+        """``on_status`` hears of every change, in the event loop."""
+        self._on_status = on_status
         self._status = EngineStatus("starting")
         self._error: DevstralError | None = None
         self._client: EngineClient | None = None
@@ -115,6 +117,30 @@ class KeptEngine(ABC):
             while self._changed.is_set():
                 self._changed.clear()
                 await self._clear_the_way()
+
+    async def _pause(self, seconds: float) -> bool:
+        """Until ``seconds`` are over, or somebody pokes: which."""
+        try:
+            async with asyncio.timeout(seconds):  # Python 3.11's wait_for loses a cancellation that comes with the poke
+                await self._poked.wait()
+        except TimeoutError:
+            return False
+        self._poked.clear()
+        return True
+
+    def _set(self, status: EngineStatus) -> None:
+        """Be in ``status`` from now on, and say so if that is news."""
+        if self._is_settled(status):
+            self._settled.set()
+        else:
+            self._settled.clear()
+        if status != self._status:
+            self._status = status
+            self._on_status(status)
+
+    def _is_settled(self, status: EngineStatus) -> bool:
+        """Is there nothing to wait for?"""
+        return status.settled
 
     @abstractmethod
     async def _attempt(self) -> None:

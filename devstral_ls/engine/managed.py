@@ -47,10 +47,9 @@ class ManagedEngine(KeptEngine):
         patience: Patience | None = None,
     ) -> None:
         """``on_status`` hears of every change, in the event loop."""
-        super().__init__()
+        super().__init__(on_status)
         self._options = options
         self._directories = directories
-        self._on_status = on_status
         self._patience = patience or Patience()
         self._connection: Connection | None = None
         self._calibrating = False
@@ -184,16 +183,6 @@ class ManagedEngine(KeptEngine):
         while _same(await asyncio.to_thread(self._wanted), spec):
             await self._pause(self._patience.look)
 
-    async def _pause(self, seconds: float) -> bool:
-        """Until ``seconds`` are over, or somebody pokes: which."""
-        try:
-            async with asyncio.timeout(seconds):  # Python 3.11's wait_for loses a cancellation that comes with the poke
-                await self._poked.wait()
-        except TimeoutError:
-            return False
-        self._poked.clear()
-        return True
-
     def _wanted(self) -> EngineSpec | None:
         """What would be started now, if there is a model."""
         try:
@@ -236,15 +225,6 @@ class ManagedEngine(KeptEngine):
                 hint=error.hint if error else None,
             )
         )
-
-    def _set(self, status: EngineStatus) -> None:
-        if status.settled:
-            self._settled.set()
-        else:
-            self._settled.clear()
-        if status != self._status:
-            self._status = status
-            self._on_status(status)
 
 
 def _same(one: EngineSpec | None, other: EngineSpec | None) -> bool:

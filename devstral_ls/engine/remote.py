@@ -56,9 +56,8 @@ class RemoteEngine(KeptEngine):
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         """``on_status`` hears of every change, in the event loop; ``silence`` is in seconds."""
-        super().__init__()
+        super().__init__(on_status)
         self._options = options
-        self._on_status = on_status
         self._patience = patience
         self._silence = silence
         self._environ = environ
@@ -152,16 +151,6 @@ class RemoteEngine(KeptEngine):
                 if not await self._client.health():
                     raise EngineUnavailable("the engine does not answer any more")
 
-    async def _pause(self, seconds: float) -> bool:
-        """Until ``seconds`` are over, or somebody pokes: which."""
-        try:
-            async with asyncio.timeout(seconds):  # Python 3.11's wait_for loses a cancellation that comes with the poke
-                await self._poked.wait()
-        except TimeoutError:
-            return False
-        self._poked.clear()
-        return True
-
     # What it says.
 
     def _running(self, change: int) -> None:
@@ -191,11 +180,6 @@ class RemoteEngine(KeptEngine):
             )
         )
 
-    def _set(self, status: EngineStatus) -> None:
-        if status.settled or status.state == "lost":  # it may be away for days: who asked is told now
-            self._settled.set()
-        else:
-            self._settled.clear()
-        if status != self._status:
-            self._status = status
-            self._on_status(status)
+    def _is_settled(self, status: EngineStatus) -> bool:
+        # It may be away for days: who asked is told now.
+        return super()._is_settled(status) or status.state == "lost"

@@ -15,21 +15,17 @@ class Feedback:
     def __init__(self) -> None:
         self._shown: LRUCache[str, int] = LRUCache(MAX_REMEMBERED)
         self._rejected: LRUCache[int, bool] = LRUCache(MAX_REMEMBERED)
-        self.n_accepted = 0
-        self.n_rejected = 0
 
     def shown(self, suggestion_id: str, snapshot: Snapshot, offset: int) -> None:
         """Note where a suggestion was shown."""
         self._shown[suggestion_id] = _place(snapshot, offset)
 
     def accepted(self, suggestion_id: str) -> None:
-        """Note that the user took it; unknown ids are counted too, the suggestion may be long past."""
+        """Note that the user took it; the suggestion may be long past."""
         self._shown.pop(suggestion_id, None)
-        self.n_accepted += 1
 
     def rejected(self, suggestion_id: str) -> None:
         """Note that the user dismissed it."""
-        self.n_rejected += 1
         place = self._shown.pop(suggestion_id, None)
         if place is not None:
             self._rejected[place] = True

@@ -129,7 +129,7 @@ async def test_text_stays_text(home: Directories, spm: Path) -> None:
         for text in ("<s>", "a</s>b", "é漢😀" * 50, "a\0b", " ", "\n\n  x"):
             ids = await engine.client.tokenize(text)
             assert not {0, 1, 2} & set(ids), text
-            shown = await engine.client._http().post("/detokenize", json={"tokens": ids})
+            shown = await engine.client._connection.client.post("/detokenize", json={"tokens": ids})
             assert shown.json()["content"] == text.replace("\0", "\ufffd")
 
 
@@ -140,7 +140,9 @@ async def test_limits_and_strangers(home: Directories, spm: Path) -> None:
             await answer(engine, "=" * 520)
         for path in ("/completion", "/tokenize", "/slots", "/metrics"):
             headers = {"Authorization": "Bearer guess"}
-            response = await engine.client._http().request("POST", path, json={"prompt": "x"}, headers=headers)
+            response = await engine.client._connection.client.request(
+                "POST", path, json={"prompt": "x"}, headers=headers
+            )
             assert response.status_code == 401, path
 
 

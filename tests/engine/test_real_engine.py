@@ -167,7 +167,7 @@ async def test_text_is_never_in_the_log(home: Directories, devstral_shaped: Path
                 async with engine.client.generate(GenerationRequest((Text(text[:400]),), max_tokens)) as chunks:
                     await anext(chunks)
         engine.client.model = None  # type: ignore[assignment]
-        response = await engine.client._http().post("/completion", json={"prompt": f"{CANARY} " * 1000})
+        response = await engine.client._connection.client.post("/completion", json={"prompt": f"{CANARY} " * 1000})
         assert response.status_code == 400
         log = rendezvous.log_tail(home, 10_000)
     assert log
@@ -179,7 +179,9 @@ async def test_only_who_has_the_key_is_answered(home: Directories, devstral_shap
     async with running(home, devstral_shaped) as engine:
         for path in ("/completion", "/tokenize", "/slots", "/metrics", "/props"):
             headers = {"Authorization": "Bearer guess"}
-            response = await engine.client._http().request("POST", path, json={"prompt": "x"}, headers=headers)
+            response = await engine.client._connection.client.request(
+                "POST", path, json={"prompt": "x"}, headers=headers
+            )
             assert response.status_code == 401, path
 
 
@@ -215,11 +217,11 @@ async def _prefill(engine: Connection, text: str, started: asyncio.Event) -> Non
 
 
 async def _n_processing(engine: Connection) -> int:
-    metrics = (await engine.client._http().get("/metrics")).text
+    metrics = (await engine.client._connection.client.get("/metrics")).text
     line = next(line for line in metrics.splitlines() if line.startswith("llamacpp:requests_processing"))
     return int(line.split()[1])
 
 
 async def detokenized(engine: Connection, ids: tuple[int, ...]) -> str:
-    response = await engine.client._http().post("/detokenize", json={"tokens": ids})
+    response = await engine.client._connection.client.post("/detokenize", json={"tokens": ids})
     return str(response.json()["content"])
