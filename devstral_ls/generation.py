@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, IntEnum
 from typing import Protocol
 
 
@@ -30,6 +30,17 @@ class Text:
 Prompt = tuple[Special | Text, ...]
 
 
+class Priority(IntEnum):
+    """Who goes first. What somebody of a lower number waits for or runs makes the others pause."""
+
+    INLINE = 0
+    """Somebody is typing and looks at the cursor."""
+    ACTION = 1
+    """Somebody waits for it, with progress in view."""
+    BACKGROUND = 2
+    """Nobody waits for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """One run of the model."""
@@ -46,6 +57,10 @@ class GenerationRequest:
     answer as the chunks give it."""
     time_limit_ms: int | None = None
     """The most milliseconds of decoding, counted by the engine from the first token on."""
+    conversation: str = ""
+    """Requests with the same one go on from each other's KV cache: a document's URI, or that and what is done with it.
+    Only a hash of it leaves the process."""
+    priority: Priority = Priority.INLINE
 
 
 class FinishReason(Enum):
