@@ -41,7 +41,8 @@ test: $(EDITORS) ## run the whole test suite (fetches the 98 MB model `tiny` and
 rigs: $(EDITORS) ## fetch every editor that can be had here; some need root
 	@PYTHON=$(BIN)/python editors/rigs/get.sh
 
-test-editors: rigs ## run the tests in real editors
+test-editors: rigs ## run the tests in real editors (fetches the 491 MB model `starter` once)
+	@$(BIN)/devstral-ls model pull starter
 	$(BIN)/python -m pytest tests/editors
 
 check: $(INSTALLED) ## formatting, lint, types, import contracts
