@@ -367,14 +367,32 @@ def test_health_and_help_are_there(neovim: Neovim, dumps: Path, program: Path) -
         assert Path(neovim.nvim.current.buffer.name).name == "devstral.txt"
 
 
-def test_an_action_changes_the_buffer(neovim: Neovim) -> None:
-    provider = neovim.lua("return vim.lsp.get_clients()[1].server_capabilities.codeActionProvider or false")
-    if not provider:
+def test_an_action_changes_the_buffer(start: Start) -> None:
+    neovim = start(cmd=(*SCRIPTED, "--real-pipeline"), before="vim.ui.input = function(_, done) done('shorter') end")
+    neovim.open("import os\n\n\ndef first(a):▮\n    b = a\n    return b\n")
+    if not neovim.lua("return vim.lsp.get_clients()[1].server_capabilities.codeActionProvider or false"):
+        neovim.nvim.command("Devstral rewrite")
+        assert "this server has no devstral.runAction" in neovim.messages()
         pytest.skip("this server offers no code actions")
-    neovim.script(says="def add(a, b):\n    return a + b\n")
-    neovim.nvim.current.window.cursor = (1, 0)
-    neovim.nvim.command("1,2Devstral rewrite write the body")
-    until(lambda: "return a + b" in neovim.text, "the edit is made")
+    neovim.script(says="def first(a):\n    return a\n```")
+    neovim.nvim.command("4,6Devstral rewrite")
+    neovim.has("import os\n\n\ndef first(a):\n    return a")
+
+
+def test_other_suggestions_for_the_same_place_are_a_key_away(neovim: Neovim) -> None:
+    neovim.script(hold=True)
+    neovim.keys("A")
+    neovim.lua(
+        "local items = { { insertText = 'one' }, { insertText = 'two' }, { insertText = 'three' } }"
+        " require('devstral.session').take(vim.api.nvim_get_current_buf(), vim.lsp.get_clients()[1], items,"
+        " require('devstral.suggestion').here())"
+    )
+    neovim.sees("one")
+    for key, ghost in [("<M-]>", "two"), ("<M-]>", "three"), ("<M-]>", "one"), ("<M-[>", "three")]:
+        neovim.keys(key)
+        neovim.sees(ghost)
+    neovim.keys("<Tab>")
+    neovim.has("def add(a, b):\n    three")
 
 
 @pytest.fixture
