@@ -177,7 +177,7 @@ def test_a_server_that_is_killed_comes_back(start: Start) -> None:
 
 
 def test_without_a_model_the_mode_line_says_so(start: Start) -> None:
-    emacs = start(command=(*"python -m devstral_ls".split(),), before=f'(setq exec-path (cons "{_bin()}" exec-path))')
+    emacs = start(command=("python", "-m", "devstral_ls"), before=f'(setq exec-path (cons "{_bin()}" exec-path))')
     emacs.open("x = ▮\n")
     until(lambda: "no model" in emacs.screen(), "the mode line says it")
     assert "model import PATH" in emacs.eval("(devstral-ls--status-lines)")
