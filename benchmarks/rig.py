@@ -53,7 +53,7 @@ class Bench:
 
     model: str = "starter"
     """A name of the model store, or a path."""
-    threads: int = 2
+    threads: int = 1
     slots: int = 3
     context_tokens: int = 4096
 
@@ -61,7 +61,7 @@ class Bench:
         """As the engine package wants them."""
         path = store.find(directories().models, self.model)
         return EngineOptions(
-            str(path), self.context_tokens, threads=self.threads, slots=self.slots, idle_minutes=10.0, gpu_layers="auto"
+            str(path), self.context_tokens, threads=self.threads, slots=self.slots, idle_minutes=2.0, gpu_layers="auto"
         )
 
 
@@ -135,7 +135,7 @@ class Rig:
         path = bench.options().model
         settings: dict[str, dict[str, Any]] = {
             "model": {"name": path, "calibrate": "never", "contextTokens": bench.context_tokens},
-            "engine": {"threads": bench.threads, "slots": bench.slots, "idleMinutes": 10},
+            "engine": {"threads": bench.threads, "slots": bench.slots, "idleMinutes": 2},
             "inline": {"debounceMs": 0, "latencyBudgetMs": arm.latency_ms},
         }
         for section, values in arm.settings.items():
