@@ -10,14 +10,13 @@ off and each layout of the model. The answers are those of ``holes``: what was a
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks import holes, items, replay
 from benchmarks.results import header_lines, write
-from benchmarks.rig import Arm, Bench
+from benchmarks.rig import Arm, Bench, to_the_end
 from benchmarks.stats import mcnemar, paired_interval
 from benchmarks.variants import ARMS, OFF
 from devstral_ls.errors import DevstralError
@@ -108,7 +107,10 @@ def main() -> int:
     parser.add_argument("--characters", type=int, default=200, help="typed of each file")
     options = parser.parse_args()
     try:
-        results = asyncio.run(run(options))
+        results = to_the_end(run(options))
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return 130
     except DevstralError as error:
         print(f"{error.message}{f' — {error.hint}' if error.hint else ''}", file=sys.stderr)
         return 1

@@ -14,7 +14,6 @@ Python is executed with the file's own tests; other languages are right where th
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 import tempfile
 import time
@@ -29,7 +28,7 @@ from benchmarks.holes_table import summary, table
 from benchmarks.items import Hole, Quiet
 from benchmarks.journal import RESULTS, Journal, digest
 from benchmarks.results import write
-from benchmarks.rig import Arm, Bench, Rig, ask, rig
+from benchmarks.rig import Arm, Bench, Rig, ask, rig, to_the_end
 from benchmarks.variants import ARMS
 from devstral_ls.errors import DevstralError
 from devstral_ls.languages.table import language_of
@@ -216,7 +215,10 @@ def main() -> int:
     if not asked:
         parser.error("no items of these kinds and languages")
     try:
-        result = asyncio.run(run(Bench(options.model, options.threads), arms, asked))
+        result = to_the_end(run(Bench(options.model, options.threads), arms, asked))
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return 130
     except DevstralError as error:
         print(f"{error.message}{f' — {error.hint}' if error.hint else ''}", file=sys.stderr)
         return 1

@@ -9,7 +9,7 @@ from benchmarks import execution, score
 from benchmarks.items import Hole, Quiet
 from benchmarks.journal import digest
 from benchmarks.plain import BASELINES
-from benchmarks.results import header_lines
+from benchmarks.results import header_lines, number
 from benchmarks.stats import mcnemar, mean, paired_interval, percentile, wilson
 
 Row = Mapping[str, Any]
@@ -141,8 +141,9 @@ def _lines(result: Mapping[str, Any]) -> Iterator[str]:
         for arm, f in arms.items():
             yield (
                 f"  {arm:24} {_interval(f['pass']):20} {_percent(f['right'])}  {_percent(f['exact'])}  "
-                f"{f['es_first']:6.1f}  {f['es']:6.1f}  {_percent(f['valid'])}  {_percent(f['repeats']):>7}  "
-                f"{f['over']:4.1f}  {_percent(f['shown'])}  {f['cold_ms']['50']:6.0f}"
+                f"{number(f['es_first'], 1):>6}  {number(f['es'], 1):>6}  {_percent(f['valid'])}  "
+                f"{_percent(f['repeats']):>7}  {number(f['over'], 1):>4}  {_percent(f['shown'])}  "
+                f"{number(f['cold_ms']['50']):>6}"
             )
     yield ""
     for pair in result["pairs"]:

@@ -26,8 +26,8 @@ def code_digest(folder: Path = ROOT / "devstral_ls") -> str:
 class Journal:
     """The rows of one arm, in the order they came; a run that was broken off goes on behind them."""
 
-    def __init__(self, name: str, depends_on: Mapping[str, object], folder: Path = RESULTS) -> None:
-        self.path = folder / "rows" / f"{name}-{digest(depends_on)}.jsonl"
+    def __init__(self, name: str, depends_on: Mapping[str, object], folder: Path | None = None) -> None:
+        self.path = (folder or RESULTS) / "rows" / f"{name}-{digest(depends_on)}.jsonl"
         self._rows: dict[str, dict[str, Any]] = {}
         if self.path.exists():
             for line in self.path.read_text(encoding="utf-8").splitlines():

@@ -26,8 +26,8 @@ from benchmarks.holes_table import share
 from benchmarks.items import Replay
 from benchmarks.journal import RESULTS, Journal, digest
 from benchmarks.keystrokes import Key, Stretch, accepted, key_at, keys_at, n_keys, stretch
-from benchmarks.results import header_lines, write
-from benchmarks.rig import SHIPPED_MS, Arm, Bench, Rig, rig
+from benchmarks.results import header_lines, number, write
+from benchmarks.rig import SHIPPED_MS, Arm, Bench, Rig, rig, to_the_end
 from benchmarks.stats import percentile
 from benchmarks.variants import ARMS
 from devstral_ls.errors import DevstralError
@@ -238,9 +238,9 @@ _ROWS: tuple[tuple[str, Any], ...] = (
     ("something shown", lambda f: _percent(f["shown"])),
     ("too late for the next key", lambda f: _percent(f["late"])),
     ("answered without the model", lambda f: _percent(f["unasked"])),
-    ("... of those, p95 ms", lambda f: f"{f['unasked_ms']['95']:.1f}"),
-    ("asked the model, p50 ms", lambda f: f"{f['asked_ms']['50']:.0f}"),
-    ("... p90 ms", lambda f: f"{f['asked_ms']['90']:.0f}"),
+    ("... of those, p95 ms", lambda f: number(f["unasked_ms"]["95"], 1)),
+    ("asked the model, p50 ms", lambda f: number(f["asked_ms"]["50"])),
+    ("... p90 ms", lambda f: number(f["asked_ms"]["90"])),
     ("prompt tokens reused", lambda f: "-" if f["reuse"] is None else f"{f['reuse']:.1%}"),
     ("shown: parses as well as before", lambda f: _percent(f["valid"])),
     ("shown: repeats what follows", lambda f: _percent(f["repeats"])),
@@ -266,7 +266,10 @@ def main() -> int:
             Bench(options.model, options.threads), [ARMS[name] for name in names], files, options.characters,
             real=real, rival=not options.no_rival,
         )  # fmt: skip
-        print("\n".join(table(asyncio.run(work))))
+        print("\n".join(table(to_the_end(work))))
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on with the file that was not finished", file=sys.stderr)
+        return 130
     except DevstralError as error:
         print(f"{error.message}{f' — {error.hint}' if error.hint else ''}", file=sys.stderr)
         return 1

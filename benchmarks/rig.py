@@ -7,16 +7,18 @@ are the same in every run and on every machine; what they are is in the header o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import platform
+import signal
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.journal import code_digest
 from devstral_ls import __version__
@@ -32,6 +34,8 @@ from devstral_ls.models.family import FAMILIES
 from tests.server.lsp_client import LspClient
 from tests.server.lsp_client import start as start_client
 from tests.server.lsp_client import stop as stop_client
+
+T = TypeVar("T")
 
 LONG_S = 600.0
 """The longest a single answer may take: a cold prompt on a busy machine."""
@@ -77,6 +81,26 @@ class Arm:
     """Parts of ours that are switched off, by their names in ``benchmarks.variants``."""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Further settings, by section."""
+
+
+def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Run ``work``; SIGTERM ends it as Ctrl-C does, so that no engine is left behind.
+
+    Raises:
+        KeyboardInterrupt: it was ended by a signal.
+    """
+
+    async def ended_by_signals() -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        with contextlib.suppress(NotImplementedError):  # Windows has no such signals
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(ended_by_signals())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 class Rig:

@@ -44,14 +44,14 @@ def paired_interval(only_first: int, only_second: int, n: int, z: float = Z_95) 
     return max(-1.0, difference - half), min(1.0, difference + half)
 
 
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which ``share`` (0 to 1) of ``values`` lie; not a number where there are none."""
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """The value below which ``share`` (0 to 1) of ``values`` lie; ``None`` where there are none."""
     if not values:
-        return float("nan")
+        return None
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-def mean(values: Iterable[float]) -> float:
-    """The mean; not a number where there are no values."""
+def mean(values: Iterable[float]) -> float | None:
+    """The mean; ``None`` where there are no values."""
     found = list(values)
-    return sum(found) / len(found) if found else float("nan")
+    return sum(found) / len(found) if found else None

@@ -9,7 +9,13 @@ from benchmarks.stats import mcnemar, mean, paired_interval, percentile, wilson
 
 @pytest.mark.parametrize(
     ("hits", "n", "low", "high"),
-    [(10, 20, 0.2993, 0.7007), (0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (81, 263, 0.2553, 0.3662), (0, 0, 0.0, 1.0)],
+    [
+        (10, 20, 0.2993, 0.7007),
+        (0, 10, 0.0, 0.2775),
+        (10, 10, 0.7225, 1.0),
+        (81, 263, 0.2553, 0.3662),
+        (0, 0, 0.0, 1.0),
+    ],
 )
 def test_wilson_interval(hits: int, n: int, low: float, high: float) -> None:
     assert wilson(hits, n) == pytest.approx((low, high), abs=1e-4)
@@ -34,6 +40,6 @@ def test_the_interval_of_a_paired_difference_holds_the_difference_and_turns_with
 def test_percentiles_and_means() -> None:
     values = [float(n) for n in range(100)]
     assert [percentile(values, share) for share in (0.0, 0.5, 0.95, 1.0)] == [0.0, 50.0, 95.0, 99.0]
-    assert percentile([], 0.5) != percentile([], 0.5)
+    assert percentile([], 0.5) is None
     assert mean([1, 2, 6]) == 3
-    assert mean([]) != mean([])
+    assert mean([]) is None
