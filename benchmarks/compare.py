@@ -26,6 +26,9 @@ PARTS = ("ours", "shipped", *(f"without {name}" for name in OFF), "layout fim-ps
 BASELINES = ("raw", "raw, cut", "rival")
 COLUMNS: Mapping[str, tuple[str, ...]] = {"one line": ("line",), "several lines, span": ("lines", "span")}
 
+SHARES = ("parses", "shown", "quiet")
+"""Of what was given, parses as well as before; of the holes, something shows by itself; of the quiet places, nothing."""
+
 
 def against_ours(result: Mapping[str, Any], arm: str, kinds: Sequence[str]) -> dict[str, Any]:
     """The executed items of ``kinds``: how many ``arm`` gets right, and the difference to ``ours``, in points."""
@@ -42,13 +45,19 @@ def against_ours(result: Mapping[str, Any], arm: str, kinds: Sequence[str]) -> d
     }  # fmt: skip
 
 
-def rows(result: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, dict[str, Any]], Any, Any]]:
-    """For each arm: its figures by column, its share of answers that parse, and of quiet places it keeps."""
+def rows(result: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, dict[str, Any]], list[float | None]]]:
+    """For each arm: its figures by column, and the shares ``SHARES`` names."""
     for arm in result["items"]:
         columns = {title: against_ours(result, arm, kinds) for title, kinds in COLUMNS.items()}
         given = [s["valid"] for s in result["items"][arm] if s["valid"] is not None]
         quiet = result["quiet"].get(arm)
-        yield arm, columns, sum(given) / len(given) if given else None, quiet["share"] if quiet else None
+        shown = [s["shown"] for s in result["items"][arm]]
+        shares = [
+            sum(given) / len(given) if given else None,
+            sum(shown) / len(shown) if shown else None,
+            quiet["share"] if quiet else None,
+        ]
+        yield arm, columns, shares
 
 
 def markdown(results: Mapping[str, Mapping[str, Any]], command: str) -> list[str]:
@@ -56,10 +65,11 @@ def markdown(results: Mapping[str, Mapping[str, Any]], command: str) -> list[str
     lines = [f"Made by `{command}`; differences are to `ours`, on the same items, with their 95 % intervals.", ""]
     for result in results.values():
         lines += [*(f"{line}  " for line in header_lines(result["header"])), ""]
-        lines += ["| | " + " | ".join(COLUMNS) + " | parses | quiet |", "|---" * (len(COLUMNS) + 3) + "|"]
-        for arm, columns, valid, quiet in rows(result):
+        titles = ["", *COLUMNS, *SHARES]
+        lines += [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+        for arm, columns, shares in rows(result):
             cells = [_cell(arm, found) for found in columns.values()]
-            lines.append(f"| {arm} | {' | '.join(cells)} | {_share(valid)} | {_share(quiet)} |")
+            lines.append(f"| {arm} | {' | '.join([*cells, *map(_share, shares)])} |")
         lines.append("")
     return lines
 
