@@ -92,7 +92,7 @@ def digests() -> dict[str, dict[str, str | int]]:
 def _action(name: str) -> Action:
     for action in ("fix", "document", "review"):
         if Path(name).stem == action:
-            return action  # type: ignore[return-value]  # mypy widens the loop variable to str
+            return action
     raise ValueError(f"no such action: {name}")
 
 
