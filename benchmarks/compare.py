@@ -21,7 +21,7 @@ from benchmarks.stats import mcnemar, paired_interval
 from benchmarks.variants import ARMS, OFF
 from devstral_ls.errors import DevstralError
 
-PARTS = ("ours", "shipped", *(f"without {name}" for name in OFF), "layout fim-psm", "layout chat-prefill",
+PARTS = ("ours", *(f"without {name}" for name in OFF), "shipped", "layout fim-psm", "layout chat-prefill",
          "layout left-to-right")  # fmt: skip
 BASELINES = ("raw", "raw, cut", "rival")
 COLUMNS: Mapping[str, tuple[str, ...]] = {"one line": ("line",), "several lines, span": ("lines", "span")}

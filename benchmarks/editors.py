@@ -40,6 +40,9 @@ class Editor(Protocol):
     async def offer(self, within_ms: float | None) -> Offer:
         """What is suggested at the cursor; given up when it takes longer than ``within_ms``."""
 
+    async def took_all(self) -> None:
+        """The last suggestion was taken as a whole, and is written already."""
+
     async def close(self) -> None:
         """Close the document."""
 
@@ -52,6 +55,7 @@ class OurEditor:
         self._uri = uri
         self._language = language
         self._before = self._after = ""
+        self._command: dict[str, Any] | None = None
 
     async def open(self, before: str, after: str) -> None:
         """Begin."""
@@ -90,10 +94,17 @@ class OurEditor:
         text, n_replaced = "", 0
         if items:
             text = items[0]["insertText"]
+            self._command = items[0].get("command")
             span = items[0].get("range")
             units = span["end"]["character"] - character if span else 0
             n_replaced = len(self._after.encode("utf-16-le")[: 2 * units].decode("utf-16-le"))
         return Offer(text, n_replaced, ms, usage is not None, str(told.get("reason", "")), usage, late)
+
+    async def took_all(self) -> None:
+        """Tell the server, by the command the suggestion came with."""
+        if self._command is not None:
+            asked = {"command": self._command["command"], "arguments": self._command["arguments"]}
+            await asyncio.wait_for(self._client.ask("workspace/executeCommand", asked), LONG_S)
 
     async def close(self) -> None:
         """Forget the document."""
@@ -146,6 +157,9 @@ class RivalEditor:
         while len(self._kept) > self.N_KEPT:
             self._kept.popitem(last=False)
         return Offer(text, 0, said.ms, asked_model=True, reason="asked", usage=said.usage)
+
+    async def took_all(self) -> None:
+        """Nobody is told."""
 
     async def close(self) -> None:
         """Forget the document."""

@@ -40,7 +40,7 @@ def scored(hole: Hole, row: Row) -> dict[str, Any]:
         "es": score.edit_similarity(text, hole.middle),
         "given": given, "shown": bool(row.get("shown")), "reason": row.get("reason"),
         "valid": score.is_valid(hole.before, hole.after, answer, hole.language) if given else None,
-        "repeats": given and score.repeats_suffix(text, hole.after),
+        "repeats": given and score.repeats_suffix(hole.before, text, hole.after),
         "over": score.over_generation(text, hole.middle) if given else None,
         "ms": row["ms"], "text": answer.text, "middle": hole.middle,
     }  # fmt: skip

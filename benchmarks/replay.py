@@ -88,6 +88,8 @@ class Session:
         if n == 0:
             return False
         await self.editor.put(offer.text[:n])
+        if n == len(offer.text):
+            await self.editor.took_all()
         self.at += n
         self.keys += n_accepts
         self.accepted += n
@@ -100,7 +102,7 @@ class Session:
             before = self.stretch.above + written
             answer = score.Answer(offer.text, offer.n_replaced)
             row["valid"] = score.is_valid(before, self.stretch.below, answer, self.language)
-            row["repeats"] = score.repeats_suffix(offer.text, self.stretch.below)
+            row["repeats"] = score.repeats_suffix(before, offer.text, self.stretch.below)
             row["undoes"] = score.undoes(offer.text, deleted)
         return row
 

@@ -64,16 +64,19 @@ def levenshtein(one: Sequence[str], other: Sequence[str]) -> int:
     return row[-1]
 
 
-def repeats_suffix(answer: str, after: str) -> bool:
-    """Does the answer end with code that stands behind the cursor already: its last line, or the rest of its line?"""
-    last = answer.rstrip().rsplit("\n", 1)[-1]
-    following = next((line for line in after.split("\n") if line.strip()), "").strip()
-    if len(following.strip(_CLOSERS)) < MIN_REPEATED:
-        return False
-    if any(line.strip() == following for line in answer.split("\n")):
+def repeats_suffix(before: str, answer: str, after: str) -> bool:
+    """Does the answer hold what stands behind the cursor already: the next line, or at its end the rest of its line?"""
+    lines = answer.rstrip().split("\n")
+    lines[0] = before.rsplit("\n", 1)[-1] + lines[0]
+    same_line, *below = after.split("\n")
+    following = next((line.rstrip() for line in below if line.strip()), "")
+    if _is_code(following) and any(line.rstrip() == following for line in lines):
         return True
-    same_line = after.split("\n", 1)[0].strip()
-    return len(same_line.strip(_CLOSERS)) >= MIN_REPEATED and last.endswith(same_line)
+    return _is_code(same_line) and answer.rstrip().endswith(same_line.strip())
+
+
+def _is_code(line: str) -> bool:
+    return len(line.strip(_CLOSERS)) >= MIN_REPEATED
 
 
 def over_generation(answer: str, middle: str) -> float:

@@ -58,12 +58,13 @@ def without_gate() -> None:
 
 
 OFF: Mapping[str, Callable[[], None]] = {
-    "window": without_window,
-    "healing": without_healing,
     "syntax-cut": without_syntax_cut,
     "postprocessing": without_postprocessing,
     "gate": without_gate,
+    "window": without_window,
+    "healing": without_healing,
 }
+"""Those that leave the prompt as it is come first: asked one after the other, they find it in the engine's cache."""
 
 LAYOUT_NAMES = ("fim-spm-in-psm", "fim-psm", "fim-spm", "chat-prefill", "chat-overlap", "left-to-right")
 

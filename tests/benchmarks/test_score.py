@@ -43,20 +43,23 @@ def test_what_replaces_the_same_behind_the_cursor_does_not_count() -> None:
     assert score.effective(Answer("x, y)", 1), ")\n") == "x, y"
 
 
-@pytest.mark.parametrize(
-    ("answer", "after", "repeats"),
-    [
-        ("x = 1\n\n\ndef g():", AFTER, True),
-        ("x = 1", AFTER, False),
-        ("}", "\n}\n", False),
-        ("a + total", " total\n", True),
-        ("a, other)", "other)\n", True),
-        ("a, ))", "))\n", False),
-        ("", AFTER, False),
-    ],
-)
-def test_repeats_of_what_follows(answer: str, after: str, repeats: bool) -> None:
-    assert score.repeats_suffix(answer, after) is repeats
+REPEATS = [
+    (BEFORE, "x = 1\n\n\ndef g():", AFTER, True),
+    (BEFORE, "x = 1", AFTER, False),
+    (BEFORE, "def g():", AFTER, False),  # indented, it is another
+    ("    ", "total = 2", "\n    total = 2\n", True),
+    ("", "}", "\n}\n", False),
+    ("if a:\n    ", "if b:\n        c()\n    else:\n        d()", "\nelse:\n    e()\n", False),
+    ("", "a + total", " total\n", True),
+    ("f(", "a, other)", "other)\n", True),
+    ("f((", "a, ))", "))\n", False),
+    (BEFORE, "", AFTER, False),
+]
+
+
+@pytest.mark.parametrize(("before", "answer", "after", "repeats"), REPEATS)
+def test_repeats_of_what_follows(before: str, answer: str, after: str, repeats: bool) -> None:
+    assert score.repeats_suffix(before, answer, after) is repeats
 
 
 @pytest.mark.parametrize(

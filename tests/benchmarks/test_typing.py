@@ -22,6 +22,7 @@ class FakeEditor:
         self.says = says
         self.before = self.after = ""
         self.seen: list[str] = []
+        self.n_taken = 0
 
     async def open(self, before: str, after: str) -> None:
         self.before, self.after = before, after
@@ -34,6 +35,9 @@ class FakeEditor:
         self.seen.append(self.before)
         text = self.says(self.before)
         return Offer(text, 0, 1.0, asked_model=bool(text), reason="shown" if text else "empty")
+
+    async def took_all(self) -> None:
+        self.n_taken += 1
 
     async def close(self) -> None:
         self.seen.append("closed")
@@ -57,7 +61,7 @@ async def test_a_right_suggestion_is_taken_with_one_key() -> None:
     rest = "return sum(values)"
     editor, run = await typed(lambda before: rest if before.endswith(":\n    ") else "")
     assert editor.before + editor.after == PART.above + PART.typed + PART.below
-    assert (run["accepted"], run["accept_keys"]) == (len(rest), 1)
+    assert (run["accepted"], run["accept_keys"], editor.n_taken) == (len(rest), 1, 1)
     found = replay.figures([run])
     assert found["saved"] == pytest.approx((len(rest) - 1) / len(PART.typed))
     assert found["valid"]["hits"] == found["valid"]["n"] == 1
