@@ -7,13 +7,12 @@ from typing import Literal
 
 Kind = Literal["function", "class", "value"]
 
-SOURCES = ("imports", "names", "test", "sibling", "edited", "viewed", "diagnostics")
-"""Where excerpts come from; ``inline.excerpts`` has those that are used.
+SOURCES = ("imports", "names", "test", "edited", "viewed")
+"""Where excerpts come from, stable ones first; ``inline.excerpts`` has those that are used.
 
-``imports``: signatures of imported symbols; ``names``: of other symbols of the workspace that the code at the cursor
-uses; ``test``: the subject of a test file, or the tests of a subject; ``sibling``: the definition before the current
-one, where the window does not show it; ``edited`` and ``viewed``: regions of other documents; ``diagnostics``: what
-the client reports at the cursor.
+``imports``: signatures of imported symbols that are used; ``names``: of other symbols of the workspace that the code at
+the cursor uses; ``test``: the subject of a test file, or the tests of a subject; ``edited`` and ``viewed``: regions of
+other documents.
 """
 
 

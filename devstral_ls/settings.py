@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar
 
+from devstral_ls.related import SOURCES
+
 Auto = Literal["auto"]
 
 _T = TypeVar("_T")
@@ -83,6 +85,11 @@ class InlineSettings:
     )
     disabled_languages: tuple[str, ...] = _setting((), "Language ids for which nothing is suggested.")
     in_comments: bool = _setting(True, "Suggest inside comments, too.")
+    excerpts: tuple[str, ...] = _setting(
+        SOURCES,
+        "What of other files is shown to the model: `imports` and `names` (signatures of what the code uses), `test` (a "
+        "test's subject and back), `edited` and `viewed` (regions of open documents). An empty list: nothing.",
+    )
     model: str | None = _setting(None, "Another model for ghost text only. (Not used yet.)")
 
 
@@ -115,10 +122,10 @@ class PrivacySettings:
         "Files of these names are never read, and nothing is suggested in them.",
     )  # fmt: skip
     redact_secrets: bool = _setting(
-        True, "Take keys and tokens out of prompts. (Not used yet: only whole files are left out.)"
+        True, "Take keys and tokens out of prompts, and suggest nothing where one is being typed."
     )
     respect_ignore_files: bool = _setting(
-        True, "Do not read what .gitignore excludes. (Not used yet: no other files are read.)"
+        True, "Do not read what .gitignore and .ignore exclude, and suggest nothing in it."
     )
 
 

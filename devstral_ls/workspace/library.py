@@ -18,7 +18,7 @@ from devstral_ls.workspace.imports import Importer
 MAX_FILE = 512 * 1024
 """Bytes; longer files are data or generated, and are not looked into."""
 
-PARSE_SECONDS = 0.25
+PARSE_SECONDS = 0.5
 """The longest parse of one file."""
 
 MAX_OUTLINES = 512
