@@ -43,7 +43,7 @@ class Importer:
 MAX_FOLDERS = 24
 """Folders looked at from a file upwards."""
 
-MAX_NAMES = 100
+MAX_NAMES = 500
 """Of one statement."""
 
 _NAMED = re.compile(r"(?:type\s+)?([\w$*]+)(?:\s+(?:as|:)\s+|\s*:\s*)?([\w$]+)?")

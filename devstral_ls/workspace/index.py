@@ -161,19 +161,15 @@ class WorkspaceIndex:
         if self._starting is not None:
             self._starting.cancel()
         process, self._process = self._process, None
-        if process is None:
-            return
-        if process.stdin is not None:
+        if process is not None and process.stdin is not None:
             process.stdin.close()
-        try:
-            async with asyncio.timeout(END_S):
-                await process.wait()
-        except TimeoutError:
+        if self._reading is None:
+            return
+        await asyncio.wait([self._reading], timeout=END_S)
+        if process is not None and not self._reading.done():
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-            await process.wait()
-        if self._reading is not None:
-            self._reading.cancel()
+            await self._reading
 
     async def _start(self) -> None:
         """Start the process; it dies with us, as its stdin ends then."""
@@ -237,6 +233,7 @@ class WorkspaceIndex:
                 if waiting is not None and not waiting.done():
                     waiting.set_result(answer)
         self._ended(process)
+        await process.wait()
 
     def _ended(self, process: asyncio.subprocess.Process) -> None:
         """It died by itself: nobody waits any longer, and it is started once more, though not for ever."""
