@@ -18,6 +18,9 @@ from devstral_ls.related import SOURCES
 
 Auto = Literal["auto"]
 
+Use = Literal["inline", "actions"]
+"""What a model is asked for: ghost text and completion items, or code actions."""
+
 _T = TypeVar("_T")
 
 
@@ -90,7 +93,9 @@ class InlineSettings:
         "What of other files is shown to the model: `imports` and `names` (signatures of what the code uses), `test` (a "
         "test's subject and back), `edited` and `viewed` (regions of open documents). An empty list: nothing.",
     )
-    model: str | None = _setting(None, "Another model for ghost text only. (Not used yet.)")
+    model: str | None = _setting(
+        None, "Another model for ghost text and completion items, by the same names as `model.name`."
+    )
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,17 @@ class Settings:
     actions: ActionsSettings = field(default_factory=ActionsSettings)
     privacy: PrivacySettings = field(default_factory=PrivacySettings)
     log: LogSettings = field(default_factory=LogSettings)
+
+    def answering(self, use: Use) -> Settings:
+        """The same with the model that answers for ``use`` as ``model.name``, or as the remote one's."""
+        name = self.inline.model if use == "inline" else self.actions.model
+        if name is None:
+            return self
+        return replace(
+            self,
+            model=replace(self.model, name=name),
+            engine=replace(self.engine, remote_model=name),
+        )
 
 
 USER_ONLY = frozenset({"model", "engine", "privacy", "log"})
