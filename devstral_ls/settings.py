@@ -88,11 +88,7 @@ class InlineSettings:
     )
     disabled_languages: tuple[str, ...] = _setting((), "Language ids for which nothing is suggested.")
     in_comments: bool = _setting(True, "Suggest inside comments, too.")
-    excerpts: tuple[str, ...] = _setting(
-        SOURCES,
-        "What of other files is shown to the model: `imports` and `names` (signatures of what the code uses), `test` (a "
-        "test's subject and back), `edited` and `viewed` (regions of open documents). An empty list: nothing.",
-    )
+    excerpts: tuple[str, ...] = _setting(SOURCES, "What of other files the model is shown; an empty list: nothing.")
     model: str | None = _setting(
         None, "Another model for ghost text and completion items, by the same names as `model.name`."
     )
@@ -129,9 +125,7 @@ class PrivacySettings:
     redact_secrets: bool = _setting(
         True, "Take keys and tokens out of prompts, and suggest nothing where one is being typed."
     )
-    respect_ignore_files: bool = _setting(
-        True, "Do not read what .gitignore and .ignore exclude, and suggest nothing in it."
-    )
+    respect_ignore_files: bool = _setting(True, "Neither read what .gitignore and .ignore name nor suggest in it.")
 
 
 @dataclass(frozen=True)
