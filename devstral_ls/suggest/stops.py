@@ -24,7 +24,12 @@ def cut(text: str, place: Place) -> str | None:
     """The answer, if ``text`` already holds all of it; ``None`` to read on."""
     if "\n" not in text:
         return None
-    return _cut_lines(text, place) if place.multiline else text[: text.index("\n")]
+    if place.multiline:
+        return _cut_lines(text, place)
+    # Behind a suggestion that was taken, the line end that comes first is part of the next one.
+    lead = len(text) - len(text.lstrip()) if place.goes_on and not text.lstrip(" \t")[:1].strip("\n") else 0
+    end = text.find("\n", lead)
+    return None if end < 0 else text[:end]
 
 
 def _cut_lines(text: str, place: Place) -> str | None:

@@ -1,0 +1,165 @@
+"""From a place in a document to an answer that is kept: window, model, post-processing, cache."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from devstral_ls.errors import PromptTooLong
+from devstral_ls.generation import LINE_TIME, LINES_TIME, Engine, GenerationRequest, ModelInfo, Priority
+from devstral_ls.languages.cursor import CursorScope
+from devstral_ls.languages.scopes import scope_at
+from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.languages.table import language_of
+from devstral_ls.prompt.layouts import suffix_share
+from devstral_ls.prompt.window import Window, cut
+from devstral_ls.settings import InlineSettings
+from devstral_ls.suggest import gate
+from devstral_ls.suggest.asking import read, request_for
+from devstral_ls.suggest.cache import Answer, SuggestionCache
+from devstral_ls.suggest.draft import Draft, Place, place_at
+from devstral_ls.suggest.postprocess import NothingToShow, postprocess
+from devstral_ls.suggest.trace import InlineQuery, Reason, Trace
+from devstral_ls.suggest.whole import Whole
+from devstral_ls.suggest.writing import Hear
+from devstral_ls.text import Snapshot
+
+MAX_SMALLER_WINDOWS = 4
+"""How often a prompt that turns out too long is cut to half."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A place, and all that the answer depends on."""
+
+    query: InlineQuery
+    scope: CursorScope
+    place: Place
+    model: ModelInfo
+    inline: InlineSettings
+    mode: str
+    """What the answer depends on besides the text: see ``mode``."""
+    min_confidence: float = 0.0
+    priority: Priority = Priority.INLINE
+
+
+class Answering:
+    """The answers of one server. Made once and passed down."""
+
+    def __init__(self, engine: Engine, trees: SyntaxTrees, cache: SuggestionCache, clock: Callable[[], float]) -> None:
+        self._engine = engine
+        self._trees = trees
+        self._cache = cache
+        self._clock = clock
+        self._whole = Whole(trees, clock)
+        self._ids = itertools.count(1)
+
+    def question(
+        self,
+        query: InlineQuery,
+        model: ModelInfo,
+        inline: InlineSettings,
+        trace: Trace,
+        *,
+        goes_on: bool = False,
+        removed: str = "",
+    ) -> Question:
+        """The place of ``query``; ``goes_on`` and ``removed`` are as in ``Place``."""
+        snapshot, offset = query.snapshot, query.offset
+        with trace.stage("scope", self._clock):
+            scope = scope_at(self._trees.tree(snapshot), snapshot, offset)
+        trace.multiline = gate.wants_lines(scope, snapshot, offset, inline)
+        language = language_of(snapshot.language, snapshot.uri)
+        place = place_at(snapshot, offset, scope, language, multiline=trace.multiline)
+        place = replace(place, goes_on=goes_on and not trace.multiline, removed=removed)
+        return Question(query, scope, place, model, inline, mode(model, inline))
+
+    async def write(self, question: Question, trace: Trace, hear: Hear) -> Answer:
+        """What the model writes at the place, worth showing and kept.
+
+        Raises:
+            NothingToShow: with the reason.
+            EngineError: see ``generation.Engine``.
+        """
+        draft = await self._ask(question, trace, hear)
+        return self._remember(question, draft, trace)
+
+    async def read_ahead(self, question: Question) -> None:
+        """Have the engine read the prompt that a request at the place will begin with.
+
+        Raises:
+            EngineError, PromptTooLong: see ``generation.Engine``.
+        """
+        request = self._request(question, question.model.prompt_budget)
+        request = replace(request, max_tokens=0, begins_with="", logprobs=False, priority=Priority.BACKGROUND)
+        async with self._engine.generate(request) as chunks:
+            async for _ in chunks:
+                pass
+
+    async def _ask(self, question: Question, trace: Trace, hear: Hear) -> Draft:
+        """What the model writes at the place. A prompt that is too long is cut to half and tried again."""
+        trace.layout, trace.model = question.model.layouts[0], question.model.name
+        budget = question.model.prompt_budget
+        for _ in range(MAX_SMALLER_WINDOWS):
+            with trace.stage("prompt", self._clock):
+                request = self._request(question, budget)
+            try:
+                with trace.stage("engine", self._clock):
+                    return await read(self._engine, request, question.place, trace, hear, question.min_confidence)
+            except PromptTooLong as too_long:
+                budget = min(budget // 2, too_long.limit)
+        raise NothingToShow(Reason.TOO_LONG_LINE)
+
+    def _request(self, question: Question, budget: int) -> GenerationRequest:
+        share = suffix_share(question.model.layouts[0])
+        query = question.query
+        window = cut(query.snapshot, query.offset, question.scope, budget=budget, suffix_share=share)
+        request = _request(window, query.snapshot, question)
+        return replace(request, conversation=query.snapshot.uri, priority=question.priority)
+
+    def _remember(self, question: Question, draft: Draft, trace: Trace) -> Answer:
+        """Post-process the draft and keep the answer, an empty one as well: asking again would give the same."""
+        query = question.query
+        try:
+            with trace.stage("finish", self._clock):
+                finished = self._whole.cut(postprocess(draft, trace.decisions), query, trace)
+        except NothingToShow as nothing:
+            if draft.complete:  # else the time was too short, and asking again may give more
+                self._cache.put(query.snapshot, query.offset, question.mode, Answer("", "", 0, nothing.reason))
+            raise
+        text = finished.text.replace("\n", line_end(query.snapshot))
+        answer = Answer(
+            str(next(self._ids)),
+            text,
+            finished.n_replaced,
+            goes_on=question.place.goes_on,
+            confidence=trace.confidence,
+        )
+        self._cache.put(query.snapshot, query.offset, question.mode, answer)
+        return answer
+
+
+def mode(model: ModelInfo, inline: InlineSettings) -> str:
+    """What an answer depends on besides the text."""
+    asked = (inline.multiline, inline.max_tokens, inline.latency_budget_ms, inline.in_comments, inline.min_confidence)
+    return f"{model.name}/{model.layouts[0]}/{asked}"
+
+
+def line_end(snapshot: Snapshot) -> str:
+    r"""The document's line end: that of its first line; ``\n`` where it has only one line."""
+    first = snapshot.text[: snapshot.line_starts[1]] if snapshot.n_lines > 1 else ""
+    return "\r\n" if first.endswith("\r\n") else "\r" if first.endswith("\r") else "\n"
+
+
+def _request(window: Window, snapshot: Snapshot, question: Question) -> GenerationRequest:
+    model, inline, several = question.model, question.inline, question.place.multiline
+    automatic = model.lines_tokens if several else model.line_tokens
+    request = request_for(
+        window,
+        snapshot.uri,
+        model,
+        max_tokens=automatic if isinstance(inline.max_tokens, str) else inline.max_tokens,
+        time_limit_ms=inline.latency_budget_ms * (LINES_TIME if several else LINE_TIME),
+    )
+    return replace(request, logprobs=inline.min_confidence > 0)

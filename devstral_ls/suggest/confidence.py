@@ -1,0 +1,53 @@
+"""How sure the model is of what it writes, and where it stops being sure.
+
+The measure is the probability the model itself gives to a line as far as it is written: the product over its tokens.
+It falls as the line grows, so one threshold says both what to show at all and where to cut. Each line begins anew:
+over a whole block the product says nothing but how long the block is.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+_LAST_WORD = re.compile(r"\w+\Z")
+
+
+class Confidence:
+    """Of one answer, as it comes.
+
+    Args:
+        n_forced: characters at the answer's beginning that the model had no choice about.
+        least: 0 to 1; 0 never cuts.
+    """
+
+    def __init__(self, n_forced: int, least: float) -> None:
+        self._n_forced = n_forced
+        self._least = math.log(least) if least > 0 else -math.inf
+        self._line = 0.0
+        self._first: float | None = None
+
+    @property
+    def first_line(self) -> float | None:
+        """The probability of the first line, of as much of it as is written; ``None`` where nothing is known."""
+        return None if self._first is None else math.exp(self._first)
+
+    def cut(self, before: str, text: str, logprobs: tuple[float, ...]) -> str | None:
+        """The answer as far as it is sure, if ``text``, which comes behind ``before``, is not; ``None`` to go on."""
+        forced = len(before) < self._n_forced  # also a token that begins in it: the grammar chose how it is cut
+        if not forced and logprobs:
+            self._line += sum(logprobs)
+            if "\n" not in before[self._n_forced :]:
+                self._first = self._line
+        if self._line < self._least:
+            return _up_to(before)
+        if "\n" in text:
+            self._line = 0.0
+        return None
+
+
+def _up_to(before: str) -> str:
+    """The whole lines of ``before``; of one line, the whole words."""
+    if "\n" in before:
+        return before[: before.rindex("\n")]
+    return _LAST_WORD.sub("", before)
