@@ -54,6 +54,11 @@ async def session(settings: Settings, *, quiet: bool = False) -> AsyncIterator[S
             print("\r\033[K", end="", file=sys.stderr, flush=True)
         if engine.error is not None:
             raise engine.error
-        yield Session(engine, Suggester(engine, SyntaxTrees()), settings)
+        suggester = Suggester(engine, SyntaxTrees())
+        try:
+            # Nobody is there for what comes after.
+            yield Session(engine, suggester, replace(settings, inline=replace(settings.inline, ahead=False)))
+        finally:
+            suggester.close()
     finally:
         await engine.aclose()

@@ -131,19 +131,16 @@ def n_errors(syntax: Syntax, span: Span) -> int:
     """How many errors and missing tokens of the tree touch ``span``; never looks at more than ``MAX_ERROR_NODES``."""
     start, end = syntax.offsets.to_byte(span.start), syntax.offsets.to_byte(min(span.end, len(syntax.snapshot.text)))
     cursor = syntax.tree.walk()
-    found = n_seen = 0
-    while n_seen < MAX_ERROR_NODES:
-        n_seen += 1
+    found = 0
+    for _ in range(MAX_ERROR_NODES):
         node = cursor.node
-        assert node is not None
-        if node.start_byte > end:
-            inside = False
-        else:
+        behind = node is None or node.start_byte > end
+        if node is not None and not behind:
             found += node.is_error or node.is_missing
-            inside = node.has_error and not node.is_missing and cursor.goto_first_child_for_byte(start) is not None
-        if inside:
-            continue
-        while not cursor.goto_next_sibling():
+            if node.has_error and not node.is_missing and cursor.goto_first_child_for_byte(start) is not None:
+                continue
+        while behind or not cursor.goto_next_sibling():
+            behind = False
             if not cursor.goto_parent():
                 return found
     return found

@@ -71,3 +71,9 @@ class DocumentSync(LanguageServerProtocol):
     ) -> None:
         if not self._server.documents.change(document, changes):
             _log.warning("a change of a document that is not open")
+        elif (snapshot := self._server.documents.snapshot(document.uri)) is not None and changes:
+            # The protocol tells of no cursor; it stands where something was changed last.
+            last = changes[-1]
+            if isinstance(last, types.TextDocumentContentChangePartial):
+                start = self._server.documents.offset(snapshot, last.range.start)
+                self._server.rests(snapshot, start + len(last.text))

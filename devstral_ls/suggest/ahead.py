@@ -6,20 +6,21 @@ All of it makes way as soon as a request needs the model: the pipeline says so w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
 from cachetools import LRUCache
 
 from devstral_ls.errors import DevstralError
-from devstral_ls.generation import Engine, Priority
+from devstral_ls.generation import Engine, ModelInfo, Priority
 from devstral_ls.settings import Settings
 from devstral_ls.suggest import gate
 from devstral_ls.suggest.answering import Answering, mode
 from devstral_ls.suggest.cache import Answer, SuggestionCache, head_of, tail_of
 from devstral_ls.suggest.postprocess import NothingToShow
 from devstral_ls.suggest.trace import InlineQuery, Trace
-from devstral_ls.suggest.writing import Writings
+from devstral_ls.suggest.writing import Hear, Writing, Writings
 from devstral_ls.text import Edit, Snapshot, Span, apply
 
 DEPTH = 2
@@ -107,18 +108,27 @@ class Ahead:
                     return
                 answer = found.answer
                 continue
-            trace = Trace()
-            question = self._answering.question(query, model, settings.inline, trace, goes_on=True)
-            if gate.declined_in(query, question.scope, settings.inline) is not None:
+            going_on = self._writings.going_on(query, mode(model, settings.inline))
+            writing = going_on[0] if going_on is not None else self._begin_writing(query, model, settings)
+            if writing is None:
                 return
-            question = replace(question, priority=Priority.BACKGROUND)
-            writing = self._writings.begin(
-                query, question.mode, trace, lambda hear, q=question, t=trace: self._answering.write(q, t, hear), ahead=True
-            )
             written = await writing.answer("")
             if written is None:
                 return
             answer = written
+
+    def _begin_writing(self, query: InlineQuery, model: ModelInfo, settings: Settings) -> Writing | None:
+        trace = Trace()
+        question = self._answering.question(query, model, settings.inline, trace, goes_on=True)
+        if gate.declined_in(query, question.scope, settings.inline) is not None:
+            return None
+        sure = gate.min_confidence(settings.inline, 1.0)
+        question = replace(question, priority=Priority.BACKGROUND, min_confidence=sure)
+
+        def write(hear: Hear) -> Coroutine[Any, Any, Answer]:
+            return self._answering.write(question, trace, hear)
+
+        return self._writings.begin(query, question.mode, trace, write, ahead=True)
 
     async def _read_prompt(self, query: InlineQuery, settings: Settings) -> None:
         """Raises DevstralError: the engine failed."""
@@ -127,7 +137,12 @@ class Ahead:
         snapshot, offset = query.snapshot, query.offset
         if model is None or self._writings.asked_for:
             return
-        key = (snapshot.uri, mode(model, settings.inline), head_of(snapshot.text, offset), tail_of(snapshot.text, offset))
+        key = (
+            snapshot.uri,
+            mode(model, settings.inline),
+            head_of(snapshot.text, offset),
+            tail_of(snapshot.text, offset),
+        )
         if key in self._read:
             return
         question = self._answering.question(query, model, settings.inline, Trace())

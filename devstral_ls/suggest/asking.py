@@ -50,7 +50,7 @@ async def read(
     answer = ""
     complete = False
     n_forced = len(request.begins_with)
-    confidence = Confidence(n_forced, min_confidence)
+    confidence = Confidence(request.begins_with, min_confidence)
     async with engine.generate(request) as chunks:
         async for chunk in chunks:
             trace.usage = chunk.usage or trace.usage

@@ -17,12 +17,14 @@ class Confidence:
     """Of one answer, as it comes.
 
     Args:
-        n_forced: characters at the answer's beginning that the model had no choice about.
+        forced: the answer's beginning, which the model had no choice about. A token that begins in it counts only if
+            that is white space: of a word taken back, the grammar chose how it is cut into tokens.
         least: 0 to 1; 0 never cuts.
     """
 
-    def __init__(self, n_forced: int, least: float) -> None:
-        self._n_forced = n_forced
+    def __init__(self, forced: str, least: float) -> None:
+        self._n_forced = len(forced)
+        self._n_unheard = 0 if forced.isspace() else len(forced)
         self._least = math.log(least) if least > 0 else -math.inf
         self._line = 0.0
         self._first: float | None = None
@@ -34,8 +36,8 @@ class Confidence:
 
     def cut(self, before: str, text: str, logprobs: tuple[float, ...]) -> str | None:
         """The answer as far as it is sure, if ``text``, which comes behind ``before``, is not; ``None`` to go on."""
-        forced = len(before) < self._n_forced  # also a token that begins in it: the grammar chose how it is cut
-        if not forced and logprobs:
+        heard = len(before) >= self._n_unheard and len(before) + len(text) > self._n_forced
+        if heard and logprobs:
             self._line += sum(logprobs)
             if "\n" not in before[self._n_forced :]:
                 self._first = self._line

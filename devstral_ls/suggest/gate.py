@@ -71,11 +71,9 @@ def declined_after(query: InlineQuery, removed: str) -> Reason | None:
 
 
 def min_confidence(settings: InlineSettings, strictness: float) -> float:
-    """How sure the model must be: what the user asks for, by ``strictness`` times; never more than halfway to certain
-    because of the latter.
-    """
+    """How sure the model must be: what the user asks for, ``strictness`` times; that alone asks for 0.5 at most."""
     asked = settings.min_confidence
-    return asked if strictness <= 1 and asked >= 1 else max(min(asked * strictness, 0.5), asked * min(strictness, 1))
+    return min(asked * strictness, max(asked, 0.5))
 
 
 def may_work_ahead(model: ModelInfo, settings: Settings) -> bool:

@@ -132,7 +132,7 @@ class Suggester:
             model = self._model()
             answer = self._known(query, settings, trace, model, just_taken=just_taken)
             if answer is None:
-                answer = await self._going_on(query, settings, trace, model)
+                answer = await self._going_on(query, settings, trace, model, just_taken=just_taken)
             if answer is None:
                 answer = await self._asked(query, settings, trace, model, removed, just_taken=just_taken)
         trace.confidence = answer.confidence
@@ -147,12 +147,10 @@ class Suggester:
         if found is None or (query.invoked and not found.answer.text):
             return None
         trace.reason = Reason.TYPED_THROUGH if found.typed else Reason.CACHED
-        if found.answer.text and not (_begins_a_line(found) and not just_taken and not query.invoked):
-            return found.answer
-        raise NothingToShow(found.answer.nothing)
+        return _fitting(found, may_begin_a_line=just_taken or query.invoked)
 
     async def _going_on(
-        self, query: InlineQuery, settings: Settings, trace: Trace, model: ModelInfo
+        self, query: InlineQuery, settings: Settings, trace: Trace, model: ModelInfo, *, just_taken: bool
     ) -> Answer | None:
         """The answer that is being written for an earlier key, if what was typed since is what it says."""
         found = self._writings.going_on(query, mode(model, settings.inline))
@@ -164,7 +162,7 @@ class Suggester:
             with trace.stage("running", self._clock):
                 answer = await self._writings.follow(writing, typed)
         except NothingToShow:
-            if typed or query.invoked:
+            if typed or query.invoked:  # then it says nothing about this place, or not all it could
                 return None
             raise
         finally:
@@ -175,7 +173,7 @@ class Suggester:
             return None
         again = self._cache.find(query.snapshot, query.offset, mode(model, settings.inline))
         trace.reason = Reason.JOINED
-        return again.answer if again is not None and again.answer.text else None
+        return None if again is None else _fitting(again, may_begin_a_line=just_taken or query.invoked)
 
     async def _asked(
         self,
@@ -225,7 +223,7 @@ class Suggester:
         """Nothing was shown and the model was not asked: it may read on for the next key."""
         if reason is Reason.NOT_READY:
             self._unready = (query, settings)
-        elif reason in _QUIET:
+        elif reason in _QUIET and self._traces[query.snapshot.uri].layout is None:
             self._ahead.rests(query.snapshot, query.offset, settings)
 
     def _shown(self, query: InlineQuery, answer: Answer, settings: Settings) -> tuple[Suggestion, ...]:
@@ -235,13 +233,21 @@ class Suggester:
         return (suggestion,)
 
 
-_QUIET = frozenset({Reason.JUST_DELETED, Reason.JUST_REJECTED, Reason.EMPTY, Reason.MID_WORD})
+_QUIET = frozenset({Reason.JUST_DELETED, Reason.JUST_REJECTED, Reason.EMPTY})
 """Reasons after which the next key is likely to be asked about."""
 
 
-def _begins_a_line(found: Found) -> bool:
-    """Is it the next line, for a place at the end of one? Only who has just taken a suggestion is shown that."""
-    return not found.typed and found.answer.goes_on and found.answer.text.lstrip(" \t").startswith(("\n", "\r"))
+def _fitting(found: Found, *, may_begin_a_line: bool) -> Answer:
+    """The answer found, unless it is empty, or is the next line for somebody who has not taken the one before it.
+
+    Raises:
+        NothingToShow: that is so.
+    """
+    answer = found.answer
+    begins_a_line = not found.typed and answer.goes_on and answer.text.lstrip(" \t").startswith(("\n", "\r"))
+    if not answer.text or (begins_a_line and not may_begin_a_line):
+        raise NothingToShow(answer.nothing)
+    return answer
 
 
 def _copy(writing: Writing, trace: Trace) -> None:

@@ -53,34 +53,54 @@ class Whole:
         before = self._n_errors(query.snapshot, query.offset, query.offset)
         if before is None:
             return draft
+        strict = min(before, self._without_the_line(query))
+        found: list[tuple[str, int]] = []
         for text in _candidates(draft):
-            after = self._with(draft, text, query)
-            if after is None or self._clock() > until:
-                return draft
+            found.append((text, self._with(draft, text, query)))
+            if found[-1][1] <= strict:
+                return _cut_to(text, draft, trace)
+            if self._clock() > until:
+                break
+        for text, after in found:  # what the line needs besides may come on the next one
             if after <= before:
-                if text != draft.text:
-                    trace.decisions.append("cut-where-it-parses")
-                return replace(draft, text=text)
+                return _cut_to(text, draft, trace)
         if query.invoked:
             return draft
         raise NothingToShow(Reason.BREAKS_SYNTAX)
 
-    def _with(self, draft: Draft, text: str, query: InlineQuery) -> int | None:
-        """Errors of the file with ``text`` in it; ``None`` where nobody can tell."""
+    def _without_the_line(self, query: InlineQuery) -> int:
+        """Errors of the file without what stands on the cursor's line: half a statement is one by itself."""
+        snapshot = query.snapshot
+        line = snapshot.line_span(snapshot.line_at(query.offset))
+        return self._errors_of(snapshot, Edit(line, ""), line.start, line.start)
+
+    def _with(self, draft: Draft, text: str, query: InlineQuery) -> int:
+        """Errors of the file with ``text`` in it."""
         at = query.offset
         scan = draft.place.scan(text)
-        if scan.in_string:
-            return 0
-        replaced = Span(at, at + draft.n_replaced)
-        behind = draft.place.scan(draft.place.line_after[draft.n_replaced :]).closing
-        due = _still_due(scan.due, [c for _, c in behind])
-        snapshot = query.snapshot
-        tried = Snapshot(snapshot.uri, snapshot.version, snapshot.language, apply(snapshot.text, Edit(replaced, text + due)))
-        return self._n_errors(tried, at, at + len(text) + len(due))
+        behind = [c for _, c in draft.place.scan(draft.place.line_after[draft.n_replaced :]).closing]
+        due = _still_due(scan.due, behind)
+        if scan.in_string or ")" in due or "]" in due:
+            return 0  # goes on further down: nobody can tell
+        return self._errors_of(
+            query.snapshot, Edit(Span(at, at + draft.n_replaced), text + due), at, at + len(text) + len(due)
+        )
+
+    def _errors_of(self, snapshot: Snapshot, edit: Edit, start: int, end: int) -> int:
+        text = apply(snapshot.text, edit)
+        tried = Snapshot(snapshot.uri, snapshot.version, snapshot.language, text)
+        return self._n_errors(tried, start, end) or 0
 
     def _n_errors(self, snapshot: Snapshot, start: int, end: int) -> int | None:
         syntax = self._trees.tried(snapshot)
         return None if syntax is None else n_errors(syntax, Span(max(0, start - NEAR), end + NEAR))
+
+
+def _cut_to(text: str, draft: Draft, trace: Trace) -> Draft:
+    if text == draft.text:
+        return draft
+    trace.decisions.append("cut-where-it-parses")
+    return replace(draft, text=text)
 
 
 def _still_due(due: str, behind: list[str]) -> str:
