@@ -104,7 +104,7 @@ class Suggester:
         self._writings.close()
 
     async def _inline(self, query: InlineQuery, settings: Settings) -> Outcome:
-        trace = self._traces[query.snapshot.uri] = Trace()
+        trace = self._traces[query.snapshot.uri] = Trace(Reason.RUNNING)
         suggestions: tuple[Suggestion, ...] = ()
         try:
             suggestions = await self._suggest(query, settings, trace)

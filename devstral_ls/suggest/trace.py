@@ -17,6 +17,8 @@ from devstral_ls.text import Snapshot, Span
 class Reason(Enum):
     """Why a request ended as it did."""
 
+    RUNNING = "running"
+    """It is not answered yet."""
     SHOWN = "shown"
     """The model wrote something worth showing."""
     CACHED = "cached"
