@@ -69,10 +69,12 @@ class Answering:
         snapshot, offset = query.snapshot, query.offset
         with trace.stage("scope", self._clock):
             scope = scope_at(self._trees.tree(snapshot), snapshot, offset)
-        trace.multiline = gate.wants_lines(scope, snapshot, offset, inline)
+        due = gate.wants_lines(scope, snapshot, offset, inline)
+        trace.multiline = due and gate.can_afford_lines(model, inline)
         language = language_of(snapshot.language, snapshot.uri)
         place = place_at(snapshot, offset, scope, language, multiline=trace.multiline)
-        place = replace(place, goes_on=goes_on and not trace.multiline, removed=removed)
+        # Where a block is due that would take too long, its first line may follow the line end.
+        place = replace(place, goes_on=(goes_on or due) and not trace.multiline, removed=removed)
         return Question(query, scope, place, model, inline, mode(model, inline))
 
     async def write(self, question: Question, trace: Trace, hear: Hear) -> Answer:
@@ -133,7 +135,7 @@ class Answering:
             str(next(self._ids)),
             text,
             finished.n_replaced,
-            goes_on=question.place.goes_on,
+            goes_on=question.place.goes_on and not question.scope.block_due,
             confidence=trace.confidence,
         )
         self._cache.put(query.snapshot, query.offset, question.mode, answer)

@@ -22,6 +22,9 @@ from devstral_ls.text import Snapshot, Span
 MAX_LINE = 4_000
 """Characters; longer lines are data or minified code, where nobody waits for a suggestion."""
 
+MIN_LINES_TOKENS = 32
+"""Tokens of three short lines: with a smaller cap, what is asked for as a block ends in its middle."""
+
 _WORD = re.compile(r"\w")
 
 _DATA_CHARS = 160
@@ -87,6 +90,11 @@ def wants_lines(scope: CursorScope, snapshot: Snapshot, offset: int, settings: I
     if settings.multiline != "auto":
         return settings.multiline == "always"
     return scope.block_due and not _after(snapshot, offset).strip()
+
+
+def can_afford_lines(model: ModelInfo, settings: InlineSettings) -> bool:
+    """Is the model quick enough here for several lines, by what was measured? Who wants them always has them."""
+    return settings.multiline == "always" or model.lines_tokens >= MIN_LINES_TOKENS
 
 
 def _declined_by_line(snapshot: Snapshot, offset: int) -> Reason | None:

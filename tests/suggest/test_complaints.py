@@ -74,16 +74,19 @@ async def test_a_suggestion_does_not_stay_when_something_else_is_typed() -> None
 async def test_somebody_who_types_in_full_flow_costs_one_request() -> None:
     """llama.vscode#161, tabby#2902, llm-vscode PR #103, continue PR #2935: a request goes out for each key."""
     waiting: list[asyncio.Future[None]] = []
+    all_wait = asyncio.Event()
 
     async def sleep(_seconds: float) -> None:
-        waiting.append(asyncio.get_running_loop().create_future())
-        await waiting[-1]
+        mine = asyncio.get_running_loop().create_future()
+        waiting.append(mine)
+        if len(waiting) == 5:
+            all_wait.set()
+        await mine
 
     desk = Desk(ScriptedEngine("1"))
     desk.suggester = Suggester(desk.engine, SyntaxTrees(), sleep=sleep)
     keys = [asyncio.create_task(desk.ask(f"{'value'[:n]}▮\n")) for n in range(1, 6)]
-    while len(waiting) < 5:
-        await asyncio.sleep(0)
+    await asyncio.wait_for(all_wait.wait(), 5)
     waiting[-1].set_result(None)
     outcomes = [await key for key in keys]
     assert [outcome.trace.reason for outcome in outcomes] == [Reason.SUPERSEDED] * 4 + [Reason.SHOWN]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from devstral_ls.generation import FinishReason
 from devstral_ls.settings import InlineSettings, Settings
 from devstral_ls.suggest.confidence import Confidence
 from devstral_ls.suggest.edits import LastEdits
@@ -11,7 +14,7 @@ from devstral_ls.suggest.feedback import MIN_HISTORY
 from devstral_ls.suggest.gate import min_confidence
 from devstral_ls.suggest.trace import Reason
 from devstral_ls.text import Snapshot
-from tests.scripted_engine import ScriptedEngine
+from tests.scripted_engine import QWEN, ScriptedEngine
 from tests.suggest.test_inline import Desk, shown
 
 # --- how sure the model is ---
@@ -192,3 +195,33 @@ async def test_only_code_is_shown(language: str, code: str, says: str, expected:
 
 async def test_an_answer_in_words_has_a_reason_of_its_own() -> None:
     assert (await Desk(ScriptedEngine("Here is the code that you asked for.")).ask("▮\n")).trace.reason is Reason.PROSE
+
+
+# --- one line or many ---
+
+
+async def test_a_model_that_is_too_slow_for_a_block_writes_its_first_line() -> None:
+    model = replace(QWEN, lines_tokens=20)
+    for code, expected in [("def f(a):▮\n", "\n    b = a"), ("def f(a):\n    ▮\n", "b = a")]:
+        says = "\n    b = a\n    return b\n" if expected.startswith("\n") else "b = a\n    return b\n"
+        outcome = await Desk(ScriptedEngine(says, model=model)).ask(code)
+        assert (shown(outcome), outcome.trace.multiline) == (expected, False)
+
+
+@pytest.mark.parametrize(
+    ("says", "expected"),
+    [
+        ("aa()\n    bb()\n    " * 5, "aa()\n    bb()"),
+        ("first()\n    a = 1\n    b = 2\n    c = 3\n    " + "a = 1\n    b = 2\n    c = 3\n    " * 4,
+         "first()\n    a = 1\n    b = 2\n    c = 3"),
+    ],
+)  # fmt: skip
+async def test_lines_that_come_again_and_again_are_read_once(says: str, expected: str) -> None:
+    assert shown(await Desk(ScriptedEngine(says)).ask("def f():\n    ▮\n")) == expected
+
+
+async def test_half_a_word_at_the_token_limit_is_not_shown() -> None:
+    engine = ScriptedEngine("foo(bar) + ba")
+    engine.finish = FinishReason.LENGTH
+    outcome = await Desk(engine).ask("x = ▮\n")
+    assert (shown(outcome), outcome.trace.decisions[0]) == ("foo(bar)", "tokens-or-time-over")
