@@ -119,7 +119,7 @@ class Ahead:
 
     def _begin_writing(self, query: InlineQuery, model: ModelInfo, settings: Settings) -> Writing | None:
         trace = Trace()
-        question = self._answering.question(query, model, settings.inline, trace, goes_on=True)
+        question = self._answering.question(query, model, settings.inline, trace, goes_on=True, real=False)
         if gate.declined_in(query, question.scope, settings.inline) is not None:
             return None
         sure = gate.min_confidence(settings.inline, 1.0)

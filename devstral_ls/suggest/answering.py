@@ -64,11 +64,13 @@ class Answering:
         *,
         goes_on: bool = False,
         removed: str = "",
+        real: bool = True,
     ) -> Question:
-        """The place of ``query``; ``goes_on`` and ``removed`` are as in ``Place``."""
+        """The place of ``query``; ``goes_on`` and ``removed`` are as in ``Place``; ``real``: is it the document's text?"""
         snapshot, offset = query.snapshot, query.offset
         with trace.stage("scope", self._clock):
-            scope = scope_at(self._trees.tree(snapshot), snapshot, offset)
+            tree = self._trees.tree(snapshot) if real else self._trees.tried(snapshot)
+            scope = scope_at(tree, snapshot, offset)
         due = gate.wants_lines(scope, snapshot, offset, inline)
         trace.multiline = due and gate.can_afford_lines(model, inline)
         language = language_of(snapshot.language, snapshot.uri)

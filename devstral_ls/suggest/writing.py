@@ -66,7 +66,7 @@ class Writing:
         mine = self.query
         if mode != self._mode or not 0 <= offset - mine.offset <= MAX_TYPED_THROUGH:
             return None
-        typed = snapshot.text[mine.offset : offset]
+        typed = snapshot.text[mine.offset : offset].replace("\r\n", "\n").replace("\r", "\n")  # as models write
         if head_of(snapshot.text, mine.offset) != self._head or not self._may_begin_with(typed):
             return None
         for n_closed in range(MAX_AUTO_CLOSED + 1 if typed else 1):

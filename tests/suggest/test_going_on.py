@@ -165,6 +165,15 @@ async def test_a_bracket_that_the_editor_closes_does_not_end_what_runs() -> None
     assert len(desk.engine.requests) == 1
 
 
+async def test_a_line_end_typed_in_a_document_with_other_line_ends_is_the_one_the_model_writes() -> None:
+    desk = Typist()
+    await desk.types("def f(a):▮\r\n")
+    second = await desk.types("def f(a):\r\n    ▮\r\n")
+    desk.engine.write("\n    ", "return a", None)
+    assert shown(await second) == "return a"
+    assert len(desk.engine.requests) == 1
+
+
 async def test_an_answer_that_turns_out_empty_says_nothing_about_what_was_typed_since() -> None:
     desk = Typist()
     await desk.types("x = ▮\n")
