@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import re
 
-_LAST_WORD = re.compile(r"\w+\Z")
+_HALF = re.compile(r"[\s+\-*/%=<>&|^!~,.:?]*\w*\Z")
+"""The last word, and the operator that stands alone without it."""
 
 
 class Confidence:
@@ -42,14 +43,17 @@ class Confidence:
             if "\n" not in before[self._n_forced :]:
                 self._first = self._line
         if self._line < self._least:
-            return _up_to(before)
+            n_forced = self._n_forced
+            return before[:n_forced] + _up_to(before[n_forced:])
         if "\n" in text:
             self._line = 0.0
         return None
 
 
 def _up_to(before: str) -> str:
-    """The whole lines of ``before``; of one line, the whole words."""
-    if "\n" in before:
+    """The whole lines of ``before``; of one line, what stands without the last word."""
+    lead = len(before) - len(before.lstrip())
+    if "\n" in before[lead:]:
         return before[: before.rindex("\n")]
-    return _LAST_WORD.sub("", before)
+    half = _HALF.search(before, lead)
+    return before if half is None else before[: half.start()]

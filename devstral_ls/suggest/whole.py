@@ -19,7 +19,7 @@ from devstral_ls.text import Edit, Snapshot, Span, apply
 MAX_CUTS = 8
 """So many ends are tried; what does not parse after that is broken at its beginning."""
 
-SECONDS = 0.01
+SECONDS = 0.02
 """For all of them: nobody waits longer for a comma."""
 
 NEAR = 4_000

@@ -32,7 +32,7 @@ class Desk:
         # What is done ahead has tests of its own.
         self.settings = settings or Settings(inline=InlineSettings(ahead=False))
         self.language = language
-        self.suggester = Suggester(engine, SyntaxTrees(), sleep=no_pause)
+        self.suggester = Suggester(engine, SyntaxTrees(), clock=lambda: 0.0, sleep=no_pause)
         self._version = 0
 
     def query(self, code: str, *, invoked: bool = False, uri: str = "file:///a.py") -> InlineQuery:
