@@ -73,7 +73,7 @@ def test_tokens_that_were_forced_say_nothing() -> None:
     confidence = Confidence("ret", 0.5)
     assert confidence.cut("", "ret", (-10.0,)) is None
     assert confidence.cut("ret", "urn", (-0.1,)) is None
-    assert confidence.cut("return", " x", (-2.0,)) == ""
+    assert confidence.cut("return", " x", (-2.0,)) == "ret"
     # A space in front of a word is part of its token.
     assert Confidence(" ", 0.5).cut("", " foo", (-2.0,)) == ""
 
