@@ -20,6 +20,7 @@ from devstral_ls.suggest.answering import Answering, mode
 from devstral_ls.suggest.cache import Answer, SuggestionCache, head_of, tail_of
 from devstral_ls.suggest.postprocess import NothingToShow
 from devstral_ls.suggest.trace import InlineQuery, Trace
+from devstral_ls.suggest.whole import MAX_CHARS
 from devstral_ls.suggest.writing import Hear, Writing, Writings
 from devstral_ls.text import Edit, Snapshot, Span, apply
 
@@ -62,7 +63,7 @@ class Ahead:
 
     def after(self, query: InlineQuery, answer: Answer, settings: Settings) -> None:
         """``answer`` is shown for ``query``: write what comes after it, should it be taken."""
-        if self._may(settings) and not self._writings.asked_for:
+        if self._may(settings) and not self._writings.asked_for and len(query.snapshot.text) <= MAX_CHARS:
             self._begin(lambda: self._write(query, answer, settings))
 
     def rests(self, snapshot: Snapshot, offset: int, settings: Settings) -> None:
