@@ -24,7 +24,7 @@ def without_window() -> None:
         above, below = before.split("\n")[-RIVAL_BEFORE - 1 :], after.split("\n")[: RIVAL_AFTER + 1]
         return Window("\n".join(above), "\n".join(below))
 
-    _put("devstral_ls.suggest.inline", "cut", lines_around)
+    _put("devstral_ls.suggest.answering", "cut", lines_around)
 
 
 def without_healing() -> None:
@@ -43,6 +43,8 @@ def without_syntax_cut() -> None:
 
     _put("devstral_ls.suggest.stops", "cut", cut)
     _put("devstral_ls.suggest.postprocess", "cut", cut)
+    whole = importlib.import_module("devstral_ls.suggest.whole").Whole
+    whole.cut = lambda self, draft, query, trace: draft
 
 
 def without_postprocessing() -> None:
@@ -71,6 +73,8 @@ LAYOUT_NAMES = ("fim-spm-in-psm", "fim-psm", "fim-spm", "chat-prefill", "chat-ov
 ARMS: Mapping[str, Arm] = {
     "ours": Arm("ours"),
     "shipped": Arm("shipped", latency_ms=SHIPPED_MS),
+    "without confidence": Arm("without confidence", settings={"inline": {"minConfidence": 0}}),
+    "without excerpts": Arm("without excerpts", settings={"inline": {"excerpts": []}}),
     **{f"layout {name}": Arm(f"layout {name}", layout=name) for name in LAYOUT_NAMES},
     **{f"without {name}": Arm(f"without {name}", off=(name,)) for name in OFF},
 }

@@ -61,6 +61,8 @@ class GenerationRequest:
     """Requests with the same one go on from each other's KV cache: a document's URI, or that and what is done with it.
     Only a hash of it leaves the process."""
     priority: Priority = Priority.INLINE
+    logprobs: bool = False
+    """Is it to be said how sure the model was of each token? Not every engine can."""
 
 
 class FinishReason(Enum):
@@ -92,6 +94,8 @@ class Chunk:
     finish: FinishReason | None = None
     usage: Usage | None = None
     """What the generation cost so far, where the engine says it."""
+    logprobs: tuple[float, ...] = ()
+    """Natural logarithms of the probabilities the model gave to the tokens of ``text``, where asked for and told."""
 
 
 LINE_TOKENS = 48

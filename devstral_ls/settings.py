@@ -83,12 +83,12 @@ class InlineSettings:
         "auto", "Several lines: `auto` where the code asks for it."
     )
     max_tokens: int | Auto = _setting("auto", "The most tokens of one suggestion.", low=1, high=4096)
-    min_confidence: float = _setting(
-        0.0, "Suggestions the model is less sure of are not shown. (Not used yet.)", low=0, high=1
-    )
+    min_confidence: float = _setting(0.1, "Cut a line where it gets less probable than this; 0: never.", low=0, high=1)
     disabled_languages: tuple[str, ...] = _setting((), "Language ids for which nothing is suggested.")
     in_comments: bool = _setting(True, "Suggest inside comments, too.")
     excerpts: tuple[str, ...] = _setting(SOURCES, "What of other files the model is shown; an empty list: nothing.")
+    in_strings: bool = _setting(True, "Suggest inside strings, too.")
+    ahead: bool = _setting(True, "Use idle time: write what comes after the suggestion shown, read around the cursor.")
     model: str | None = _setting(
         None, "Another model for ghost text and completion items, by the same names as `model.name`."
     )

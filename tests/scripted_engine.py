@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -22,7 +23,7 @@ class ScriptedEngine:
     """Implements the ``Engine`` protocol.
 
     ``says`` is the answer to every request, or a function from the request to it; what token healing forces is put in
-    front by itself, as a real engine would. With ``hold`` set, answers wait until ``let_go()``.
+    front by itself, as a real engine would. ``sure`` says how sure it is of a piece, 0 to 1. With ``hold`` set, answers wait until ``let_go()``.
     """
 
     def __init__(
@@ -32,8 +33,10 @@ class ScriptedEngine:
         self.requests: list[GenerationRequest] = []
         self.n_cancelled = 0
         self.asked = asyncio.Event()
+        self.left = asyncio.Event()
         self.error: Exception | None = None
         self.finish = FinishReason.STOP
+        self.sure: Callable[[str], float] = lambda piece: 1.0
         self._model = model
         self._go = asyncio.Event()
         if not hold:
@@ -60,7 +63,8 @@ class ScriptedEngine:
             said = self.says if isinstance(self.says, str) else self.says(request)
             text = request.begins_with + said
             for piece in (text[i : i + 3] for i in range(0, len(text), 3)):
-                yield Chunk(piece)
+                told = (math.log(self.sure(piece)),) if request.logprobs else ()
+                yield Chunk(piece, logprobs=told)
             finished = True
             yield Chunk("", self.finish, Usage(10, 8, len(text) // 3, 1.0, 1.0))
 
@@ -70,6 +74,7 @@ class ScriptedEngine:
         finally:
             await stream.aclose()
             self.n_cancelled += not finished
+            self.left.set()
 
 
 def plain(request: GenerationRequest) -> str:

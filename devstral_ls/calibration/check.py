@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devstral_ls.calibration.cases import Hole, holes
 from devstral_ls.generation import Engine
@@ -48,7 +48,8 @@ async def check(engine: Engine, settings: Settings) -> Checked:
 async def _once(engine: Engine, settings: Settings) -> Checked:
     query = _cold()
     start = time.monotonic()
-    outcome = await Suggester(engine, SyntaxTrees()).inline(query, settings)
+    suggester = Suggester(engine, SyntaxTrees())
+    outcome = await suggester.inline(query, replace(settings, inline=replace(settings.inline, ahead=False)))
     total_ms = (time.monotonic() - start) * 1000
     usage = outcome.trace.usage
     if usage is None:

@@ -64,7 +64,12 @@ async def session(settings: Settings, *, quiet: bool = False, file: Path | None 
             print("\r\033[K", end="", file=sys.stderr, flush=True)
         if engine.error is not None:
             raise engine.error
-        yield Session(engine, Suggester(engine, SyntaxTrees(), related=related), settings)
+        suggester = Suggester(engine, SyntaxTrees(), related=related)
+        try:
+            # Nobody is there for what comes after.
+            yield Session(engine, suggester, replace(settings, inline=replace(settings.inline, ahead=False)))
+        finally:
+            suggester.close()
     finally:
         await related.aclose()
         await engine.aclose()

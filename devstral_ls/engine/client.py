@@ -211,11 +211,11 @@ class _Run:
         self._n_pieces += 1
         text = self._lead.feed(event.text)
         if self._lead.closed:
-            return Chunk(text, FinishReason.STOP, self.usage)
+            return Chunk(text, FinishReason.STOP, self.usage, event.logprobs)
         # llama-server looks at its time limit only once there was a line feed; others do not know one.
         if self._limit_ms is not None and self._decode_ms > self._limit_ms:
-            return Chunk(text + self._lead.rest(), FinishReason.LENGTH, self.usage)
-        return Chunk(text, usage=self.usage) if text else None
+            return Chunk(text + self._lead.rest(), FinishReason.LENGTH, self.usage, event.logprobs)
+        return Chunk(text, usage=self.usage, logprobs=event.logprobs) if text or event.logprobs else None
 
     @property
     def usage(self) -> Usage:

@@ -28,6 +28,9 @@ PARSE_SECONDS = 0.3
 """The longest a parse may hold the event loop. Ordinary text of ``MAX_PARSED_CHARS`` takes a third of it; some grammars
 need minutes for half a megabyte of unclosed tags."""
 
+MAX_ERROR_NODES = 2_000
+"""A file with more of them around the cursor is no code."""
+
 RETRY_VERSIONS = 100
 """So many versions after a parse that took too long the document is tried again."""
 
@@ -102,6 +105,18 @@ class SyntaxTrees:
             _put(self._kept, snapshot.uri, syntax, self._max_documents)
         return syntax
 
+    def tried(self, snapshot: Snapshot) -> Syntax | None:
+        """The tree of a text that is not the document's but could be: made from the document's, and not kept.
+
+        ``None`` where the document has no tree, or that of the text takes too long.
+        """
+        last = self._kept.get(snapshot.uri)
+        if last is None:
+            return None
+        if last.snapshot.text == snapshot.text:
+            return last
+        return _parse(snapshot, last.language, last.grammar, last, self._parse_seconds)
+
     def forget(self, uri: str) -> None:
         """The document was closed."""
         self._kept.pop(uri, None)
@@ -110,6 +125,25 @@ class SyntaxTrees:
     def _is_too_slow(self, snapshot: Snapshot) -> bool:
         failed_at = self._too_slow.get(snapshot.uri)
         return failed_at is not None and failed_at <= snapshot.version < failed_at + RETRY_VERSIONS
+
+
+def n_errors(syntax: Syntax, span: Span) -> int:
+    """How many errors and missing tokens of the tree touch ``span``; never looks at more than ``MAX_ERROR_NODES``."""
+    start, end = syntax.offsets.to_byte(span.start), syntax.offsets.to_byte(min(span.end, len(syntax.snapshot.text)))
+    cursor = syntax.tree.walk()
+    found = 0
+    for _ in range(MAX_ERROR_NODES):
+        node = cursor.node
+        behind = node is None or node.start_byte > end
+        if node is not None and not behind:
+            found += node.is_error or node.is_missing
+            if node.has_error and not node.is_missing and cursor.goto_first_child_for_byte(start) is not None:
+                continue
+        while behind or not cursor.goto_next_sibling():
+            behind = False
+            if not cursor.goto_parent():
+                return found
+    return found
 
 
 def _put(kept: OrderedDict[str, _T], uri: str, value: _T, limit: int) -> None:

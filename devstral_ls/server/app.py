@@ -33,6 +33,7 @@ from devstral_ls.settings import LogSettings, Problem, Settings
 if TYPE_CHECKING:
     from devstral_ls.engine.status import EngineStatus
     from devstral_ls.suggest.related import Related
+    from devstral_ls.text import Snapshot
 
 __all__ = ["DevstralServer", "create_server", "serve_stdio", "serve_tcp"]
 
@@ -135,6 +136,11 @@ class DevstralServer(LanguageServer):
         self.start()
         return await self.parts.get(self.settings)
 
+    def rests(self, snapshot: Snapshot, offset: int) -> None:
+        """The cursor is there, as far as we know: the pipeline may get ready for it."""
+        if self.parts.pipeline is not None:
+            self.parts.pipeline.rests(snapshot, offset, self.settings)
+
     def forget(self, uri: str) -> None:
         """The client has closed a document."""
         self.documents.close(uri)
@@ -185,6 +191,8 @@ class DevstralServer(LanguageServer):
 
     def _on_status(self, engine: EngineStatus) -> None:
         self.status.update(engine)
+        if engine.state == "ready" and self.parts.pipeline is not None:
+            self.parts.pipeline.ready()
         self.loading.update(engine)
         self.offer.update(engine, self.settings)
 

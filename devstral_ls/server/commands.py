@@ -67,6 +67,9 @@ def told(trace: Trace) -> dict[str, Any]:
         "model": trace.model,
         "multiline": trace.multiline,
         "cached": trace.cached,
+        "confidence": trace.confidence if trace.confidence is None else round(trace.confidence, 3),
+        "minConfidence": round(trace.min_confidence, 3),
+        "decisions": trace.decisions,
         "usage": None if trace.usage is None else asdict(trace.usage),
         "stages": {name: round(ms, 2) for name, ms in trace.stages.items()},
     }

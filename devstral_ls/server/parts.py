@@ -94,6 +94,8 @@ class Parts:
         """Let go of the engine, in bounded time."""
         if self._making is not None and not self._making.done():
             self._making.cancel()
+        if self.pipeline is not None:
+            self.pipeline.close()
         engine, self._engine, self.pipeline = self._engine, None, None
         background, self._background = self._background, None
         if engine is None:

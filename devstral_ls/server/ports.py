@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from devstral_ls.models.progress import Report
     from devstral_ls.suggest.related import Related
     from devstral_ls.suggest.trace import InlineQuery, Outcome, Trace
+    from devstral_ls.text import Snapshot
 
 
 class ServedEngine(Engine, Protocol):
@@ -82,8 +83,20 @@ class Pipeline(Protocol):
         """How the document's last request went."""
         ...
 
+    def rests(self, snapshot: Snapshot, offset: int, settings: Settings) -> None:
+        """The cursor is there now, and nobody has asked for anything."""
+        ...
+
+    def ready(self) -> None:
+        """There is a model now."""
+        ...
+
     def forget(self, uri: str) -> None:
         """The document was closed."""
+        ...
+
+    def close(self) -> None:
+        """End all that still runs."""
         ...
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from statistics import quantiles
 from typing import TYPE_CHECKING, Any
 
-from devstral_ls.generation import Chunk, Engine, GenerationRequest, ModelInfo
+from devstral_ls.generation import Chunk, Engine, GenerationRequest, ModelInfo, Priority
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -138,7 +138,9 @@ class ReportingEngine(Engine):
         return self._engine.model
 
     def generate(self, request: GenerationRequest) -> AbstractAsyncContextManager[AsyncIterator[Chunk]]:
-        """Run ``request`` in the engine behind."""
+        """Run ``request`` in the engine behind; what nobody waits for does not show."""
+        if request.priority is Priority.BACKGROUND:
+            return self._engine.generate(request)
         return self._generate(request)
 
     @asynccontextmanager

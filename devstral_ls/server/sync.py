@@ -81,5 +81,11 @@ class DocumentSync(LanguageServerProtocol):
         after = documents.snapshot(document.uri)
         if not changed or before is None or after is None:
             _log.warning("a change of a document that is not open")
-        else:
-            self._server.others.changed(before, after)
+            return
+        self._server.others.changed(before, after)
+        if changes:
+            # The protocol tells of no cursor; it stands where something was changed last.
+            last = changes[-1]
+            if isinstance(last, types.TextDocumentContentChangePartial):
+                start = documents.offset(after, last.range.start)
+                self._server.rests(after, start + len(last.text))

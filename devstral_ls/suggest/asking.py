@@ -5,13 +5,14 @@ Suggestions and calibration ask alike, so what calibration measures is what sugg
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from devstral_ls.generation import Engine, FinishReason, GenerationRequest, ModelInfo
 from devstral_ls.prompt.layouts import LAYOUTS, build
 from devstral_ls.prompt.window import Window
 from devstral_ls.related import Excerpt
 from devstral_ls.suggest import stops
+from devstral_ls.suggest.confidence import Confidence
 from devstral_ls.suggest.draft import Draft, Place
 from devstral_ls.suggest.trace import Trace
 
@@ -36,8 +37,20 @@ def request_for(
     )
 
 
-async def read(engine: Engine, request: GenerationRequest, place: Place, trace: Trace) -> Draft:
-    """Read the stream until enough was written; leaving the block cancels the rest. The usage goes to ``trace``.
+def _nobody(_text: str) -> None:
+    return
+
+
+async def read(
+    engine: Engine,
+    request: GenerationRequest,
+    place: Place,
+    trace: Trace,
+    hear: Callable[[str], None] = _nobody,
+    min_confidence: float = 0.0,
+) -> Draft:
+    """Read the stream until enough was written, or the model is less sure than ``min_confidence``; leaving the block
+    cancels the rest. The usage and the confidence go to ``trace``, all that was written so far to ``hear``.
 
     Raises:
         EngineError, PromptTooLong: see ``generation.Engine``.
@@ -45,14 +58,23 @@ async def read(engine: Engine, request: GenerationRequest, place: Place, trace: 
     answer = ""
     complete = False
     n_forced = len(request.begins_with)
+    confidence = Confidence(request.begins_with, min_confidence)
     async with engine.generate(request) as chunks:
         async for chunk in chunks:
-            answer += chunk.text
             trace.usage = chunk.usage or trace.usage
+            sure = confidence.cut(answer, chunk.text, chunk.logprobs)
+            trace.confidence = confidence.first_line
+            if sure is not None:
+                trace.decisions.append("cut-where-unsure")
+                return Draft(sure[n_forced:], place, unsure=True)
+            answer += chunk.text
+            hear(answer[n_forced:])
             complete = chunk.finish is FinishReason.STOP
             enough = stops.cut(answer[n_forced:], place)
             if enough is not None:
                 return Draft(enough, place)
+    if not complete:
+        trace.decisions.append("tokens-or-time-over")
     if not answer.startswith(request.begins_with):
         return Draft("", place)
     return Draft(answer[n_forced:], place, complete=complete)

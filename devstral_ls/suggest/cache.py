@@ -8,12 +8,13 @@ were asked for. It holds neither time nor version.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cachetools import LRUCache
 
 from devstral_ls.languages.table import language_of
 from devstral_ls.suggest.brackets import QUOTES, scan
+from devstral_ls.suggest.trace import Reason
 from devstral_ls.text import Snapshot
 
 MAX_ENTRIES = 256
@@ -39,6 +40,12 @@ class Answer:
     id: str
     text: str
     n_replaced: int
+    nothing: Reason = Reason.EMPTY
+    """Why there was nothing to show."""
+    goes_on: bool = False
+    """Was it written for somebody who takes the line before it, so that it may begin with a line end?"""
+    confidence: float | None = None
+    """How sure the model was of the first line, 0 to 1, where it was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +74,12 @@ class SuggestionCache:
 
     def put(self, snapshot: Snapshot, offset: int, mode: str, answer: Answer) -> None:
         """Remember ``answer`` for the place; ``mode`` names what else it depends on (model, one line or many)."""
-        head, tail = _head(snapshot.text, offset), _tail(snapshot.text, offset)
+        head, tail = head_of(snapshot.text, offset), tail_of(snapshot.text, offset)
         self._entries[snapshot.uri, mode, head, tail] = _Entry(offset, head, tail, mode, answer)
 
     def find(self, snapshot: Snapshot, offset: int, mode: str) -> Found | None:
         """The answer for this very place, or one whose beginning has just been typed here."""
-        key = (snapshot.uri, mode, _head(snapshot.text, offset), _tail(snapshot.text, offset))
+        key = (snapshot.uri, mode, head_of(snapshot.text, offset), tail_of(snapshot.text, offset))
         entry = self._entries.get(key)
         if entry is not None:
             return Found(entry.answer, 0)
@@ -94,12 +101,13 @@ class SuggestionCache:
             answer = entry.answer
             if not answer.text.startswith(typed) or len(answer.text) == len(typed):
                 continue
-            if entry.head != _head(snapshot.text, entry.offset):
+            if entry.head != head_of(snapshot.text, entry.offset):
                 continue
             for n_closed in _auto_closed(snapshot, offset, answer.text[len(typed) :]):
-                tail = tails.setdefault(n_closed, _tail(snapshot.text, offset + n_closed))
+                tail = tails.setdefault(n_closed, tail_of(snapshot.text, offset + n_closed))
                 if tail == entry.tail:
-                    return Found(Answer(answer.id, answer.text[len(typed) :], answer.n_replaced + n_closed), len(typed))
+                    rest = answer.text[len(typed) :]
+                    return Found(replace(answer, text=rest, n_replaced=answer.n_replaced + n_closed), len(typed))
         return None
 
     def _nearby(self, uri: str, offset: int, mode: str) -> Iterator[_Entry]:
@@ -124,9 +132,11 @@ def _auto_closed(snapshot: Snapshot, offset: int, rest: str) -> Iterator[int]:
         yield n
 
 
-def _head(text: str, offset: int) -> int:
+def head_of(text: str, offset: int) -> int:
+    """What an answer depends on of the text before ``offset``."""
     return hash(text[max(0, offset - N_HEAD) : offset])
 
 
-def _tail(text: str, offset: int) -> int:
+def tail_of(text: str, offset: int) -> int:
+    """What an answer depends on of the text from ``offset`` on."""
     return hash(text[offset : offset + N_TAIL])

@@ -36,6 +36,10 @@ class Place:
     language: Language
     in_comment: bool = False
     in_string: bool = False
+    goes_on: bool = False
+    """Was the line just finished by a suggestion? Then the next line may be suggested, beginning with the line end."""
+    removed: str = ""
+    """What was just taken out here."""
 
     @cached_property
     def next_line(self) -> str:
@@ -126,6 +130,8 @@ class Draft:
     place: Place
     complete: bool = True
     """Did the answer end by itself, or where we stopped on purpose? Otherwise its last line may be half a line."""
+    unsure: bool = False
+    """Was it cut because the model was not sure of what came next?"""
     n_replaced: int = 0
     """Characters of ``place.line_after`` that the text takes the place of."""
 

@@ -1,38 +1,103 @@
-"""What the user did with suggestions: a dismissed one does not come back at the same place by itself."""
+"""What the user did with suggestions: a dismissed one does not come back by itself, and some are liked more than others."""
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import dataclass
+
 from cachetools import LRUCache
 
+from devstral_ls.suggest.trace import InlineQuery, Suggestion
 from devstral_ls.text import Snapshot
 
 MAX_REMEMBERED = 256
 
+N_HISTORY = 16
+"""Suggestions of a language that were taken or dismissed, and count."""
+
+MIN_HISTORY = 4
+"""Fewer say nothing about the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A suggestion, and where it was shown."""
+
+    place: int
+    before: int
+    """The text before it, as a hash."""
+    language: str
+    offset: int
+    text: str
+
 
 class Feedback:
-    """Suggestions shown lately, and the places where one was dismissed. Kept in memory only."""
+    """Suggestions shown lately, and what became of them. Kept in memory only."""
 
     def __init__(self) -> None:
-        self._shown: LRUCache[str, int] = LRUCache(MAX_REMEMBERED)
+        self._shown: LRUCache[str, _Shown] = LRUCache(MAX_REMEMBERED)
         self._rejected: LRUCache[int, bool] = LRUCache(MAX_REMEMBERED)
+        self._last: LRUCache[str, _Shown] = LRUCache(MAX_REMEMBERED)
+        self._taken: LRUCache[str, deque[bool]] = LRUCache(MAX_REMEMBERED)
 
-    def shown(self, suggestion_id: str, snapshot: Snapshot, offset: int) -> None:
-        """Note where a suggestion was shown."""
-        self._shown[suggestion_id] = _place(snapshot, offset)
+    def shown(self, snapshot: Snapshot, offset: int, suggestion: Suggestion) -> None:
+        """Note what was shown where."""
+        place, before = _place(snapshot, offset), _before(snapshot, offset)
+        shown = _Shown(place, before, snapshot.language, offset, suggestion.text)
+        self._shown[suggestion.id] = shown
+        self._last[snapshot.uri] = shown
+
+    def nothing_shown(self, uri: str) -> None:
+        """Note that the document's last request was answered with nothing."""
+        self._last.pop(uri, None)
 
     def accepted(self, suggestion_id: str) -> None:
         """Note that the user took it; the suggestion may be long past."""
-        self._shown.pop(suggestion_id, None)
+        shown = self._shown.pop(suggestion_id, None)
+        if shown is not None:
+            self._history(shown.language).append(True)
 
     def rejected(self, suggestion_id: str) -> None:
         """Note that the user dismissed it."""
-        place = self._shown.pop(suggestion_id, None)
-        if place is not None:
-            self._rejected[place] = True
+        shown = self._shown.pop(suggestion_id, None)
+        if shown is not None:
+            self._rejected[shown.place] = True
+            self._history(shown.language).append(False)
 
     def was_rejected(self, snapshot: Snapshot, offset: int) -> bool:
         """Was a suggestion dismissed at this very place."""
         return _place(snapshot, offset) in self._rejected
+
+    def just_taken(self, query: InlineQuery) -> bool:
+        """Was the suggestion shown last put in at once, and is the cursor at its end? Seen in the text: editors that
+        report nothing are served as well.
+        """
+        shown = self._last.get(query.snapshot.uri)
+        if shown is None or len(shown.text) < 2 or query.offset != shown.offset + len(shown.text):
+            return False
+        if not query.snapshot.text.startswith(shown.text, shown.offset):
+            return False
+        return _before(query.snapshot, shown.offset) == shown.before
+
+    def strictness(self, language: str) -> float:
+        """By what the confidence asked for is to be multiplied: 0.5 where all was taken lately, 2 where nothing was."""
+        taken = self._taken.get(language)
+        if taken is None or len(taken) < MIN_HISTORY:
+            return 1.0
+        return float(2 ** (1 - 2 * sum(taken) / len(taken)))
+
+    def forget(self, uri: str) -> None:
+        """Drop what is known of a closed document."""
+        self._last.pop(uri, None)
+
+    def _history(self, language: str) -> deque[bool]:
+        if language not in self._taken:
+            self._taken[language] = deque(maxlen=N_HISTORY)
+        return self._taken[language]
+
+
+def _before(snapshot: Snapshot, offset: int) -> int:
+    return hash(snapshot.text[max(0, offset - 400) : offset])
 
 
 def _place(snapshot: Snapshot, offset: int) -> int:

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from devstral_ls.generation import ModelInfo
 from devstral_ls.languages.scopes import CursorScope
-from devstral_ls.languages.table import Language
+from devstral_ls.languages.table import Language, language_of
 from devstral_ls.settings import InlineSettings, PrivacySettings, Settings
 from devstral_ls.suggest.brackets import only_closing
 from devstral_ls.suggest.trace import InlineQuery, Reason
@@ -22,11 +22,25 @@ from devstral_ls.text import Snapshot, Span
 MAX_LINE = 4_000
 """Characters; longer lines are data or minified code, where nobody waits for a suggestion."""
 
+MIN_LINES_TOKENS = 32
+"""Tokens of three short lines: with a smaller cap, what is asked for as a block ends in its middle."""
+
 _WORD = re.compile(r"\w")
 
+_DATA_CHARS = 160
+"""Characters before the cursor that tell data from code: two lines."""
 
-def declined(query: InlineQuery, language: Language, settings: Settings) -> Reason | None:
+_DATA_SHARE = 0.8
+"""Of them are numbers and what stands between numbers, in data."""
+
+_NUMBERS = re.compile(r"\b(?:0x)?[\da-fA-F.]*\d[\da-fA-F.]*\b[\s,;+\-\[\](){}]*")
+_ENCODED = re.compile(r"[A-Za-z0-9+/=]{100}\Z")
+"""Base64 and the like; identifiers have underscores and end before that."""
+
+
+def declined(query: InlineQuery, settings: Settings) -> Reason | None:
     """Why this query is not worth the model's time, by settings and by the line it stands on."""
+    language = language_of(query.snapshot.language, query.snapshot.uri)
     if _is_excluded(query.snapshot.uri, settings.privacy):
         return Reason.EXCLUDED
     if query.invoked:
@@ -45,9 +59,30 @@ def declined_by(query: InlineQuery, model: ModelInfo) -> Reason | None:
 
 def declined_in(query: InlineQuery, scope: CursorScope, settings: InlineSettings) -> Reason | None:
     """Why not in this scope."""
-    if scope.in_comment and not settings.in_comments and not query.invoked:
+    if query.invoked:
+        return None
+    if scope.in_comment and not settings.in_comments:
         return Reason.IN_COMMENT
-    return None
+    if scope.in_string and not settings.in_strings:
+        return Reason.IN_STRING
+    return Reason.IN_DATA if _is_data(query.snapshot, query.offset) else None
+
+
+def declined_after(query: InlineQuery, removed: str) -> Reason | None:
+    """Why not now that the last key took ``removed`` away: a few characters, not lines."""
+    return Reason.JUST_DELETED if removed and "\n" not in removed and not query.invoked else None
+
+
+def min_confidence(settings: InlineSettings, strictness: float) -> float:
+    """How sure the model must be: what the user asks for, ``strictness`` times; that alone asks for 0.5 at most."""
+    asked = settings.min_confidence
+    return min(asked * strictness, max(asked, 0.5))
+
+
+def may_work_ahead(model: ModelInfo, settings: Settings) -> bool:
+    """May the model be used before anybody asks? Not where it keeps people waiting, and not on somebody else's bill."""
+    inline = settings.inline
+    return inline.enable and inline.ahead and not model.slow and settings.engine.kind == "managed"
 
 
 def wants_lines(scope: CursorScope, snapshot: Snapshot, offset: int, settings: InlineSettings) -> bool:
@@ -55,6 +90,11 @@ def wants_lines(scope: CursorScope, snapshot: Snapshot, offset: int, settings: I
     if settings.multiline != "auto":
         return settings.multiline == "always"
     return scope.block_due and not _after(snapshot, offset).strip()
+
+
+def can_afford_lines(model: ModelInfo, settings: InlineSettings) -> bool:
+    """Is the model quick enough here for several lines, by what was measured? Who wants them always has them."""
+    return settings.multiline == "always" or model.lines_tokens >= MIN_LINES_TOKENS
 
 
 def _declined_by_line(snapshot: Snapshot, offset: int) -> Reason | None:
@@ -65,6 +105,14 @@ def _declined_by_line(snapshot: Snapshot, offset: int) -> Reason | None:
     if _WORD.match(after):
         return Reason.MID_WORD
     return None if only_closing(after) else Reason.TEXT_AFTER_CURSOR
+
+
+def _is_data(snapshot: Snapshot, offset: int) -> bool:
+    """Do numbers or encoded bytes stand before the cursor, on this line and the ones above?"""
+    before = snapshot.text[max(0, offset - _DATA_CHARS) : offset]
+    if len(before) < _DATA_CHARS:
+        return False
+    return _ENCODED.search(before) is not None or sum(map(len, _NUMBERS.findall(before))) > _DATA_SHARE * _DATA_CHARS
 
 
 def _after(snapshot: Snapshot, offset: int) -> str:

@@ -6,56 +6,35 @@ It knows no LSP and no sockets: the engine, the clock and the syntax trees are h
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from cachetools import LRUCache
 
-from devstral_ls.errors import DevstralError, PromptTooLong
-from devstral_ls.generation import LINE_TIME, LINES_TIME, Engine, GenerationRequest, ModelInfo
-from devstral_ls.languages.scopes import CursorScope, scope_at
+from devstral_ls.errors import DevstralError
+from devstral_ls.generation import Engine, ModelInfo
 from devstral_ls.languages.syntax import SyntaxTrees
-from devstral_ls.languages.table import language_of
-from devstral_ls.prompt.excerpts import n_tokens
-from devstral_ls.prompt.layouts import suffix_share
-from devstral_ls.prompt.window import Window, cut
-from devstral_ls.related import Excerpt
-from devstral_ls.settings import InlineSettings, Settings
+from devstral_ls.settings import Settings
 from devstral_ls.suggest import gate
-from devstral_ls.suggest.asking import read, request_for
+from devstral_ls.suggest.ahead import Ahead
+from devstral_ls.suggest.answering import Answering, mode
 from devstral_ls.suggest.cache import Answer, Found, SuggestionCache
-from devstral_ls.suggest.draft import Draft, Place, place_at
+from devstral_ls.suggest.edits import LastEdits
 from devstral_ls.suggest.feedback import Feedback
+from devstral_ls.suggest.joining import Joining
 from devstral_ls.suggest.pace import Pace, Superseded
-from devstral_ls.suggest.postprocess import NothingToShow, postprocess
-from devstral_ls.suggest.related import Related, without_secrets
+from devstral_ls.suggest.postprocess import NothingToShow
+from devstral_ls.suggest.related import Related
 from devstral_ls.suggest.trace import InlineQuery, Outcome, Reason, Suggestion, Trace
+from devstral_ls.suggest.writing import Writing, Writings
 from devstral_ls.text import Snapshot, Span
-
-MAX_SMALLER_WINDOWS = 4
-"""How often a prompt that turns out too long is cut to half."""
 
 MAX_TRACES = 64
 
 
-class _Running:
-    """A request on its way, which others may join."""
-
-    def __init__(self, query: InlineQuery) -> None:
-        self._query = query
-        self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-
-    def answers(self, query: InlineQuery) -> bool:
-        """Is ``query`` the same request once more, and not a more urgent one?"""
-        mine = self._query
-        same = (mine.snapshot.version, mine.offset) == (query.snapshot.version, query.offset)
-        return same and mine.invoked >= query.invoked and mine.snapshot.text == query.snapshot.text
-
-
 class Suggester:
-    """Suggestions for all open documents of one server. Made once and passed down."""
+    """Suggestions for all open documents of one server. Made once and passed down; ``close`` it at the end."""
 
     def __init__(
         self,
@@ -73,8 +52,12 @@ class Suggester:
         self._pace = Pace(clock, sleep)
         self._cache = SuggestionCache()
         self._traces: LRUCache[str, Trace] = LRUCache(MAX_TRACES)
-        self._ids = itertools.count(1)
-        self._running: dict[str, _Running] = {}
+        self._joining = Joining()
+        self._edits = LastEdits()
+        self._writings = Writings(sleep)
+        self._answering = Answering(engine, trees, self._cache, self.related, clock)
+        self._ahead = Ahead(engine, self._answering, self._cache, self._writings, sleep)
+        self._unready: tuple[InlineQuery, Settings] | None = None
         self.feedback = Feedback()
 
     async def inline(self, query: InlineQuery, settings: Settings) -> Outcome:
@@ -84,21 +67,56 @@ class Suggester:
             EngineError: the engine could not answer; see ``errors``.
             asyncio.CancelledError: the request was taken back.
         """
-        joined = await self._join(query)
+        joined = await self._joining.join(query)
         if joined is not None:
             return joined
-        with self._running_as(query) as running:
+        with self._joining.running(query) as running:
             outcome = await self._inline(query, settings)
             running.set_result(outcome)
         return outcome
 
+    def why(self, uri: str) -> Trace | None:
+        """How the document's last request went."""
+        return self._traces.get(uri)
+
+    def rests(self, snapshot: Snapshot, offset: int, settings: Settings) -> None:
+        """The cursor is there now, and nobody has asked for anything: get ready for it, if that makes sense."""
+        self._ahead.rests(snapshot, offset, settings)
+
+    def ready(self) -> None:
+        """There is a model now: get ready for who asked before it came."""
+        waiting, self._unready = self._unready, None
+        if waiting is not None:
+            query, settings = waiting
+            self._ahead.rests(query.snapshot, query.offset, settings)
+
+    def forget(self, uri: str) -> None:
+        """Drop what is known of a closed document."""
+        self._cache.forget(uri)
+        self._pace.forget(uri)
+        self._writings.forget(uri)
+        self._trees.forget(uri)
+        self.related.forget(uri)
+        self._edits.forget(uri)
+        self.feedback.forget(uri)
+        self._traces.pop(uri, None)
+        if self._unready is not None and self._unready[0].snapshot.uri == uri:
+            self._unready = None
+
+    def close(self) -> None:
+        """End all that still runs."""
+        self._ahead.stop()
+        self._writings.close()
+
     async def _inline(self, query: InlineQuery, settings: Settings) -> Outcome:
-        trace = self._traces[query.snapshot.uri] = Trace()
+        trace = self._traces[query.snapshot.uri] = Trace(Reason.RUNNING)
         suggestions: tuple[Suggestion, ...] = ()
         try:
             suggestions = await self._suggest(query, settings, trace)
         except NothingToShow as nothing:
             trace.reason = nothing.reason
+            self.feedback.nothing_shown(query.snapshot.uri)
+            self._get_ready(query, settings, nothing.reason)
         except Superseded:
             trace.reason = Reason.SUPERSEDED
         except asyncio.CancelledError:
@@ -109,67 +127,88 @@ class Suggester:
             raise
         return Outcome(suggestions, trace)
 
-    def why(self, uri: str) -> Trace | None:
-        """How the document's last request went."""
-        return self._traces.get(uri)
-
-    def forget(self, uri: str) -> None:
-        """Drop what is known of a closed document."""
-        self._cache.forget(uri)
-        self._pace.forget(uri)
-        self._trees.forget(uri)
-        self.related.forget(uri)
-        self._traces.pop(uri, None)
-
-    async def _join(self, query: InlineQuery) -> Outcome | None:
-        """The outcome of a request at the very same place that runs already: ghost text and completion list in one."""
-        running = self._running.get(query.snapshot.uri)
-        if running is None or not running.answers(query):
-            return None
-        await asyncio.wait([running.outcome])
-        if running.outcome.cancelled():  # its editor took it back, not ours
-            return None
-        return running.outcome.result()
-
-    @contextmanager
-    def _running_as(self, query: InlineQuery) -> Iterator[asyncio.Future[Outcome]]:
-        """Let others join ``query`` inside the block, which sets the outcome."""
-        uri, running = query.snapshot.uri, _Running(query)
-        self._running[uri] = running
-        try:
-            yield running.outcome
-        except DevstralError as error:
-            running.outcome.set_exception(error)
-            running.outcome.exception()  # it is raised here, too, so nobody needs to hear of it
-            raise
-        finally:
-            running.outcome.cancel()
-            if self._running.get(uri) is running:
-                del self._running[uri]
-
     async def _suggest(self, query: InlineQuery, settings: Settings, trace: Trace) -> tuple[Suggestion, ...]:
-        snapshot, offset, inline = query.snapshot, query.offset, settings.inline
-        language = language_of(snapshot.language, snapshot.uri)
+        snapshot = query.snapshot
         self._pace.key_pressed(snapshot.uri)
         async with self._pace.turn(snapshot.uri):
-            self._decline(gate.declined(query, language, settings) or self._just_rejected(query))
+            removed = self._edits.removed(snapshot, query.offset)
+            just_taken = self.feedback.just_taken(query)
+            self._decline(gate.declined(query, settings) or self._just_rejected(query))
             model = self._model()
-            with trace.stage("cache", self._clock):
-                found = self._cache.find(snapshot, offset, _mode(model, inline))
-            if found is not None and (found.answer.text or not query.invoked):
-                return self._shown(query, self._from_cache(found, trace))
-            with trace.stage("scope", self._clock):
-                scope = scope_at(self._trees.tree(snapshot), snapshot, offset)
-            self._decline(gate.declined_by(query, model) or gate.declined_in(query, scope, inline))
-            trace.multiline = gate.wants_lines(scope, snapshot, offset, inline)
-            place = place_at(snapshot, offset, scope, language, multiline=trace.multiline)
-            if not query.invoked:
-                with trace.stage("pace", self._clock):
-                    await self._pace.wait(snapshot.uri, inline.debounce_ms)
-            draft = await self._ask(query, scope, place, model, settings, trace)
-            answer = self._remember(query, draft, _mode(model, inline))
+            answer = self._known(query, settings, trace, model, just_taken=just_taken)
+            if answer is None:
+                answer = await self._going_on(query, settings, trace, model, just_taken=just_taken)
+            if answer is None:
+                answer = await self._asked(query, settings, trace, model, removed, just_taken=just_taken)
+        trace.confidence = answer.confidence
+        return self._shown(query, answer, settings)
+
+    def _known(
+        self, query: InlineQuery, settings: Settings, trace: Trace, model: ModelInfo, *, just_taken: bool
+    ) -> Answer | None:
+        """The answer from memory."""
+        with trace.stage("cache", self._clock):
+            found = self._cache.find(query.snapshot, query.offset, mode(model, settings.inline))
+        if found is None or (query.invoked and not found.answer.text):
+            return None
+        trace.reason = Reason.TYPED_THROUGH if found.typed else Reason.CACHED
+        return _fitting(found, may_begin_a_line=just_taken or query.invoked)
+
+    async def _going_on(
+        self, query: InlineQuery, settings: Settings, trace: Trace, model: ModelInfo, *, just_taken: bool
+    ) -> Answer | None:
+        """The answer that is being written for an earlier key, if what was typed since is what it says."""
+        found = self._writings.going_on(query, mode(model, settings.inline))
+        if found is None:
+            return None
+        writing, typed = found
+        trace.decisions.append("went-on-with-running")
+        try:
+            with trace.stage("running", self._clock):
+                answer = await self._writings.follow(writing, typed)
+        except NothingToShow:
+            if typed or query.invoked:  # then it says nothing about this place, or not all it could
+                return None
+            raise
+        finally:
+            _copy(writing, trace)
+        if answer is None:
+            self._writings.forget(query.snapshot.uri)
+            trace.decisions.append("running-wrote-something-else")
+            return None
+        again = self._cache.find(query.snapshot, query.offset, mode(model, settings.inline))
+        trace.reason = Reason.JOINED
+        return None if again is None else _fitting(again, may_begin_a_line=just_taken or query.invoked)
+
+    async def _asked(
+        self,
+        query: InlineQuery,
+        settings: Settings,
+        trace: Trace,
+        model: ModelInfo,
+        removed: str,
+        *,
+        just_taken: bool,
+    ) -> Answer:
+        """The answer of the model."""
+        inline = settings.inline
+        self._decline(gate.declined_by(query, model) or gate.declined_after(query, removed))
+        question = self._answering.question(query, model, settings, trace, goes_on=just_taken, removed=removed)
+        self._decline(gate.declined_in(query, question.scope, inline))
+        if not query.invoked:
+            trace.min_confidence = gate.min_confidence(inline, self.feedback.strictness(query.snapshot.language))
+            question = replace(question, min_confidence=trace.min_confidence)
+            with trace.stage("pace", self._clock):
+                await self._pace.wait(query.snapshot.uri, inline.debounce_ms)
+        self._ahead.stop()
+        writing = self._writings.begin(
+            query, question.mode, trace, lambda hear: self._answering.write(question, trace, hear)
+        )
+        answer = await self._writings.follow(writing, "")
+        if answer is None:  # ended by whoever needed the engine more
+            raise NothingToShow(Reason.SUPERSEDED)
         trace.reason = Reason.SHOWN
-        return self._shown(query, answer)
+        return answer
 
     def _model(self) -> ModelInfo:
         model = self._engine.model
@@ -185,85 +224,40 @@ class Suggester:
         rejected = not query.invoked and self.feedback.was_rejected(query.snapshot, query.offset)
         return Reason.JUST_REJECTED if rejected else None
 
-    def _from_cache(self, found: Found, trace: Trace) -> Answer:
-        trace.reason = Reason.TYPED_THROUGH if found.typed else Reason.CACHED
-        if not found.answer.text:
-            raise NothingToShow(Reason.EMPTY)
-        return found.answer
+    def _get_ready(self, query: InlineQuery, settings: Settings, reason: Reason) -> None:
+        """Nothing was shown and the model was not asked: it may read on for the next key."""
+        if reason is Reason.NOT_READY:
+            self._unready = (query, settings)
+        elif reason in _QUIET and self._traces[query.snapshot.uri].layout is None:
+            self._ahead.rests(query.snapshot, query.offset, settings)
 
-    async def _ask(
-        self,
-        query: InlineQuery,
-        scope: CursorScope,
-        place: Place,
-        model: ModelInfo,
-        settings: Settings,
-        trace: Trace,
-    ) -> Draft:
-        """What the model writes at the place. A prompt that is too long is cut to half and tried again."""
-        layout = model.layouts[0]
-        trace.layout, trace.model = layout, model.name
-        budget = model.prompt_budget
-        with trace.stage("excerpts", self._clock):
-            excerpts = await self.related.around(query.snapshot, query.offset, scope, budget, settings)
-        for _ in range(MAX_SMALLER_WINDOWS):
-            with trace.stage("prompt", self._clock):
-                left = budget - n_tokens(excerpts)
-                window = cut(query.snapshot, query.offset, scope, budget=left, suffix_share=suffix_share(layout))
-                window = without_secrets(window, settings.privacy)
-                request = _request(window, query.snapshot, model, place, settings.inline, excerpts)
-            try:
-                with trace.stage("engine", self._clock):
-                    return await read(self._engine, request, place, trace)
-            except PromptTooLong as too_long:
-                excerpts = ()
-                budget = min(budget // 2, too_long.limit)
-        raise NothingToShow(Reason.TOO_LONG_LINE)
-
-    def _remember(self, query: InlineQuery, draft: Draft, mode: str) -> Answer:
-        """Post-process the draft and keep the answer, an empty one as well: asking again would give the same."""
-        try:
-            finished = postprocess(draft)
-        except NothingToShow:
-            if draft.complete:  # else the time was too short, and asking again may give more
-                self._cache.put(query.snapshot, query.offset, mode, Answer("", "", 0))
-            raise
-        text = finished.text.replace("\n", _line_end(query.snapshot))
-        answer = Answer(str(next(self._ids)), text, finished.n_replaced)
-        self._cache.put(query.snapshot, query.offset, mode, answer)
-        return answer
-
-    def _shown(self, query: InlineQuery, answer: Answer) -> tuple[Suggestion, ...]:
-        self.feedback.shown(answer.id, query.snapshot, query.offset)
-        return (Suggestion(answer.id, answer.text, Span(query.offset, query.offset + answer.n_replaced)),)
+    def _shown(self, query: InlineQuery, answer: Answer, settings: Settings) -> tuple[Suggestion, ...]:
+        suggestion = Suggestion(answer.id, answer.text, Span(query.offset, query.offset + answer.n_replaced))
+        self.feedback.shown(query.snapshot, query.offset, suggestion)
+        self._ahead.after(query, answer, settings)
+        return (suggestion,)
 
 
-def _request(
-    window: Window,
-    snapshot: Snapshot,
-    model: ModelInfo,
-    place: Place,
-    inline: InlineSettings,
-    excerpts: tuple[Excerpt, ...],
-) -> GenerationRequest:
-    automatic = model.lines_tokens if place.multiline else model.line_tokens
-    return request_for(
-        window,
-        snapshot.uri,
-        model,
-        max_tokens=automatic if isinstance(inline.max_tokens, str) else inline.max_tokens,
-        time_limit_ms=inline.latency_budget_ms * (LINES_TIME if place.multiline else LINE_TIME),
-        excerpts=excerpts,
-    )
+_QUIET = frozenset({Reason.JUST_DELETED, Reason.JUST_REJECTED, Reason.EMPTY})
+"""Reasons after which the next key is likely to be asked about."""
 
 
-def _mode(model: ModelInfo, inline: InlineSettings) -> str:
-    """What an answer depends on besides the text."""
-    asked = (inline.multiline, inline.max_tokens, inline.latency_budget_ms, inline.in_comments)
-    return f"{model.name}/{model.layouts[0]}/{asked}"
+def _fitting(found: Found, *, may_begin_a_line: bool) -> Answer:
+    """The answer found, unless it is empty, or is the next line for somebody who has not taken the one before it.
+
+    Raises:
+        NothingToShow: that is so.
+    """
+    answer = found.answer
+    begins_a_line = not found.typed and answer.goes_on and answer.text.lstrip(" \t").startswith(("\n", "\r"))
+    if not answer.text or (begins_a_line and not may_begin_a_line):
+        raise NothingToShow(answer.nothing)
+    return answer
 
 
-def _line_end(snapshot: Snapshot) -> str:
-    r"""The document's line end: that of its first line; ``\n`` where it has only one line."""
-    first = snapshot.text[: snapshot.line_starts[1]] if snapshot.n_lines > 1 else ""
-    return "\r\n" if first.endswith("\r\n") else "\r" if first.endswith("\r") else "\n"
+def _copy(writing: Writing, trace: Trace) -> None:
+    """What the generation that was joined says of itself."""
+    of = writing.trace
+    trace.layout, trace.model, trace.usage, trace.multiline = of.layout, of.model, of.usage, of.multiline
+    trace.confidence, trace.min_confidence = of.confidence, of.min_confidence
+    trace.decisions += of.decisions

@@ -107,10 +107,11 @@ class Pace:
             self._gaps.setdefault(uri, deque(maxlen=N_GAPS)).append(now - last)
 
     async def wait(self, uri: str, debounce_ms: int | str) -> None:
-        """Let the typing pause come: ``debounce_ms`` milliseconds, or ``auto`` from the rhythm."""
+        """Let the typing pause come: ``debounce_ms`` milliseconds since the last key, or ``auto`` from the rhythm."""
         delay = self.debounce_ms(uri) if isinstance(debounce_ms, str) else debounce_ms
-        if delay > 0:
-            await self._sleep(delay / 1000)
+        left = delay / 1000 - (self._clock() - self._last.get(uri, self._clock()))
+        if left > 0:
+            await self._sleep(left)
 
     def debounce_ms(self, uri: str) -> float:
         """Milliseconds of quiet to wait for, from the document's last gaps."""

@@ -25,6 +25,13 @@ MIN_REPEATED_LINE = 8
 """Characters of a line that may not simply repeat the line above it."""
 
 
+_PROSE = re.compile(
+    r"\s*(?:Here(?:'s| is| are)|This (?:code|function|method|class|will|is)|The (?:code|function|following|above|"
+    r"missing)|Sure[,!]|Certainly|I(?:'m| am|'ll| will| have)|Note(?: that|:)|In this|You can|To (?:complete|fix|"
+    r"implement))\b[^(){}=;]*\s[^(){}=;]*\Z"
+)
+"""How an answer in words begins, as whole lines without a sign of code."""
+
 _CLOSING_ONLY = " \t)]};,"
 """A line of these alone comes again by right."""
 
@@ -37,16 +44,20 @@ class NothingToShow(Exception):
         self.reason = reason
 
 
-def postprocess(draft: Draft) -> Draft:
-    """``draft`` after all steps; never blank.
+def postprocess(draft: Draft, decisions: list[str] | None = None) -> Draft:
+    """``draft`` after all steps; never blank. The names of the steps that changed it go to ``decisions``.
 
     Raises:
         NothingToShow: with the reason.
     """
+    if not draft.text.strip() and draft.unsure:
+        raise NothingToShow(Reason.UNSURE)
     if not draft.text:
         raise NothingToShow(Reason.EMPTY)
     for step in STEPS:
-        draft = step(draft)
+        last, draft = draft, step(draft)
+        if decisions is not None and (draft.text, draft.n_replaced) != (last.text, last.n_replaced):
+            decisions.append(step.__name__.replace("_", "-"))
     if not draft.text.strip():
         raise NothingToShow(Reason.BLANK)
     return draft
@@ -64,10 +75,45 @@ def cut_where_the_stream_stops(draft: Draft) -> Draft:
 
 
 def drop_half_line(draft: Draft) -> Draft:
-    """Of several lines, one that the token limit cut in two is not shown."""
-    if draft.complete or "\n" not in draft.text:
+    """What the token limit or the time cut in two is not shown: of several lines the last one, of one the last word."""
+    if draft.complete:
         return draft
+    if "\n" not in draft.text:
+        whole = re.sub(r"\w+\Z", "", draft.text)
+        return draft.with_text(whole) if whole.strip() else draft
     return draft.with_text(draft.text[: draft.text.rindex("\n")])
+
+
+def take_off_fence(draft: Draft) -> Draft:
+    """Code inside a Markdown fence is the code; a fence behind the code ends it. Not where fences are the text itself."""
+    if draft.place.language.loose_brackets or draft.place.in_comment or draft.place.in_string:
+        return draft
+    text = re.sub(r"\A\s*```[\w+#-]*\n", "", draft.text)
+    fence = re.search(r"^[ \t]*```[\w+#-]*[ \t]*$", text, re.MULTILINE)
+    return draft.with_text(text if fence is None else text[: fence.start()].rstrip("\n"))
+
+
+def refuse_prose(draft: Draft) -> Draft:
+    """A model that talks about the code does not write it: nothing from the first such line on."""
+    place = draft.place
+    if place.language.loose_brackets or place.in_comment or place.in_string:
+        return draft
+    lines = draft.text.split("\n")
+    for n, line in enumerate(lines):
+        talks = _PROSE.match(line) if n or not place.line_before.strip() else None
+        if talks is not None:
+            if not "".join(lines[:n]).strip():
+                raise NothingToShow(Reason.PROSE)
+            return draft.with_text("\n".join(lines[:n]))
+    return draft
+
+
+def refuse_what_was_removed(draft: Draft) -> Draft:
+    """What the user has just taken out is not put in again."""
+    removed, text = draft.place.removed.strip(), draft.text.strip()
+    if removed and text and (text.startswith(removed) or removed.startswith(text)):
+        raise NothingToShow(Reason.UNDOES_EDIT)
+    return draft
 
 
 def stop_at_what_follows(draft: Draft) -> Draft:
@@ -190,6 +236,8 @@ def refuse_repetition(draft: Draft) -> Draft:
     place = draft.place
     whole = (place.line_before + draft.text).strip()
     above = next((line.strip() for line in reversed(place.lines_above) if line.strip()), "")
+    if place.goes_on and "\n" in whole and draft.text.strip() == place.line_before.strip():
+        raise NothingToShow(Reason.REPETITION)
     if "\n" not in whole and whole == above and len(whole) >= MIN_REPEATED_LINE:
         raise NothingToShow(Reason.REPETITION)
     words = re.findall(r"[^\W\d]\w*", draft.text)
@@ -200,6 +248,9 @@ def refuse_repetition(draft: Draft) -> Draft:
 
 STEPS: tuple[Callable[[Draft], Draft], ...] = (
     unix_line_ends,
+    take_off_fence,
+    refuse_prose,
+    refuse_what_was_removed,
     drop_half_line,
     cut_where_the_stream_stops,
     stop_at_what_follows,

@@ -14,7 +14,10 @@ MAX_LINES = 20
 """Of one suggestion."""
 
 MAX_REPEATS = 3
-"""A line that comes this often in a row is a loop."""
+"""A line, or a few lines, that come this often in a row are a loop."""
+
+MAX_PERIOD = 3
+"""Lines of a loop."""
 
 MIN_REPEATED = 4
 """Characters of a line that counts as repeated; closers come again by right."""
@@ -24,7 +27,12 @@ def cut(text: str, place: Place) -> str | None:
     """The answer, if ``text`` already holds all of it; ``None`` to read on."""
     if "\n" not in text:
         return None
-    return _cut_lines(text, place) if place.multiline else text[: text.index("\n")]
+    if place.multiline:
+        return _cut_lines(text, place)
+    # Behind a suggestion that was taken, the line end that comes first is part of the next one.
+    lead = len(text) - len(text.lstrip()) if place.goes_on and not text.lstrip(" \t")[:1].strip("\n") else 0
+    end = text.find("\n", lead)
+    return None if end < 0 else text[:end]
 
 
 def _cut_lines(text: str, place: Place) -> str | None:
@@ -41,8 +49,8 @@ def _cut_lines(text: str, place: Place) -> str | None:
             return "\n".join(whole[:n])
         if _leaves_block(line, whole[:n], base, place):
             return "\n".join(whole[: n + _is_own_closer(line, place)])
-        if _is_loop(whole[: n + 1]):
-            return "\n".join(whole[: n + 1 - (MAX_REPEATS - 1)])
+        if (period := _loop(whole[: n + 1])) is not None:
+            return "\n".join(whole[: n + 1 - (MAX_REPEATS - 1) * period])
     return "\n".join(whole) if len(whole) >= MAX_LINES else None
 
 
@@ -108,6 +116,11 @@ def _already_below(line: str, place: Place) -> bool:
     return line.rstrip() == place.next_line.rstrip() and bool(line.strip(" \t)]};,"))
 
 
-def _is_loop(lines: list[str]) -> bool:
-    last = [line.strip() for line in lines[-MAX_REPEATS:]]
-    return len(last) == MAX_REPEATS and len(last[0]) >= MIN_REPEATED and len(set(last)) == 1
+def _loop(lines: list[str]) -> int | None:
+    """How many lines the loop has that ``lines`` end with; ``None`` where they end with none."""
+    for period in range(1, MAX_PERIOD + 1):
+        last = [line.strip() for line in lines[-MAX_REPEATS * period :]]
+        once = last[:period]
+        if last == once * MAX_REPEATS and sum(map(len, once)) >= MIN_REPEATED * period:
+            return period
+    return None

@@ -17,22 +17,32 @@ from devstral_ls.text import Snapshot, Span
 class Reason(Enum):
     """Why a request ended as it did."""
 
+    RUNNING = "running"
+    """It is not answered yet."""
     SHOWN = "shown"
     """The model wrote something worth showing."""
     CACHED = "cached"
     """The same place was asked before; answered from memory."""
     TYPED_THROUGH = "typed-through"
     """The user typed what was suggested; the rest of it is shown."""
+    JOINED = "joined"
+    """What was being written for an earlier key goes on here; shown."""
     DISABLED = "disabled"
     """Ghost text is switched off."""
     LANGUAGE_DISABLED = "language-disabled"
     """Switched off for this language."""
     IN_COMMENT = "in-comment"
     """Inside a comment, where ``inline.inComments`` says no."""
+    IN_STRING = "in-string"
+    """Inside a string, where ``inline.inStrings`` says no."""
+    IN_DATA = "in-data"
+    """Behind rows of numbers or encoded bytes, which nobody can continue."""
     MID_WORD = "mid-word"
     """The cursor is inside a word."""
     TEXT_AFTER_CURSOR = "text-after-cursor"
     """Code follows on the line that a suggestion would push aside."""
+    JUST_DELETED = "just-deleted"
+    """The last key took something away: what comes next is not known before another key."""
     JUST_REJECTED = "just-rejected"
     """The user dismissed the suggestion at this very place."""
     TOO_LONG_LINE = "too-long-line"
@@ -59,6 +69,14 @@ class Reason(Enum):
     """The answer only repeats what follows the cursor."""
     REPETITION = "repetition"
     """The answer repeats itself, or the lines above."""
+    UNDOES_EDIT = "undoes-edit"
+    """The answer only puts back what was just removed."""
+    PROSE = "prose"
+    """The model talks about the code instead of writing it."""
+    UNSURE = "unsure"
+    """The model was less sure than ``inline.minConfidence``."""
+    BREAKS_SYNTAX = "breaks-syntax"
+    """With any part of the answer the file would parse worse than without."""
     DOCUMENT_MOVED = "document-moved"
     """The document changed while the model was writing."""
     UNKNOWN_DOCUMENT = "unknown-document"
@@ -99,6 +117,12 @@ class Trace:
     model: str | None = None
     multiline: bool = False
     usage: Usage | None = None
+    confidence: float | None = None
+    """How sure the model was of the first line, 0 to 1, where it was asked."""
+    min_confidence: float = 0.0
+    """What it had to be: the setting, moved by what the user took and dismissed in this language."""
+    decisions: list[str] = field(default_factory=list)
+    """What was done to the answer, in order: ``went-on-with-running``, ``cut-where-unsure``, the steps that changed it."""
     stages: dict[str, float] = field(default_factory=dict)
     """Milliseconds a stage took, by its name, in the order they ran."""
 

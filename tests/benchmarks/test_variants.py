@@ -17,7 +17,7 @@ from devstral_ls.languages.scopes import scope_at
 from devstral_ls.languages.syntax import SyntaxTrees
 from devstral_ls.languages.table import LANGUAGES
 from devstral_ls.settings import Settings
-from devstral_ls.suggest import gate, inline, postprocess, stops
+from devstral_ls.suggest import answering, gate, postprocess, stops
 from devstral_ls.suggest.asking import request_for
 from devstral_ls.suggest.draft import Draft, place_at
 from devstral_ls.suggest.trace import InlineQuery
@@ -32,11 +32,11 @@ place = place_at(snapshot, offset, scope, LANGUAGES["python"], multiline=True)
 """
 
 SHOWS = {
-    "window": "len(inline.cut(snapshot, offset, scope, budget=5000, suffix_share=0.3).prefix)",
+    "window": "len(answering.cut(snapshot, offset, scope, budget=5000, suffix_share=0.3).prefix)",
     "healing": "request_for(Window('    ret', ''), 'file:///a.py', QWEN, 9, 9).begins_with",
     "syntax-cut": "stops.cut('urn 1\\n\\n\\ndef g():\\n    pass\\n', place)",
     "postprocessing": "postprocess.postprocess(Draft('x   ', place)).text",
-    "gate": "gate.declined(InlineQuery(snapshot, offset - 2), LANGUAGES['python'], Settings())",
+    "gate": "gate.declined(InlineQuery(snapshot, offset - 2), Settings())",
 }
 
 

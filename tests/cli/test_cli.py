@@ -49,7 +49,9 @@ def test_a_suggestion_with_its_facts(run: Run, source: Path, tmp_path: Path) -> 
     code, out, err = run("complete", f"{source}:2", "--json", "--model", str(model))
     assert err == ""
     said = json.loads(out)
-    assert set(said) == {"text", "range", "reason", "layout", "model", "cached", "timings", "tokens"}
+    assert set(said) == {"text", "range", "reason", "layout", "model", "cached", "timings", "tokens",
+        "confidence", "minConfidence", "decisions",
+    }  # fmt: skip
     assert (said["model"], said["layout"], said["cached"]) == ("qwen", "fim-spm-in-psm", False)
     assert said["timings"]["total"] >= said["timings"]["engine"] > 0
     assert said["tokens"]["prompt"] > 0

@@ -95,6 +95,19 @@ async def test_what_the_answer_begins_with_is_a_grammar(tmp_path: Path) -> None:
     assert fake.bodies("/completion")[0]["grammar"] == r'root ::= "a\"\\\n\t\x01é" [^\x00]*'
 
 
+async def test_how_sure_the_model_was_is_told_to_who_asks(tmp_path: Path) -> None:
+    told = [{"id": 5, "logprob": -0.5, "top_logprobs": []}, {"id": 6, "logprob": None}]
+    fake = FakeLlama([piece("a") | {"completion_probabilities": told}, piece("b"), end()])
+    chunks: list[Chunk] = []
+    async with talking(fake, tmp_path) as client:
+        async with client.generate(asking(logprobs=True)) as stream:
+            chunks += [chunk async for chunk in stream]
+        async with client.generate(asking()) as stream:
+            chunks += [chunk async for chunk in stream]
+    assert [chunk.logprobs for chunk in chunks[:2]] == [(-0.5, -100.0), ()]
+    assert [body.get("n_probs") for body in fake.bodies("/completion")] == [1, None]
+
+
 async def test_bos_is_put_in_front_once(tmp_path: Path) -> None:
     fake = FakeLlama()
     model = ModelInfo("fake", "plain", ("left-to-right",), 200, 100, bos="<s>")

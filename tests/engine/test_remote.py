@@ -30,7 +30,7 @@ from devstral_ls.errors import (
 )
 from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, Special, Text
 from devstral_ls.languages.syntax import SyntaxTrees
-from devstral_ls.settings import Settings
+from devstral_ls.settings import EngineSettings, Settings
 from devstral_ls.suggest.inline import Suggester
 from devstral_ls.suggest.trace import InlineQuery
 from devstral_ls.text import Snapshot
@@ -237,7 +237,9 @@ async def test_ghost_text_from_a_conversation(code: str, says: str, shown: str) 
     async with talking(fake) as engine:
         suggester = Suggester(engine, SyntaxTrees())
         snapshot = Snapshot("file:///w/m.py", 1, "python", code.replace("▮", ""))
-        outcome = await suggester.inline(InlineQuery(snapshot, code.index("▮"), invoked=True), Settings())
+        settings = Settings(engine=EngineSettings(kind="remote"))
+        outcome = await suggester.inline(InlineQuery(snapshot, code.index("▮"), invoked=True), settings)
+        suggester.close()
     assert [suggestion.text for suggestion in outcome.suggestions] == [shown][: bool(shown)]
     system, user = fake.streamed()["messages"]
     assert system["role"] == "system"

@@ -103,8 +103,17 @@ class PlainPipeline:
     def why(self, uri: str) -> Trace | None:
         return self.traces.get(uri)
 
+    def rests(self, snapshot: Any, offset: int, settings: Any) -> None:
+        self.rested = (snapshot.uri, offset)
+
+    def ready(self) -> None:
+        return
+
     def forget(self, uri: str) -> None:
         self.traces.pop(uri, None)
+
+    def close(self) -> None:
+        return
 
     def accepted(self, suggestion_id: str) -> None:
         self.heard.append(("accepted", suggestion_id))

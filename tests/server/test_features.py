@@ -478,8 +478,46 @@ async def test_why_tells_reasons_and_times_and_no_text(here: Make, argument: Any
     assert why["reason"] == "shown"
     assert why["model"] == "scripted"
     assert why["stages"]["engine"] >= 0
+    assert (why["confidence"], why["minConfidence"], why["decisions"]) == (1, 0, [])  # who asks by key is shown all
     assert "SECRET" not in json.dumps(why)
     assert "42" not in why["stages"]
+
+
+async def test_where_something_was_changed_the_prompt_is_read_before_anybody_asks(here: Make) -> None:
+    client = here(real_pipeline=True)
+    await client.initialize()
+    uri = client.open("a = 1\nb = ")
+    await client.script(says="2")
+    client.change(uri, edit((1, 4), (1, 4), "a + "))
+    await client.request("test/asked")
+    (read,) = (await client.script())["asked"]
+    states = {status["state"] for status in client.all("devstral/status")}
+    assert "generating" not in states  # nobody waits for it
+    await client.inline(uri, 1, 8)
+    asked = (await client.script())["asked"]
+    assert asked[1] == read == "a = 1\nb = a +"
+
+
+async def test_who_asked_while_the_model_was_loading_finds_the_prompt_read(here: Make) -> None:
+    client = here(real_pipeline=True, status=LOADING)
+    await client.initialize()
+    uri = client.open("a = 1\nb = ")
+    assert await client.inline(uri, 1, 4) == []
+    await client.script(status=READY)
+    await client.request("test/asked")
+    assert (await client.script())["asked"] == ["a = 1\nb ="]
+
+
+async def test_what_still_runs_ends_with_the_session(here: Make) -> None:
+    client = here(real_pipeline=True)
+    await client.initialize()
+    uri = client.open("a = 1\nb = ")
+    await client.script(hold=True)
+    client.ask_inline(uri, 1, 4)
+    await client.request("test/asked")
+    await client.end()
+    await soon(client.rig.engine.left.wait())
+    assert client.rig.engine.n_cancelled == 1
 
 
 # --- status and progress ---

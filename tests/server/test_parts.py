@@ -299,12 +299,15 @@ async def test_background_work_stands_between_pipeline_and_engine_and_ends_befor
         def start(self) -> None:
             done.append(f"{self.name} starts")
 
+        def close(self) -> None:
+            done.append(f"{self.name} ends")
+
         async def aclose(self) -> None:
             done.append(f"{self.name} ends")
 
     def pipeline(engine: Any) -> Any:
         done.append(engine._engine)
-        return object()
+        return Noted("pipeline")
 
     factories = Factories(
         lambda *_: Noted("engine"),  # type: ignore[arg-type, return-value]
@@ -318,6 +321,7 @@ async def test_background_work_stands_between_pipeline_and_engine_and_ends_befor
         "the engine for the pipeline",
         "engine starts",
         "background starts",
+        "pipeline ends",
         "background ends",
         "engine ends",
     ]

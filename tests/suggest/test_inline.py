@@ -29,9 +29,10 @@ class Desk:
 
     def __init__(self, engine: ScriptedEngine, settings: Settings | None = None, language: str = "python") -> None:
         self.engine = engine
-        self.settings = settings or Settings()
+        # What is done ahead has tests of its own.
+        self.settings = settings or Settings(inline=InlineSettings(ahead=False))
         self.language = language
-        self.suggester = Suggester(engine, SyntaxTrees(), sleep=no_pause)
+        self.suggester = Suggester(engine, SyntaxTrees(), clock=lambda: 0.0, sleep=no_pause)
         self._version = 0
 
     def query(self, code: str, *, invoked: bool = False, uri: str = "file:///a.py") -> InlineQuery:
@@ -328,7 +329,7 @@ async def test_an_auto_closed_bracket_that_the_answer_does_not_close_stays() -> 
 async def test_changed_settings_are_not_answered_from_before() -> None:
     desk = Desk(ScriptedEngine("1"))
     await desk.ask("x = ▮\n")
-    desk.settings = Settings(inline=InlineSettings(latency_budget_ms=100))
+    desk.settings = Settings(inline=InlineSettings(latency_budget_ms=100, ahead=False))
     await desk.ask("x = ▮\n")
     assert [request.time_limit_ms for request in desk.engine.requests] == [2400, 400]
 
@@ -364,10 +365,10 @@ async def test_automatic_requests_wait_for_a_pause_and_invoked_ones_do_not() -> 
         waits.append(seconds)
 
     desk = Desk(ScriptedEngine("1"))
-    desk.suggester = Suggester(desk.engine, SyntaxTrees(), sleep=sleep)
+    desk.suggester = Suggester(desk.engine, SyntaxTrees(), clock=lambda: 0.0, sleep=sleep)
     await desk.ask("x = ▮\n")
     await desk.ask("y = ▮\n", invoked=True)
-    desk.settings = Settings(inline=InlineSettings(debounce_ms=70))
+    desk.settings = Settings(inline=InlineSettings(debounce_ms=70, ahead=False))
     await desk.ask("z = ▮\n")
     assert waits == [0.1, 0.07]
 
@@ -407,6 +408,7 @@ async def test_a_request_taken_back_by_the_editor_cancels_the_generation() -> No
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asked
+    await asyncio.wait_for(engine.left.wait(), 5)  # a moment later: the next key could be what it writes
     assert engine.n_cancelled == 1
     trace = desk.suggester.why("file:///a.py")
     assert trace is not None
@@ -464,7 +466,7 @@ async def test_the_token_caps_are_the_models() -> None:
 
 async def test_every_stage_is_timed() -> None:
     outcome = await Desk(ScriptedEngine("1")).ask("x = ▮\n")
-    assert list(outcome.trace.stages) == ["cache", "scope", "pace", "excerpts", "prompt", "engine"]
+    assert list(outcome.trace.stages) == ["cache", "scope", "pace", "excerpts", "prompt", "engine", "finish"]
     assert (outcome.trace.model, outcome.trace.layout) == (QWEN.name, "fim-spm-in-psm")
 
 

@@ -27,6 +27,8 @@ class Piece:
     """Some text of the answer: of one token, usually."""
 
     text: str
+    logprobs: tuple[float, ...] = ()
+    """Of its tokens, where they were asked for."""
 
 
 @dataclass(frozen=True, slots=True)

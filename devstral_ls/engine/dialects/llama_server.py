@@ -34,6 +34,8 @@ def _llama_body(ids: Sequence[int], request: GenerationRequest, model: str | Non
         body["model"] = model
     if request.time_limit_ms is not None:
         body["t_max_predict_ms"] = request.time_limit_ms
+    if request.logprobs:
+        body["n_probs"] = 1
     if request.begins_with:
         body["grammar"] = f"root ::= {_literal(sendable(request.begins_with))} [^\\x00]*"
     return body
@@ -58,9 +60,15 @@ def _llama_event(line: bytes) -> Event | None:
         if "prompt_progress" in event:
             progress = event["prompt_progress"]
             return Progress(int(progress["cache"]), int(progress["processed"]), float(progress["time_ms"]))
-        return Piece(str(event["content"]))
+        return Piece(str(event["content"]), _logprobs(event))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise GenerationFailed(f"the engine answered what nobody understands: {error!r}") from error
+
+
+def _logprobs(event: Mapping[str, Any]) -> tuple[float, ...]:
+    """Of the tokens of one event, as the model gave them before any sampler looked at them; an impossible one is null."""
+    told = (token["logprob"] for token in event.get("completion_probabilities") or ())
+    return tuple(-100.0 if logprob is None else max(-100.0, float(logprob)) for logprob in told)
 
 
 def _llama_end(event: Mapping[str, Any]) -> End:

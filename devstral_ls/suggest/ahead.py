@@ -1,0 +1,158 @@
+"""What is done before anybody asks: the suggestion after the one shown, and the prompt at the place of the cursor.
+
+All of it makes way as soon as a request needs the model: the pipeline says so with ``stop``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+from cachetools import LRUCache
+
+from devstral_ls.errors import DevstralError
+from devstral_ls.generation import Engine, ModelInfo, Priority
+from devstral_ls.settings import Settings
+from devstral_ls.suggest import gate
+from devstral_ls.suggest.answering import Answering, mode
+from devstral_ls.suggest.cache import Answer, SuggestionCache, head_of, tail_of
+from devstral_ls.suggest.postprocess import NothingToShow
+from devstral_ls.suggest.trace import InlineQuery, Trace
+from devstral_ls.suggest.whole import MAX_CHARS
+from devstral_ls.suggest.writing import Hear, Writing, Writings
+from devstral_ls.text import Edit, Snapshot, Span, apply
+
+DEPTH = 2
+"""Suggestions written ahead of the one shown: while the first of them is read, there is time for the next."""
+
+IDLE_S = 0.4
+"""Seconds without a request before a prompt is read: longer than the gap between two keys (120 to 350 ms)."""
+
+MAX_READ = 64
+"""Places whose prompts were read lately, and need not be again."""
+
+
+class Ahead:
+    """The background work of one server.
+
+    Args:
+        engine: says whether there is a model.
+        answering: writes and reads.
+        cache: has what was written already.
+        writings: where a request finds what is still being written.
+        sleep: waits for seconds; tests give their own.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        answering: Answering,
+        cache: SuggestionCache,
+        writings: Writings,
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._engine = engine
+        self._answering = answering
+        self._cache = cache
+        self._writings = writings
+        self._sleep = sleep
+        self._task: asyncio.Task[None] | None = None
+        self._read: LRUCache[tuple[str, str, int, int], bool] = LRUCache(MAX_READ)
+
+    def after(self, query: InlineQuery, answer: Answer, settings: Settings) -> None:
+        """``answer`` is shown for ``query``: write what comes after it, should it be taken."""
+        if self._may(settings) and not self._writings.asked_for and len(query.snapshot.text) <= MAX_CHARS:
+            self._begin(lambda: self._write(query, answer, settings))
+
+    def rests(self, snapshot: Snapshot, offset: int, settings: Settings) -> None:
+        """The cursor is there, and nobody has asked: read the prompt that a request will begin with, in a moment."""
+        if self._may(settings) and gate.declined(InlineQuery(snapshot, offset), settings) is None:
+            self._begin(lambda: self._read_prompt(InlineQuery(snapshot, offset), settings))
+
+    def stop(self) -> None:
+        """Somebody needs the model now."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+
+    def _may(self, settings: Settings) -> bool:
+        model = self._engine.model
+        return model is not None and gate.may_work_ahead(model, settings)
+
+    def _begin(self, work: Callable[[], Awaitable[None]]) -> None:
+        async def quietly() -> None:
+            try:
+                await work()
+            except (NothingToShow, DevstralError):
+                return  # who asks for it hears of it
+
+        self.stop()
+        self._task = asyncio.create_task(quietly())
+
+    async def _write(self, query: InlineQuery, answer: Answer, settings: Settings) -> None:
+        """Up to ``DEPTH`` suggestions, each for the place where the one before it ends.
+
+        Raises:
+            NothingToShow: there is nothing more to say.
+            DevstralError: the engine failed.
+        """
+        for _ in range(DEPTH):
+            query = taken(query, answer)
+            model = self._engine.model
+            if model is None or gate.declined(query, settings) is not None:
+                return
+            found = self._cache.find(query.snapshot, query.offset, mode(model, settings.inline))
+            if found is not None:
+                if not found.answer.text:
+                    return
+                answer = found.answer
+                continue
+            going_on = self._writings.going_on(query, mode(model, settings.inline))
+            writing = going_on[0] if going_on is not None else self._begin_writing(query, model, settings)
+            if writing is None:
+                return
+            written = await writing.answer("")
+            if written is None:
+                return
+            answer = written
+
+    def _begin_writing(self, query: InlineQuery, model: ModelInfo, settings: Settings) -> Writing | None:
+        trace = Trace()
+        question = self._answering.question(query, model, settings, trace, goes_on=True, real=False)
+        if gate.declined_in(query, question.scope, settings.inline) is not None:
+            return None
+        sure = gate.min_confidence(settings.inline, 1.0)
+        question = replace(question, priority=Priority.BACKGROUND, min_confidence=sure)
+
+        def write(hear: Hear) -> Coroutine[Any, Any, Answer]:
+            return self._answering.write(question, trace, hear)
+
+        return self._writings.begin(query, question.mode, trace, write, ahead=True)
+
+    async def _read_prompt(self, query: InlineQuery, settings: Settings) -> None:
+        """Raises DevstralError: the engine failed."""
+        await self._sleep(IDLE_S)
+        model = self._engine.model
+        snapshot, offset = query.snapshot, query.offset
+        if model is None or self._writings.asked_for:
+            return
+        key = (
+            snapshot.uri,
+            mode(model, settings.inline),
+            head_of(snapshot.text, offset),
+            tail_of(snapshot.text, offset),
+        )
+        if key in self._read:
+            return
+        question = self._answering.question(query, model, settings, Trace())
+        await self._answering.read_ahead(question)
+        self._read[key] = True
+
+
+def taken(query: InlineQuery, answer: Answer) -> InlineQuery:
+    """The document and the cursor once ``answer`` was put in at ``query``."""
+    snapshot, at = query.snapshot, query.offset
+    text = apply(snapshot.text, Edit(Span(at, at + answer.n_replaced), answer.text))
+    return InlineQuery(Snapshot(snapshot.uri, snapshot.version, snapshot.language, text), at + len(answer.text))

@@ -1,0 +1,200 @@
+"""From a place in a document to an answer that is kept: window, model, post-processing, cache."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from devstral_ls.errors import PromptTooLong
+from devstral_ls.generation import LINE_TIME, LINES_TIME, Engine, GenerationRequest, ModelInfo, Priority
+from devstral_ls.languages.cursor import CursorScope
+from devstral_ls.languages.scopes import scope_at
+from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.languages.table import language_of
+from devstral_ls.prompt.excerpts import n_tokens
+from devstral_ls.prompt.layouts import suffix_share
+from devstral_ls.prompt.window import Window, cut
+from devstral_ls.related import Excerpt
+from devstral_ls.settings import InlineSettings, Settings
+from devstral_ls.suggest import gate
+from devstral_ls.suggest.asking import read, request_for
+from devstral_ls.suggest.cache import Answer, SuggestionCache
+from devstral_ls.suggest.draft import Draft, Place, place_at
+from devstral_ls.suggest.postprocess import NothingToShow, postprocess
+from devstral_ls.suggest.related import Related, without_secrets
+from devstral_ls.suggest.trace import InlineQuery, Reason, Trace
+from devstral_ls.suggest.whole import Whole
+from devstral_ls.suggest.writing import Hear
+from devstral_ls.text import Snapshot
+
+MAX_SMALLER_WINDOWS = 4
+"""How often a prompt that turns out too long is cut to half."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A place, and all that the answer depends on."""
+
+    query: InlineQuery
+    scope: CursorScope
+    place: Place
+    model: ModelInfo
+    settings: Settings
+    mode: str
+    """What the answer depends on besides the text: see ``mode``."""
+    min_confidence: float = 0.0
+    priority: Priority = Priority.INLINE
+
+    @property
+    def inline(self) -> InlineSettings:
+        """Those of the settings that are about ghost text."""
+        return self.settings.inline
+
+
+class Answering:
+    """The answers of one server. Made once and passed down."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        trees: SyntaxTrees,
+        cache: SuggestionCache,
+        related: Related,
+        clock: Callable[[], float],
+    ) -> None:
+        self._engine = engine
+        self._related = related
+        self._trees = trees
+        self._cache = cache
+        self._clock = clock
+        self._whole = Whole(trees, clock)
+        self._ids = itertools.count(1)
+
+    def question(
+        self,
+        query: InlineQuery,
+        model: ModelInfo,
+        settings: Settings,
+        trace: Trace,
+        *,
+        goes_on: bool = False,
+        removed: str = "",
+        real: bool = True,
+    ) -> Question:
+        """The place of ``query``; ``goes_on`` and ``removed`` are as in ``Place``; ``real``: is it the document's text?"""
+        snapshot, offset, inline = query.snapshot, query.offset, settings.inline
+        with trace.stage("scope", self._clock):
+            tree = self._trees.tree(snapshot) if real else self._trees.tried(snapshot)
+            scope = scope_at(tree, snapshot, offset)
+        due = gate.wants_lines(scope, snapshot, offset, inline)
+        trace.multiline = due and gate.can_afford_lines(model, inline)
+        language = language_of(snapshot.language, snapshot.uri)
+        place = place_at(snapshot, offset, scope, language, multiline=trace.multiline)
+        # Where a block is due that would take too long, its first line may follow the line end.
+        place = replace(place, goes_on=(goes_on or due) and not trace.multiline, removed=removed)
+        return Question(query, scope, place, model, settings, mode(model, inline))
+
+    async def write(self, question: Question, trace: Trace, hear: Hear) -> Answer:
+        """What the model writes at the place, worth showing and kept.
+
+        Raises:
+            NothingToShow: with the reason.
+            EngineError: see ``generation.Engine``.
+        """
+        draft = await self._ask(question, trace, hear)
+        return self._remember(question, draft, trace)
+
+    async def read_ahead(self, question: Question) -> None:
+        """Have the engine read the prompt that a request at the place will begin with.
+
+        Raises:
+            EngineError, PromptTooLong: see ``generation.Engine``.
+            NothingToShow: nothing will be asked there.
+        """
+        request = self._request(question, question.model.prompt_budget, await self._excerpts(question))
+        request = replace(request, max_tokens=0, begins_with="", logprobs=False, priority=Priority.BACKGROUND)
+        async with self._engine.generate(request) as chunks:
+            async for _ in chunks:
+                pass
+
+    async def _ask(self, question: Question, trace: Trace, hear: Hear) -> Draft:
+        """What the model writes at the place. A prompt that is too long is cut to half and tried again."""
+        trace.layout, trace.model = question.model.layouts[0], question.model.name
+        budget = question.model.prompt_budget
+        with trace.stage("excerpts", self._clock):
+            excerpts = await self._excerpts(question)
+        for _ in range(MAX_SMALLER_WINDOWS):
+            with trace.stage("prompt", self._clock):
+                request = self._request(question, budget, excerpts)
+            try:
+                with trace.stage("engine", self._clock):
+                    return await read(self._engine, request, question.place, trace, hear, question.min_confidence)
+            except PromptTooLong as too_long:
+                excerpts = ()
+                budget = min(budget // 2, too_long.limit)
+        raise NothingToShow(Reason.TOO_LONG_LINE)
+
+    async def _excerpts(self, question: Question) -> tuple[Excerpt, ...]:
+        """Raises NothingToShow: an ignore file names the document."""
+        query, budget = question.query, question.model.prompt_budget
+        return await self._related.around(query.snapshot, query.offset, question.scope, budget, question.settings)
+
+    def _request(self, question: Question, budget: int, excerpts: tuple[Excerpt, ...]) -> GenerationRequest:
+        """Raises NothingToShow: the cursor is in a secret."""
+        share = suffix_share(question.model.layouts[0])
+        query = question.query
+        left = budget - n_tokens(excerpts)
+        window = cut(query.snapshot, query.offset, question.scope, budget=left, suffix_share=share)
+        window = without_secrets(window, question.settings.privacy)
+        request = _request(window, query.snapshot, question, excerpts)
+        return replace(request, conversation=query.snapshot.uri, priority=question.priority)
+
+    def _remember(self, question: Question, draft: Draft, trace: Trace) -> Answer:
+        """Post-process the draft and keep the answer, an empty one as well: asking again would give the same."""
+        query = question.query
+        try:
+            with trace.stage("finish", self._clock):
+                finished = self._whole.cut(postprocess(draft, trace.decisions), query, trace)
+        except NothingToShow as nothing:
+            if draft.complete:  # else the time was too short, and asking again may give more
+                self._cache.put(query.snapshot, query.offset, question.mode, Answer("", "", 0, nothing.reason))
+            raise
+        text = finished.text.replace("\n", line_end(query.snapshot))
+        answer = Answer(
+            str(next(self._ids)),
+            text,
+            finished.n_replaced,
+            goes_on=question.place.goes_on and not question.scope.block_due,
+            confidence=trace.confidence,
+        )
+        self._cache.put(query.snapshot, query.offset, question.mode, answer)
+        return answer
+
+
+def mode(model: ModelInfo, inline: InlineSettings) -> str:
+    """What an answer depends on besides the text."""
+    asked = (inline.multiline, inline.max_tokens, inline.latency_budget_ms, inline.in_comments, inline.min_confidence)
+    return f"{model.name}/{model.layouts[0]}/{asked}"
+
+
+def line_end(snapshot: Snapshot) -> str:
+    r"""The document's line end: that of its first line; ``\n`` where it has only one line."""
+    first = snapshot.text[: snapshot.line_starts[1]] if snapshot.n_lines > 1 else ""
+    return "\r\n" if first.endswith("\r\n") else "\r" if first.endswith("\r") else "\n"
+
+
+def _request(
+    window: Window, snapshot: Snapshot, question: Question, excerpts: tuple[Excerpt, ...]
+) -> GenerationRequest:
+    model, inline, several = question.model, question.inline, question.place.multiline
+    automatic = model.lines_tokens if several else model.line_tokens
+    request = request_for(
+        window,
+        snapshot.uri,
+        model,
+        max_tokens=automatic if isinstance(inline.max_tokens, str) else inline.max_tokens,
+        time_limit_ms=inline.latency_budget_ms * (LINES_TIME if several else LINE_TIME),
+        excerpts=excerpts,
+    )
+    return replace(request, logprobs=inline.min_confidence > 0)

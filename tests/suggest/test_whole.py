@@ -1,0 +1,55 @@
+"""Where a suggestion is cut so that the file parses: code with a cursor, what the model says, what is left of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from devstral_ls.calibration.cases import holes, seen
+from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.settings import InlineSettings, Settings
+from devstral_ls.suggest.draft import Draft
+from devstral_ls.suggest.trace import InlineQuery, Reason, Trace
+from devstral_ls.suggest.whole import Whole
+from tests.scripted_engine import ScriptedEngine
+from tests.suggest.test_inline import Desk, shown
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "says", "expected"),
+    [
+        ("python", "x = ▮\n", "foo(1) else 2", "foo(1)"),
+        ("python", "def f(a):\n    return ▮\n", "a + b = c", "a + b"),
+        ("javascript", "const x = ▮;\n", "a + b ? c", "a + b"),
+        # Headers may be left open: their bodies come next.
+        ("javascript", "▮\n", "for (const a of b) {", "for (const a of b) {"),
+        ("python", "▮\n", "for a in b:", "for a in b:"),
+        ("python", "▮\n", "def f(a,", "def f(a,"),
+        ("go", "func f() {\n\t▮\n}\n", "if err != nil {", "if err != nil {"),
+        # In a file that does not parse anyway, what makes it no worse stays.
+        ("python", "def g(:\n    pass\n\nx = ▮\n", "foo(1)", "foo(1)"),
+    ],
+)
+async def test_one_line_is_cut_where_the_file_parses(language: str, code: str, says: str, expected: str) -> None:
+    settings = Settings(inline=InlineSettings(multiline="never", ahead=False))
+    assert shown(await Desk(ScriptedEngine(says), settings, language).ask(code)) == expected
+
+
+async def test_lines_that_do_not_parse_are_left_out() -> None:
+    says = "b = a\n    c = b\n    return = 1\n"
+    outcome = await Desk(ScriptedEngine(says)).ask("def f(a):\n    ▮\n")
+    assert shown(outcome) == "b = a\n    c = b"
+    assert "cut-where-it-parses" in outcome.trace.decisions
+
+
+async def test_what_breaks_the_file_from_its_first_word_on_is_not_shown_unless_asked_for() -> None:
+    desk = Desk(ScriptedEngine(" = = 2"))
+    assert (await desk.ask("x = 1▮\ny = 2\n")).trace.reason is Reason.BREAKS_SYNTAX
+    assert shown(await desk.ask("x = 1▮\ny = 2\n", invoked=True)) == " = = 2"
+
+
+@pytest.mark.parametrize("hole", holes(), ids=lambda hole: hole.id)
+def test_what_a_person_would_write_is_never_cut(hole) -> None:  # type: ignore[no-untyped-def]
+    trees, trace = SyntaxTrees(), Trace()
+    place = seen(hole, trees).place
+    query = InlineQuery(hole.snapshot, hole.offset)
+    assert Whole(trees, lambda: 0.0).cut(Draft(hole.expected, place), query, trace).text == hole.expected
