@@ -5,7 +5,7 @@ Suggestions and calibration ask alike, so what calibration measures is what sugg
 
 from __future__ import annotations
 
-from devstral_ls.generation import Engine, FinishReason, GenerationRequest, ModelInfo
+from devstral_ls.generation import Engine, FinishReason, GenerationRequest, ModelInfo, Priority
 from devstral_ls.prompt.layouts import LAYOUTS, build
 from devstral_ls.prompt.window import Window
 from devstral_ls.suggest import stops
@@ -13,7 +13,16 @@ from devstral_ls.suggest.draft import Draft, Place
 from devstral_ls.suggest.trace import Trace
 
 
-def request_for(window: Window, uri: str, model: ModelInfo, max_tokens: int, time_limit_ms: int) -> GenerationRequest:
+def request_for(
+    window: Window,
+    uri: str,
+    model: ModelInfo,
+    max_tokens: int,
+    time_limit_ms: int,
+    *,
+    conversation: str = "",
+    priority: Priority = Priority.INLINE,
+) -> GenerationRequest:
     """``window`` in the model's first layout, its last word taken back and forced.
 
     Raises:
@@ -22,7 +31,13 @@ def request_for(window: Window, uri: str, model: ModelInfo, max_tokens: int, tim
     prefix, taken = LAYOUTS[model.layouts[0]].take_back(_unix(window.prefix))
     prompt, stop = build(model, Window(prefix, _unix(window.suffix)), uri)
     return GenerationRequest(
-        prompt=prompt, max_tokens=max_tokens, stop=stop, begins_with=taken, time_limit_ms=time_limit_ms
+        prompt=prompt,
+        max_tokens=max_tokens,
+        stop=stop,
+        begins_with=taken,
+        time_limit_ms=time_limit_ms,
+        conversation=conversation,
+        priority=priority,
     )
 
 

@@ -236,6 +236,7 @@ def _request(
         model,
         max_tokens=automatic if isinstance(inline.max_tokens, str) else inline.max_tokens,
         time_limit_ms=inline.latency_budget_ms * (LINES_TIME if place.multiline else LINE_TIME),
+        conversation=snapshot.uri,
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from devstral_ls.engine.client import EngineClient
 from devstral_ls.engine.rendezvous import Endpoint
+from devstral_ls.engine.schedule import Schedule
 from devstral_ls.errors import (
     DevstralError,
     EngineBusy,
@@ -242,7 +243,7 @@ async def test_cancelling_hangs_up(before: int, tmp_path: Path) -> None:
 
 async def test_what_waits_for_a_slot_can_be_left_for_nothing(tmp_path: Path) -> None:
     fake = FakeLlama([piece("x"), 5.0, end()])
-    async with talking(fake, tmp_path, slots=1) as client:
+    async with talking(fake, tmp_path, schedule=Schedule(1)) as client:
         first = asyncio.create_task(answer(client, asking()))
         await fake.asked.wait()
         waiting = [asyncio.create_task(answer(client, asking())) for _ in range(3)]

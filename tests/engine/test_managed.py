@@ -20,6 +20,7 @@ from devstral_ls.engine.status import EngineStatus
 from devstral_ls.errors import (
     EngineBusy,
     EngineError,
+    EngineSilent,
     EngineUnavailable,
     GenerationFailed,
     ModelCorrupt,
@@ -33,7 +34,7 @@ from tests import gguf_files
 PATIENCE = 30.0
 """Seconds after which a test gives up; none waits for so long when all is well."""
 
-SOON = Patience(look=0.05, first=0.01, most=0.05, deaths=3)
+SOON = Patience(look=0.05, first=0.01, most=0.05, deaths=3, silence=1.0, pulse=0.5)
 
 
 class Watched:
@@ -208,6 +209,24 @@ async def test_killed_in_the_middle_of_an_answer_it_comes_back(home: Directories
         assert running_pid(home) != pid
         assert await answer(watched.engine)
     assert lost.message
+
+
+@pytest.mark.parametrize("begun", [True, False])
+async def test_one_that_hangs_is_ended_and_comes_back(begun: bool, home: Directories, tmp_path: Path) -> None:
+    """Stopped by a signal it holds its lock and its socket, and answers nothing: neither TERM nor waiting helps."""
+    path = gguf_files.write_devstral_shaped(tmp_path / "m.gguf")
+    async with managed(home, path) as watched:
+        await watched.engine.ready()
+        pid = running_pid(home)
+        if not begun:
+            os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(EngineSilent):
+            await answer(watched.engine, 400, meanwhile=lambda: os.kill(pid, signal.SIGSTOP))
+        lost = await watched.until(lambda status: status.state == "lost")
+        assert "did not answer" in (lost.message or "")
+        await watched.until(lambda status: status.state == "ready")
+        assert running_pid(home) != pid
+        assert await answer(watched.engine)
 
 
 async def test_one_that_dies_all_the_time_is_given_up_until_asked_for(home: Directories, devstral_shaped: Path) -> None:
