@@ -15,7 +15,7 @@ from devstral_ls.calibration.score import compare, first_line, overhead_tokens, 
 from devstral_ls.engine.budget import FLOOR
 from devstral_ls.engine.calibrated import Calibrated, Subject
 from devstral_ls.errors import ModelUnsupported, PromptTooLong
-from devstral_ls.generation import Engine, ModelInfo
+from devstral_ls.generation import Engine, ModelInfo, Priority
 from devstral_ls.languages.syntax import SyntaxTrees
 from devstral_ls.prompt.layouts import suffix_share
 from devstral_ls.prompt.window import CHARACTERS_PER_TOKEN, Window, cut
@@ -134,7 +134,10 @@ async def _answer(engine: Engine, hole: Hole, model: ModelInfo, trees: SyntaxTre
     window = cut(hole.snapshot, hole.offset, place.scope, budget=budget, suffix_share=share)
     written = text = ""
     with contextlib.suppress(NothingToShow, PromptTooLong, ModelUnsupported):
-        request = request_for(window, hole.snapshot.uri, model, MAX_TOKENS, TIME_LIMIT_MS)
+        request = request_for(
+            window, hole.snapshot.uri, model, MAX_TOKENS, TIME_LIMIT_MS,
+            conversation=rates.CONVERSATION, priority=Priority.BACKGROUND,
+        )  # fmt: skip
         draft = await read(engine, request, place.place, trace)
         written = draft.text
         text = postprocess(draft).text
