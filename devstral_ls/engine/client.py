@@ -65,7 +65,8 @@ class EngineClient:
         """The model that answers."""
         self._dialect = dialect
         self._remote_model = remote_model
-        self._on_usage = on_usage
+        self.on_usage = on_usage
+        """Hears what each segment cost."""
         self._clock = clock
         self._pattern = names_pattern(reserved)
         self._tokens = PromptTokens(
@@ -148,7 +149,7 @@ class EngineClient:
         self, prompt: Sent, n_tokens: int, request: GenerationRequest, rank: Rank
     ) -> AsyncIterator[tuple[AsyncGenerator[Event, None], Run]]:
         """The events of one request to the engine, at its turn, in a slot that is ours until the engine is done."""
-        run = Run(n_tokens, self._clock, request.time_limit_ms, self._dialect.lead(request.begins_with))
+        run = Run(request, n_tokens, self._clock, self._dialect.lead(request.begins_with))
         limit = _STREAM_BYTES + _TOKEN_BYTES * request.max_tokens
         async with self._schedule.slot(prompt, request, rank, run, self._is_busy) as slot:
             body = self._dialect.body(prompt, request, self._remote_model)
@@ -157,7 +158,7 @@ class EngineClient:
                 try:
                     yield events, run
                 finally:
-                    self._on_usage(run.usage)
+                    self.on_usage(run.usage)
 
     async def _sent(self, request: GenerationRequest) -> tuple[Sent, int]:
         """The prompt as it is sent, and how many tokens it has, at least about."""

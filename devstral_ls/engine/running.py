@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import replace
 
 from devstral_ls.engine.dialects import End, Event, Lead, Progress
-from devstral_ls.generation import Chunk, FinishReason, Usage
+from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, Usage
 
 
 class Run:
     """What is known of it: enough to say what it cost when it is left."""
 
-    def __init__(self, prompt_tokens: int, clock: Callable[[], float], time_limit_ms: int | None, lead: Lead) -> None:
+    def __init__(self, request: GenerationRequest, prompt_tokens: int, clock: Callable[[], float], lead: Lead) -> None:
         self._clock = clock
-        self._limit_ms = time_limit_ms
+        self._limit_ms = request.time_limit_ms
+        self._prefill_only = request.max_tokens == 0
         self._lead = lead
         self._prompt_tokens = prompt_tokens
         self._progress: Progress | None = None
@@ -34,6 +36,8 @@ class Run:
             self._progress = event
             return None
         self._last = self._clock()
+        if self._prefill_only:  # engines generate a token all the same
+            event = replace(event, text="")
         if isinstance(event, End):
             self._end, self.ended = event.usage, True
             return Chunk(self._lead.feed(event.text) + self._lead.rest(), event.finish, self.usage)

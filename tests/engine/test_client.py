@@ -89,6 +89,15 @@ async def test_what_is_sent(tmp_path: Path) -> None:
     assert all("authorization: bearer secret" in head.lower() for head in fake.heads)
 
 
+async def test_a_prompt_is_evaluated_for_nothing_but_the_cache(tmp_path: Path) -> None:
+    fake = FakeLlama([progress(3, 3), piece("x"), end("limit")])  # llama-server generates one token all the same
+    async with talking(fake, tmp_path) as client:
+        chunks = await answer(client, asking(max_tokens=0))
+    assert fake.bodies("/completion")[0]["n_predict"] == 0
+    assert "".join(chunk.text for chunk in chunks) == ""
+    assert chunks[-1].finish is FinishReason.LENGTH
+
+
 async def test_what_the_answer_begins_with_is_a_grammar(tmp_path: Path) -> None:
     fake = FakeLlama([end()])
     async with talking(fake, tmp_path) as client:

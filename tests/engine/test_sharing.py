@@ -25,7 +25,7 @@ async def test_an_action_that_pauses_for_somebody_who_types_says_the_same(home: 
     segments: list[Usage] = []
     async with running(home, tiny_model) as engine, running(home, tiny_model) as other:
         whole = await answer(engine, ACTION)
-        engine.client._on_usage = segments.append
+        engine.client.on_usage = segments.append
         text = ""
         typing: list[asyncio.Task[object]] = []
         async with engine.client.generate(ACTION) as chunks:
