@@ -38,7 +38,9 @@ async def patiently(
         taken = True
         return task.result()
     finally:
-        task.cancel()
+        # Not before what comes in this turn of the loop has arrived: anyio (4.16.0) gives a result to the future of a
+        # read that was cancelled a moment before, and asyncio complains of it in the log.
+        asyncio.get_running_loop().call_later(0, task.cancel)
         await asyncio.wait({task})
         if not taken and not task.cancelled() and task.exception() is None:
             await abandon(task.result())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from devstral_ls.errors import EngineSilent
 from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, ModelInfo, Priority, Text
 from tests.engine.fake_llama import FakeLlama, end, listening, progress
 
+ROOT = Path(__file__).parents[2]
 MODEL = ModelInfo("fake", "plain", ("left-to-right",), context_tokens=200, prompt_budget=100, bos=None)
 
 
@@ -117,8 +120,8 @@ async def test_a_cold_inline_request_makes_room_until_its_prompt_is_known(tmp_pa
         await client.aclose()
 
 
-async def _ask(client: EngineClient, text: str) -> str:
-    async with client.generate(GenerationRequest((Text(text),), 8)) as chunks:
+async def _ask(client: EngineClient, text: str, **more: Any) -> str:
+    async with client.generate(GenerationRequest((Text(text),), **{"max_tokens": 8, **more})) as chunks:
         return "".join([chunk.text async for chunk in chunks])
 
 
@@ -153,3 +156,58 @@ async def test_an_engine_that_works_for_somebody_else_is_waited_for(tmp_path: Pa
         assert await asyncio.wait_for(_ask(client, "a"), 5) == "x"
         await client.aclose()
     assert len(fake.bodies("/metrics")) > 1
+
+
+TYPING = """
+import asyncio, sys
+from pathlib import Path
+from devstral_ls.engine.place import Place
+from devstral_ls.engine.turns import Rank, Turns
+async def main():
+    async with Turns(Place(Path(sys.argv[1]), "key")).wanting(Rank.HOT):
+        print("typing", flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("priority", [Priority.BACKGROUND, Priority.ACTION])
+async def test_it_leaves_in_the_middle_of_a_batch_for_somebody_in_another_process(
+    priority: Priority, tmp_path: Path
+) -> None:
+    """The engine says nothing until long after: who waited for its next word would make the other one wait for it."""
+    fake = FakeLlama([progress(0, 2), 60.0], later=[[progress(2, 2), end("limit")]])
+    place = Place(tmp_path, "key")
+    async with listening(fake, tmp_path / "s") as address:
+        client = connected(address, Schedule(SharedSlots(place, "n", 2), Turns(place)))
+        work = asyncio.create_task(_ask(client, "ab", max_tokens=0, priority=priority, conversation="a"))
+        await asyncio.wait_for(fake.asked.wait(), 5)
+        typist = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", TYPING, str(tmp_path), cwd=ROOT,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            assert typist.stdout is not None
+            assert await asyncio.wait_for(typist.stdout.readline(), 30) == b"typing\n"
+            await asyncio.wait_for(fake.left.wait(), 5)
+            assert len(fake.bodies("/completion")) == 1
+        finally:
+            await typist.communicate(b"")
+        assert await asyncio.wait_for(work, 5) == ""
+        await client.aclose()
+    assert [body["prompt"] for body in fake.bodies("/completion")] == [[1097, 1098]] * 2
+
+
+def locks_in(folder: Path) -> Iterator[Path]:
+    return folder.glob("engine-*")
+
+
+async def test_an_engine_that_is_not_shared_knows_neither_slots_nor_ranks(tmp_path: Path) -> None:
+    fake = FakeLlama([end()])
+    async with listening(fake, tmp_path / "s") as address:
+        client = connected(address, Schedule(1))
+        await _ask(client, "ab", priority=Priority.ACTION, conversation="a")
+        await client.aclose()
+    assert "id_slot" not in fake.bodies("/completion")[0]
+    assert [path for path, _ in fake.requests] == ["/tokenize", "/completion"]
+    assert not list(locks_in(tmp_path))

@@ -47,6 +47,15 @@ async def test_nobody_waits_for_ever(place: Place, monkeypatch: pytest.MonkeyPat
         assert not mine.must_pause(Rank.ACTION, not_before)
 
 
+async def test_what_nobody_waits_for_waits_as_long_as_it_takes(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_STARVED_SECONDS", 0.0)
+    async with Turns(place).wanting(Rank.ACTION):
+        waiting = asyncio.create_task(Turns(place).mine(Rank.BACKGROUND))
+        done, _ = await asyncio.wait({waiting}, timeout=10 * module.LOOK_SECONDS)
+        assert not done
+    assert await asyncio.wait_for(waiting, 5) == 0.0
+
+
 async def test_on_a_cpu_one_inline_request_runs_at_a_time(place: Place) -> None:
     one, other = Turns(place, one_at_a_time=True), Turns(place, one_at_a_time=True)
     entered = asyncio.Event()
