@@ -35,6 +35,7 @@ __all__ = ["EngineOptions", "ManagedEngine", "Patience"]
 
 _log = logging.getLogger(__name__)
 
+_GIVEN_UP = "See `devstral-ls engine logs`; the command devstral.restartEngine starts it again."
 _LOAD_AGAIN = "The command devstral.restartEngine loads it again."
 
 
@@ -204,7 +205,10 @@ class ManagedEngine(KeptEngine):
         """Wait before the next attempt, longer each time; after too many deaths, until something else is wanted."""
         seconds = self._deaths.add()
         if seconds is None:
-            self._say("failed", error=error)
+            n, within = self._patience.deaths, self._patience.within
+            self._say(
+                "failed", error=EngineUnavailable(f"{error.message} ({n} times in {within:.0f} s)", hint=_GIVEN_UP)
+            )
             await self._until_other(self._spec)
             self._deaths.forget()
         else:

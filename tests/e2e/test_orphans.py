@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 from pathlib import Path
+
+import pytest
 
 from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
@@ -28,7 +32,8 @@ time.sleep(600)
 SECONDS = 60.0
 
 
-async def test_an_editor_that_is_killed_takes_its_server_and_the_engine_along(tmp_path: Path) -> None:
+@pytest.mark.parametrize("killed", ["editor", "server"])
+async def test_whoever_is_killed_takes_the_engine_along(killed: str, tmp_path: Path) -> None:
     home = Directories(tmp_path / "data", tmp_path / "run", tmp_path / "settings.toml")
     home.config_file.write_text("[engine]\nidleMinutes = 0.005\n")
     model = write_devstral_shaped(tmp_path / "m.gguf")
@@ -46,10 +51,14 @@ async def test_an_editor_that_is_killed_takes_its_server_and_the_engine_along(tm
         engine = Parent.find(rendezvous.engines(home)[0].pid or 0)
         assert engine is not None
         assert server.is_alive()
-        editor.kill()
-        await editor.wait()
+        if killed == "server":
+            os.kill(server.pid, signal.SIGKILL)
+        else:
+            editor.kill()
+            await editor.wait()
         async with asyncio.timeout(SECONDS):
-            await server.gone(lambda _: asyncio.sleep(0.05))
+            if killed == "editor":  # the other one stays a zombie until its editor asks for it
+                await server.gone(lambda _: asyncio.sleep(0.05))
             await engine.gone(lambda _: asyncio.sleep(0.05))
         assert rendezvous.engines(home) == []
     finally:

@@ -89,3 +89,33 @@ async def test_engine_status_shows_it(
     assert (status["slots"], status["slots_busy"]) == (2, 0)
     assert {"clients", "rss_bytes", "prefill_rate", "decode_rate", "reuse", "batch", "uptime_s"} <= status.keys()
     assert "nonce" not in status
+
+
+@pytest.mark.parametrize("max_tokens", [0, 200])
+async def test_background_work_makes_room_for_somebody_who_types(
+    max_tokens: int, home: Directories, tiny_model: Path
+) -> None:
+    """However long the prompt that is evaluated ahead: typing is answered first, and the work is not lost."""
+    work = GenerationRequest(
+        (Text("x += 1\n" * 150),), max_tokens, conversation="file:///c.py", priority=Priority.BACKGROUND
+    )
+    async with (
+        running(home, tiny_model, context_tokens=2048) as engine,
+        running(home, tiny_model, context_tokens=2048) as other,
+    ):
+        segments: list[Usage] = []
+        engine.client.on_usage = segments.append
+        await answer(other, INLINE)
+        begun = asyncio.create_task(answer(engine, work))
+        async with asyncio.timeout(60):
+            while (await asyncio.to_thread(report, engine.state, home)).slots_busy == 0:
+                pass
+        typed = await answer(other, INLINE)
+        assert typed[-1].usage is not None
+        assert typed[-1].usage.cached_tokens > 0
+        assert not begun.done()
+        done = await asyncio.wait_for(begun, 120)
+    assert len(segments) > 1
+    assert bool("".join(chunk.text for chunk in done)) is bool(max_tokens)
+    assert done[-1].usage is not None
+    assert segments[-1].cached_tokens > 0  # it went on where it had paused
