@@ -92,6 +92,9 @@ class Typist:
             await self.ask(text + TYPED[: n * STEP], times)
 
 
+Work = Callable[[Typist], Awaitable[None]]
+
+
 async def scenes(typists: Sequence[Typist], n_requests: int) -> dict[str, Times]:
     cold, typing = Times(), Times()
     files = await asyncio.gather(*(typist.open_file(cold) for typist in typists))
@@ -99,12 +102,25 @@ async def scenes(typists: Sequence[Typist], n_requests: int) -> dict[str, Times]
     found = {"cold": cold, "typing": typing}
     if len(typists) == 2:
         for name, work in WORKS.items():
-            found[name] = times = Times()
-            working = asyncio.create_task(_again_and_again(work, typists[1]))
-            await typists[0].type(files[0], n_requests, times)
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
+            found[f"no {name}"], found[name] = await _beside(typists[0], files[0], n_requests, typists[1], work)
     return found
+
+
+async def _beside(typist: Typist, file: str, n_requests: int, other: Typist, work: Work) -> tuple[Times, Times]:
+    """Requests in turn while nobody else does anything and while ``other`` does: whatever else the machine is doing
+    meets both alike.
+    """
+    alone, beside = Times(), Times()
+    pauses = random.Random(other.number)
+    for n in range(1, n_requests + 1):
+        await asyncio.sleep(pauses.uniform(*PAUSES))
+        await typist.ask(file + TYPED[: 2 * n * STEP], alone)
+        working = asyncio.create_task(_again_and_again(work, other))
+        await asyncio.sleep(pauses.uniform(*PAUSES))
+        await typist.ask(file + TYPED[: (2 * n + 1) * STEP], beside)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+    return alone, beside
 
 
 async def _open(typist: Typist) -> None:
@@ -129,11 +145,11 @@ async def _evaluate(typist: Typist) -> None:
             pass
 
 
-WORKS: dict[str, Callable[[Typist], Awaitable[None]]] = {"opening": _open, "action": _act, "ahead": _evaluate}
+WORKS: dict[str, Work] = {"opening": _open, "action": _act, "ahead": _evaluate}
 """What the other one does."""
 
 
-async def _again_and_again(work: Callable[[Typist], Awaitable[None]], typist: Typist) -> None:
+async def _again_and_again(work: Work, typist: Typist) -> None:
     while True:
         await work(typist)
 
@@ -158,7 +174,7 @@ async def measure(spec: EngineSpec, home: Directories, numbers: Sequence[int], n
                 }
                 figures[f"{number} {scene} batch {state.batch} slots {state.slots}"] = row
                 shown = "  ".join(f"{name} {value:6.0f}" for name, value in row.items())
-                print(f"  {scene:7} {shown}  ms", flush=True)
+                print(f"  {scene:10} {shown}  ms", flush=True)
     return figures
 
 
