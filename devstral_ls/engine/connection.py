@@ -15,6 +15,7 @@ from devstral_ls.engine.calibrated import Subject, calibration_file, read_calibr
 from devstral_ls.engine.client import EngineClient
 from devstral_ls.engine.facts import model_info, reserved_tokens
 from devstral_ls.engine.http import Http
+from devstral_ls.engine.place import Place
 from devstral_ls.engine.rates import Rate, Rates
 from devstral_ls.engine.rendezvous import Joined, join, kill, last_words
 from devstral_ls.engine.schedule import Schedule
@@ -171,9 +172,11 @@ async def connect(
 def _schedule(joined: Joined) -> Schedule:
     """When and where our requests run, beside those of the engine's other clients."""
     place, state = joined.place, joined.state
+    on_gpu = state.gpu_layers == -1
     return Schedule(
         SharedSlots(place, state.nonce, state.slots),
-        Turns(place, one_at_a_time=state.gpu_layers != -1),
+        # Engines of two models share the processor: an action of the large one would stop the small one's suggestions.
+        Turns(place if on_gpu else Place(place.folder, "processor"), one_at_a_time=not on_gpu),
         hot_tokens=_HOT_BATCHES * state.batch,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from devstral_ls.cli import main
 from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.report import report
-from devstral_ls.generation import GenerationRequest, Priority, Text, Usage
+from devstral_ls.generation import Chunk, GenerationRequest, Priority, Text, Usage
 from tests.engine.test_real_engine import answer, running
+from tests.gguf_files import write_qwen_fim
 
 CODE = "# The numbers from one to ten, in English, one on each line\nNUMBERS = [\n    'one',\n"
 ACTION = GenerationRequest((Text(CODE),), 40, conversation="file:///a.py#do", priority=Priority.ACTION)
@@ -119,3 +121,23 @@ async def test_background_work_makes_room_for_somebody_who_types(
     assert bool("".join(chunk.text for chunk in done)) is bool(max_tokens)
     assert done[-1].usage is not None
     assert segments[-1].cached_tokens > 0  # it went on where it had paused
+
+
+async def test_an_action_of_one_model_makes_room_for_suggestions_of_another(
+    home: Directories, devstral_shaped: Path, tmp_path: Path
+) -> None:
+    small = write_qwen_fim(tmp_path / "small.gguf")
+    async with running(home, devstral_shaped) as engine, running(home, small) as other:
+        segments: list[Usage] = []
+        engine.client.on_usage = segments.append
+        async with engine.client.generate(replace(ACTION, max_tokens=200)) as chunks:
+            await anext(chunks)
+            async with other.client.generate(INLINE) as answered:
+                waiting = asyncio.create_task(_all(chunks))
+                await _all(answered)
+            await asyncio.wait_for(waiting, 60)
+    assert len(segments) > 1
+
+
+async def _all(chunks: AsyncIterator[Chunk]) -> list[Chunk]:
+    return [chunk async for chunk in chunks]
