@@ -206,9 +206,8 @@ class ManagedEngine(KeptEngine):
         seconds = self._deaths.add()
         if seconds is None:
             n, within = self._patience.deaths, self._patience.within
-            self._say(
-                "failed", error=EngineUnavailable(f"{error.message} ({n} times in {within:.0f} s)", hint=_GIVEN_UP)
-            )
+            hint = _GIVEN_UP if error.hint == type(error).hint else error.hint
+            self._say("failed", error=EngineUnavailable(f"{error.message} ({n} times in {within:.0f} s)", hint=hint))
             await self._until_other(self._spec)
             self._deaths.forget()
         else:
