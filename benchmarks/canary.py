@@ -7,7 +7,8 @@ whose answer is the most frequent letter of all that is in its KV cache: with on
 it says that document's letter as soon as there are more of them than of its own. Besides, each document begins with its
 secret, so that nothing can be cached of its prompt but what it sent itself: the engine's own count of cached tokens
 must never be above that. Requests run at the same time through several clients, in few slots; a third is left at a
-random point and asked again, some answers are long, documents grow, shrink and are edited in the middle.
+random point and asked again, others are actions and background work that pause for inline requests and go on, documents
+grow, shrink and are edited in the middle.
 
 It can fail: ``--leak N`` makes every N-th request carry another document's text in front, which is what foreign cells
 in the cache mean to the model. All but the few that are left before their first letter must be found, and are (in
@@ -31,13 +32,15 @@ from devstral_ls.engine import rendezvous
 from devstral_ls.engine.connection import Connection, connect
 from devstral_ls.engine.rates import Rates
 from devstral_ls.engine.spec import EngineOptions, spec_of
-from devstral_ls.generation import GenerationRequest, Text
+from devstral_ls.generation import GenerationRequest, Priority, Text, Usage
 from tests.telltale_gguf import LETTERS, write_telltale
 
 N_DOCUMENTS = 50
 N_CLIENTS = 3
 N_SLOTS = 4
-N_EDITORS = 4
+N_EDITORS = 10
+"""More than slots: they take each other's."""
+PRIORITIES = (Priority.INLINE,) * 8 + (Priority.ACTION, Priority.BACKGROUND)
 CONTEXT_TOKENS = 512
 MAX_CHARS = 300
 FILLER = "0123456789 .,:;()[]{}+-*/=<>_!?&%$#@^~|"
@@ -78,7 +81,7 @@ class Findings:
 
     asked: int = 0
     left: int = 0
-    paused: int = 0
+    resumed: int = 0
     letters: int = 0
     cached: int = 0
     leaks_made: int = 0
@@ -95,12 +98,16 @@ async def watch(folder: Path, n_requests: int, *, leak: int = 0, seed: int = 1) 
     try:
         for _ in range(N_CLIENTS):
             clients.append(await connect(spec, home, Rates(home.data / "rates.json"), lambda state: None))
+        segments: list[Usage] = []
+        for client in clients:
+            client.client.on_usage = segments.append
         documents = [
             Document(letter, letter + "=", random.Random(f"{seed}{letter}")) for letter in LETTERS[:N_DOCUMENTS]
         ]
         turns = iter(range(n_requests))
         works = [_edit(documents[n::N_EDITORS], clients[n % N_CLIENTS], turns, leak, found) for n in range(N_EDITORS)]
         await asyncio.gather(*works)
+        found.resumed = len(segments) - found.asked
     finally:
         for client in clients:
             await client.aclose()
@@ -127,11 +134,13 @@ async def _edit(
 
 async def _ask(document: Document, engine: Connection, dice: random.Random, found: Findings, front: str) -> None:
     prompt = front + document.text
-    action = dice.random() < 0.2
+    priority = dice.choice(PRIORITIES)
     leave_after = dice.randint(0, 6) if dice.random() < 0.33 else None
     request = GenerationRequest(
         (Text(prompt),),
-        max_tokens=dice.randint(1, 40 if action else 12),
+        max_tokens=dice.randint(1, 12 if priority is Priority.INLINE else 40),
+        conversation=document.secret,
+        priority=priority,
     )
     answer = ""
     cached = 0
@@ -171,6 +180,7 @@ def main() -> int:
     print("\n".join(found.problems[:20]))
     print(
         f"{found.asked} requests of {N_DOCUMENTS} documents in {N_SLOTS} slots, {found.left} left early, "
+        f"{found.resumed} times one paused and went on, "
         f"{found.letters} letters answered, {found.cached} prompt tokens reused, {found.leaks_made} leaks made: "
         f"{len(found.problems)} problems in {time.monotonic() - begun:.0f} s"
     )

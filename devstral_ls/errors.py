@@ -95,6 +95,12 @@ class GenerationFailed(EngineError):
     code = "generation-failed"
 
 
+class EngineSilent(GenerationFailed):
+    """The engine holds a request and says nothing, for far longer than its rate explains."""
+
+    code = "engine-silent"
+
+
 class ModelError(EngineError):
     """Something about the model file."""
 

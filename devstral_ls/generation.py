@@ -47,7 +47,7 @@ class GenerationRequest:
 
     prompt: Prompt
     max_tokens: int
-    """The most tokens to generate."""
+    """The most tokens to generate. With 0 the answer is empty and ends as soon as the prompt is in the KV cache."""
     stop: tuple[str, ...] = ()
     """Strings before which the answer ends; they are not part of it."""
     temperature: float = 0.0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import ceil
 
 from devstral_ls.calibration.record import Sample
-from devstral_ls.generation import Engine, GenerationRequest, Text, Usage
+from devstral_ls.generation import Engine, GenerationRequest, Priority, Text, Usage
 
 N_ROUNDS = 3
 """How often each length is measured: a busy moment must not decide."""
@@ -16,6 +16,9 @@ _DISTURBED = 1.4
 
 LONGEST = 192
 """Tokens of the longest prompt on a slow engine: 4 s at 50 tokens a second."""
+
+CONVERSATION = "calibration"
+"""Whose slot all requests of a calibration use: none of them evicts more than one document, however many there are."""
 
 DECODED = 24
 """Tokens to generate where the decode rate is measured."""
@@ -44,7 +47,13 @@ async def sample(engine: Engine, n: int, length: int, batch: int) -> Sample:
     """
     # Another beginning each time: nothing of it is in the KV cache.
     text = f"{n}{chr(97 + n % 26)}" + (_COUNTING if length == 0 else " x" * (length - 2))
-    usage = await _usage(engine, GenerationRequest((Text(text),), DECODED if length == 0 else 1))
+    request = GenerationRequest(
+        (Text(text),),
+        max_tokens=DECODED if length == 0 else 1,
+        conversation=CONVERSATION,
+        priority=Priority.BACKGROUND,
+    )
+    usage = await _usage(engine, request)
     n_new = usage.prompt_tokens - usage.cached_tokens
     return Sample(n_new, batch, usage.prefill_ms, usage.generated_tokens, usage.decode_ms)
 

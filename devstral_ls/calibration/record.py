@@ -52,6 +52,8 @@ class Record:
     result: Calibrated | None = None
     """As soon as all is measured; from the last time while the rates are measured again."""
     finished: bool = False
+    spent_s: float = 0.0
+    """Seconds of work that all of this took."""
 
     def with_answer(self, layout: str, hole: str, answered: Answered) -> Record:
         """The record with one answer more."""
@@ -64,7 +66,7 @@ class Record:
 
     def without_rates(self) -> Record:
         """The record with everything that a faster or slower machine changes to be measured again."""
-        return replace(self, samples=(), finished=False)
+        return replace(self, samples=(), finished=False, spent_s=0.0)
 
 
 def load(file: Path) -> Record | None:
@@ -99,4 +101,5 @@ def _record(values: Mapping[str, Any]) -> Record:
         },
         result=calibrated_from(values["result"]),
         finished=bool(values["finished"]),
+        spent_s=float(values.get("spent_s", 0.0)),
     )

@@ -5,6 +5,7 @@ itself, and is written down by whoever runs it; so it can be stopped anywhere an
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,7 +16,7 @@ from devstral_ls.calibration.score import compare, first_line, overhead_tokens, 
 from devstral_ls.engine.budget import FLOOR
 from devstral_ls.engine.calibrated import Calibrated, Subject
 from devstral_ls.errors import ModelUnsupported, PromptTooLong
-from devstral_ls.generation import Engine, ModelInfo
+from devstral_ls.generation import Engine, ModelInfo, Priority
 from devstral_ls.languages.syntax import SyntaxTrees
 from devstral_ls.prompt.layouts import suffix_share
 from devstral_ls.prompt.window import CHARACTERS_PER_TOKEN, Window, cut
@@ -28,6 +29,11 @@ MAX_TOKENS = 40
 
 TIME_LIMIT_MS = 10_000
 """Of decoding; a model that needs longer for a line has not answered."""
+
+MOST_S = 240.0
+"""Seconds of work after which no further hole is asked: what is known by then decides. At the pace of a model for which
+30 holes in three layouts take longer, a few of each show enough: they come in turns, layout by layout.
+"""
 
 _USUAL_LINE = 12.0
 """Tokens of a usual first line where no engine counted them: 73 characters at the 95th percentile are 25."""
@@ -43,6 +49,10 @@ class Step:
     title: str
     run: Callable[[Engine, Record], Awaitable[Record]]
     """The record with what came of it; raises ``EngineError`` where nothing could be measured."""
+    hole: str = ""
+    """The hole it asks; empty for a sample of the rates."""
+    again: bool = False
+    """Is it a sample that was taken before, taken again?"""
 
 
 def begin(subject: Subject) -> Record:
@@ -62,7 +72,12 @@ def left(record: Record, subject: Subject, cases: Sequence[Hole] | None = None, 
     if len(subject.candidates) == 1:
         cases = cases[:8]
     lengths = rates.planned(subject.batch, subject.model.context_tokens)
-    steps = [_sample(n, length, subject.batch) for n, length in enumerate(lengths) if n >= len(record.samples)]
+    n_once = len(lengths) // rates.N_ROUNDS
+    steps = [
+        _sample(n, length, subject.batch, again=n >= n_once)
+        for n, length in enumerate(lengths)
+        if n >= len(record.samples)
+    ]
     if layouts:
         trees = SyntaxTrees()
         steps += [
@@ -74,13 +89,27 @@ def left(record: Record, subject: Subject, cases: Sequence[Hole] | None = None, 
     return steps
 
 
-async def do(step: Step, engine: Engine, record: Record, subject: Subject) -> Record:
-    """Run ``step`` and keep what came of it on disk.
+def is_over(step: Step, record: Record) -> bool:
+    """Is ``step`` to be left out, for all has taken longer than ``MOST_S``? Each rate is measured once all the same, and
+    a hole that was asked in one layout is asked in all: they are compared.
+    """
+    begun = any(step.hole in answers for answers in record.answers.values())
+    return record.spent_s > MOST_S and (step.again or (bool(step.hole) and not begun))
+
+
+async def do(
+    step: Step, engine: Engine, record: Record, subject: Subject, clock: Callable[[], float] = time.monotonic
+) -> Record:
+    """Run ``step`` and keep what came of it on disk; nothing where it ``is_over``.
 
     Raises:
         EngineError: the engine failed; nothing is lost.
     """
+    if is_over(step, record):
+        return record
+    begun = clock()
     record = await step.run(engine, record)
+    record = replace(record, spent_s=record.spent_s + clock() - begun)
     save(subject.file, record)
     return record
 
@@ -108,11 +137,11 @@ def result_of(record: Record, subject: Subject) -> Calibrated:
     )
 
 
-def _sample(n: int, length: int, batch: int) -> Step:
+def _sample(n: int, length: int, batch: int, *, again: bool) -> Step:
     async def run(engine: Engine, record: Record) -> Record:
         return record.with_sample(await rates.sample(engine, n, length, batch))
 
-    return Step(f"a prompt of {length} tokens" if length else "decoding", run)
+    return Step(f"a prompt of {length} tokens" if length else "decoding", run, again=again)
 
 
 def _hole(hole: Hole, model: ModelInfo, trees: SyntaxTrees) -> Step:
@@ -122,7 +151,7 @@ def _hole(hole: Hole, model: ModelInfo, trees: SyntaxTrees) -> Step:
     async def run(engine: Engine, record: Record) -> Record:
         return record.with_answer(layout, hole.id, await _answer(engine, hole, model, trees))
 
-    return Step(f"{hole.id} as {layout}", run)
+    return Step(f"{hole.id} as {layout}", run, hole.id)
 
 
 async def _answer(engine: Engine, hole: Hole, model: ModelInfo, trees: SyntaxTrees) -> Answered:
@@ -134,7 +163,10 @@ async def _answer(engine: Engine, hole: Hole, model: ModelInfo, trees: SyntaxTre
     window = cut(hole.snapshot, hole.offset, place.scope, budget=budget, suffix_share=share)
     written = text = ""
     with contextlib.suppress(NothingToShow, PromptTooLong, ModelUnsupported):
-        request = request_for(window, hole.snapshot.uri, model, MAX_TOKENS, TIME_LIMIT_MS)
+        request = request_for(
+            window, hole.snapshot.uri, model, MAX_TOKENS, TIME_LIMIT_MS,
+            conversation=rates.CONVERSATION, priority=Priority.BACKGROUND,
+        )  # fmt: skip
         draft = await read(engine, request, place.place, trace)
         written = draft.text
         text = postprocess(draft).text

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from dataclasses import asdict
 from typing import Any
 
 from devstral_ls.cli import DONE, NOTHING
 from devstral_ls.directories import directories
 from devstral_ls.engine.rendezvous import engines, log_tail, stop
+from devstral_ls.engine.report import EngineReport, report
 from devstral_ls.engine.state import EngineState
+from devstral_ls.models.units import gigabytes
 
 
 def run(options: argparse.Namespace) -> int:
@@ -25,16 +26,19 @@ def run(options: argparse.Namespace) -> int:
         words = log_tail(folders)
         print(words or "No engine has left a log.")
         return DONE if words else NOTHING
-    states = engines(folders)
+    reports = [report(state, folders) for state in engines(folders)]
     if options.json:
-        print(json.dumps([_as_json(state) for state in states]))
+        print(json.dumps([_as_json(found) for found in reports]))
     else:
-        print("\n".join(_line(state) for state in states) or "No engine runs.")
-    return DONE if states else NOTHING
+        print("\n".join(_lines(found) for found in reports) or "No engine runs.")
+    return DONE if reports else NOTHING
 
 
-def _as_json(state: EngineState) -> dict[str, Any]:
-    return {name: value for name, value in asdict(state).items() if name not in ("nonce", "rate_key")}
+def _as_json(found: EngineReport) -> dict[str, Any]:
+    """The state's values, and those of the report; what was assumed for the batch is not what was observed."""
+    state = {name: value for name, value in asdict(found.state).items() if name not in ("nonce", "rate_key")}
+    observed = {name: value for name, value in asdict(found).items() if name != "state"}
+    return state | {"assumed_prefill_rate": state["prefill_rate"]} | observed
 
 
 def _where(state: EngineState) -> str:
@@ -43,10 +47,23 @@ def _where(state: EngineState) -> str:
     return "all layers on the GPU" if state.gpu_layers < 0 else f"{state.gpu_layers} layers on the GPU"
 
 
-def _line(state: EngineState) -> str:
-    minutes = max(0.0, time.time() - state.started) / 60
-    return (
-        f"{state.model}: {state.phase}, pid {state.pid}, {minutes:.0f} min, {state.slots} slots of "
-        f"{state.context_tokens} tokens, KV cache in {state.kv_type}, {_where(state)}, batch {state.batch}, "
-        f"{state.bytes_needed / 1e9:.1f} GB"
+def _lines(found: EngineReport) -> str:
+    state = found.state
+    reuse = "-" if found.reuse is None else f"{found.reuse:.0%} of the prompt tokens"
+    rss = "-" if found.rss_bytes is None else gigabytes(found.rss_bytes)
+    cache = f"{state.context_tokens} tokens each, KV cache in {state.kv_type}"
+    return "\n".join(
+        (
+            f"{state.model}: {state.phase}, pid {state.pid}, up {found.uptime_s / 60:.0f} min",
+            f"  clients  {_or_dash(found.clients)}",
+            f"  slots    {_or_dash(found.slots_busy)} of {state.slots} busy, {cache}",
+            f"  memory   {rss}, planned {gigabytes(state.bytes_needed)}",
+            f"  rates    prefill {_or_dash(found.prefill_rate)}, decode {_or_dash(found.decode_rate)} tokens/s",
+            f"  reuse    {reuse}",
+            f"  batch    {state.batch} tokens, {_where(state)}",
+        )
     )
+
+
+def _or_dash(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"

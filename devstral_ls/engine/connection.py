@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,10 +14,15 @@ from devstral_ls.engine.budget import LATENCY_MS
 from devstral_ls.engine.calibrated import Subject, calibration_file, read_calibrated
 from devstral_ls.engine.client import EngineClient
 from devstral_ls.engine.facts import model_info, reserved_tokens
+from devstral_ls.engine.http import Http
+from devstral_ls.engine.place import Place
 from devstral_ls.engine.rates import Rate, Rates
-from devstral_ls.engine.rendezvous import Joined, join, last_words
+from devstral_ls.engine.rendezvous import Joined, join, kill, last_words
+from devstral_ls.engine.schedule import Schedule
+from devstral_ls.engine.slots import SharedSlots
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.engine.state import EngineState
+from devstral_ls.engine.turns import Turns
 from devstral_ls.generation import ModelInfo
 from devstral_ls.models.family import layouts_of
 from devstral_ls.models.gguf import GgufHeader, read_header
@@ -27,12 +33,28 @@ _SAVE_SECONDS = 30.0
 _SMALL = 1 / 3
 """A change of the prompt budget by less than this part of it is not worth what it costs."""
 
+LEAST_SILENCE = 20.0
+"""Seconds. An engine that works says something after each batch, and our requests never wait inside it."""
+
+_HOT_BATCHES = 4
+"""An inline request with more new tokens than that makes room for those with fewer."""
+
+_SILENT_BATCHES = 30
+"""So many batches, at the rate the engine was started with, may pass without a word: other programs slow it down."""
+
 
 class Connection:
     """Made by ``connect``; to be closed."""
 
     def __init__(
-        self, joined: Joined, spec: EngineSpec, header: GgufHeader, rates: Rates, calibrations: Path, latency_ms: int
+        self,
+        joined: Joined,
+        spec: EngineSpec,
+        header: GgufHeader,
+        rates: Rates,
+        calibrations: Path,
+        latency_ms: int,
+        least_silence: float = LEAST_SILENCE,
     ) -> None:
         self.state = joined.state
         """What the engine said when it was ready."""
@@ -50,7 +72,8 @@ class Connection:
             specials=header.control_tokens,
             reserved=reserved_tokens(header),
             space_prefix=header.add_space_prefix,
-            slots=joined.state.slots,
+            schedule=_schedule(joined),
+            http=Http(joined.endpoint, silence=_silence(joined.state, least_silence)),
             on_usage=lambda usage: rates.observe(joined.state.rate_key, usage),
         )
         """Speaks to it."""
@@ -64,6 +87,17 @@ class Connection:
     def last_words(self) -> str:
         """What the process said last, if it was anything for people."""
         return last_words(self._joined.place.log)
+
+    async def has_pulse(self, seconds: float) -> bool:
+        """Does it answer within ``seconds``?"""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                return await self.client.health()
+        return False
+
+    async def kill(self) -> None:
+        """End the process, which does not answer."""
+        await asyncio.to_thread(kill, self._joined)
 
     async def remember(self) -> None:
         """Now and then, write down the rates seen, and let the prompt budget follow them."""
@@ -120,9 +154,11 @@ async def connect(
     rates: Rates,
     on_state: Callable[[EngineState], None],
     latency_ms: int = LATENCY_MS,
+    least_silence: float = LEAST_SILENCE,
 ) -> Connection:
     """Join the engine of ``spec``, started if need be; ``on_state`` hears of the states on the way. ``latency_ms`` is
-    what suggestions are to keep to.
+    what suggestions are to keep to. A request fails after ``least_silence`` seconds without an event, or later if a
+    batch takes long.
 
     Raises:
         ModelError: the model cannot be used.
@@ -130,4 +166,21 @@ async def connect(
     """
     header = await asyncio.to_thread(read_header, Path(spec.model_path))
     joined = await join(spec, directories, on_state)
-    return Connection(joined, spec, header, rates, directories.data, latency_ms)
+    return Connection(joined, spec, header, rates, directories.data, latency_ms, least_silence)
+
+
+def _schedule(joined: Joined) -> Schedule:
+    """When and where our requests run, beside those of the engine's other clients."""
+    place, state = joined.place, joined.state
+    on_gpu = state.gpu_layers == -1
+    return Schedule(
+        SharedSlots(place, state.nonce, state.slots),
+        # Engines of two models share the processor: an action of the large one would stop the small one's suggestions.
+        Turns(place if on_gpu else Place(place.folder, "processor"), one_at_a_time=not on_gpu),
+        hot_tokens=_HOT_BATCHES * state.batch,
+    )
+
+
+def _silence(state: EngineState, least: float) -> float:
+    """After how many seconds without an event an engine hangs."""
+    return max(least, _SILENT_BATCHES * state.batch / state.prefill_rate if state.prefill_rate > 0 else 0.0)

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from devstral_ls.engine.endpoint import Endpoint, trust
-from devstral_ls.errors import EngineUnavailable, GenerationFailed
+from devstral_ls.errors import EngineSilent, EngineUnavailable, GenerationFailed
 
 if TYPE_CHECKING:
     import httpx
@@ -61,30 +61,36 @@ class Http:
         if client is not None:
             await client.aclose()
 
-    async def send(self, method: str, path: str, body: object = None) -> httpx.Response:
-        """The response, of which only the head is read. To be closed.
+    async def send(self, method: str, path: str, body: object = None, *, patient: bool = False) -> httpx.Response:
+        """The response, of which only the head is read. To be closed. ``patient`` waits for it, and for what follows,
+        without end: somebody else looks at the clock.
 
         Raises:
             EngineUnavailable: nobody answers.
+            EngineSilent: somebody is there, and says nothing.
         """
         import httpx
 
         for attempt in range(self._retries + 1):
             try:
-                return await self._send(method, path, body)
+                return await self._send(method, path, body, None if patient else self.silence)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 if attempt == self._retries:
                     raise EngineUnavailable(f"the engine does not answer: {_words(error)}") from error
                 await self._sleep(random.uniform(*_RETRY_SECONDS))  # noqa: S311  nothing secret
+            except (httpx.ReadTimeout, TimeoutError) as error:
+                raise EngineSilent(f"the engine said nothing for {self.silence:g} s") from error
             except httpx.TransportError as error:
                 raise EngineUnavailable(f"the engine does not answer: {_words(error)}") from error
-            except TimeoutError as error:
-                raise EngineUnavailable(f"the engine does not answer within {self.silence:g} s") from error
         raise AssertionError  # the last attempt returned or raised
 
-    async def _send(self, method: str, path: str, body: object) -> httpx.Response:
-        async with asyncio.timeout(self.silence):  # a head that comes byte by byte never trips httpx's own limit
-            return await self.client.send(self.client.build_request(method, path, json=body), stream=True)
+    async def _send(self, method: str, path: str, body: object, seconds: float | None) -> httpx.Response:
+        import httpx
+
+        timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
+        async with asyncio.timeout(seconds):  # a head that comes byte by byte never trips httpx's own limit
+            request = self.client.build_request(method, path, json=body, timeout=timeout)
+            return await self.client.send(request, stream=True)
 
     async def fetch(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
         """The status and the whole body.

@@ -57,10 +57,12 @@ class Flock:
 class ByteRanges:
     """Windows: who shares a lock has one byte of a range, who has it alone has the whole range.
 
-    Bytes may be locked that the file does not have. Never run on a real Windows.
+    Bytes may be locked that the file does not have: they are far behind its end, for Windows lets nobody else read what
+    is locked. Never run on a real Windows.
     """
 
     inherited = False
+    first = 1 << 30
     n_bytes = 256
     """So many can share a lock."""
 
@@ -70,9 +72,9 @@ class ByteRanges:
     def take(self, descriptor: int, *, exclusive: bool) -> Held | None:
         """The whole range, or the first free byte from a random one on."""
         if exclusive:
-            return (0, self.n_bytes) if self._locked(descriptor, 0, self.n_bytes) else None
+            return (self.first, self.n_bytes) if self._locked(descriptor, self.first, self.n_bytes) else None
         start = random.randrange(self.n_bytes)  # noqa: S311  nothing secret
-        places = ((start + step) % self.n_bytes for step in range(self.n_bytes))
+        places = (self.first + (start + step) % self.n_bytes for step in range(self.n_bytes))
         at = next((at for at in places if self._locked(descriptor, at, 1)), None)
         return None if at is None else (at, 1)
 
@@ -135,6 +137,27 @@ def is_held(path: Path) -> bool:
         return True
     lock.close()
     return False
+
+
+def is_taken(path: Path) -> bool:
+    """Does somebody hold it at this moment, exclusively or shared?"""
+    if not path.exists():
+        return False
+    lock = try_exclusive(path)
+    if lock is None:
+        return True
+    lock.close()
+    return False
+
+
+def n_holders(path: Path, table: Path = Path("/proc/locks")) -> int | None:
+    """How many hold it at this moment; None where the system does not say."""
+    try:
+        inode = path.stat().st_ino
+        lines = table.read_text().splitlines()
+    except OSError:
+        return None
+    return sum(line.split()[-3].endswith(f":{inode}") for line in lines if "->" not in line and len(line.split()) > 6)
 
 
 def _try(path: Path, *, exclusive: bool) -> Lock | None:

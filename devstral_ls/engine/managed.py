@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from devstral_ls.directories import Directories
@@ -22,16 +23,19 @@ from devstral_ls.engine.status import EngineStatus, State
 from devstral_ls.errors import (
     DevstralError,
     EngineError,
+    EngineSilent,
     EngineUnavailable,
     ModelError,
     ModelNotFound,
     ModelTooBig,
 )
+from devstral_ls.generation import Chunk, GenerationRequest
 
 __all__ = ["EngineOptions", "ManagedEngine", "Patience"]
 
 _log = logging.getLogger(__name__)
 
+_GIVEN_UP = "See `devstral-ls engine logs`; the command devstral.restartEngine starts it again."
 _LOAD_AGAIN = "The command devstral.restartEngine loads it again."
 
 
@@ -57,6 +61,7 @@ class ManagedEngine(KeptEngine):
         self._rates = Rates(directories.data / "rates.json")
         self._unfit = set[str]()  # files that did not fit, while "auto" may choose another
         self._deaths = Deaths(self._patience)
+        self._n_silent = 0  # requests in a row that the engine held without a word
         self._restart = False
 
     def reconfigure(self, options: EngineOptions) -> None:
@@ -88,6 +93,18 @@ class ManagedEngine(KeptEngine):
         if self._connection is not None:
             self._connection.recalibrated()
             self._running(0)
+
+    @asynccontextmanager
+    async def generate(self, request: GenerationRequest) -> AsyncIterator[AsyncIterator[Chunk]]:
+        """Run ``request``; see ``generation.Engine``. An engine that holds it in silence is looked at."""
+        try:
+            async with super().generate(request) as chunks:
+                yield chunks
+            self._n_silent = 0
+        except EngineSilent:
+            self._n_silent += 1
+            self.poke()
+            raise
 
     # What it does in the background.
 
@@ -146,8 +163,9 @@ class ManagedEngine(KeptEngine):
         passed = await asyncio.to_thread(passed_over, spec, self._options, self._directories, self._unfit)
         self._spec = spec
         self._say("starting")
-        latency_ms = self._options.latency_budget_ms
-        connection = await connect(spec, self._directories, self._rates, self._heard, latency_ms)
+        latency_ms, silence = self._options.latency_budget_ms, self._patience.silence
+        connection = await connect(spec, self._directories, self._rates, self._heard, latency_ms, silence)
+        self._n_silent = 0
         try:
             self._client, self._connection = connection.client, connection
             self._say("ready", message=description(connection.state) + passed, engine=engine_name(connection.state))
@@ -163,15 +181,33 @@ class ManagedEngine(KeptEngine):
             poked = await self._pause(self._patience.look)
             if poked and connection.alive and not _same(await asyncio.to_thread(self._wanted), spec):
                 return
+            if self._n_silent:
+                await self._feel_pulse(connection, spec)
             await connection.remember()
         words = connection.last_words
         raise EngineUnavailable(f"the engine of {spec.model_name} ended" + (f": {words}" if words else ""))
+
+    async def _feel_pulse(self, connection: Connection, spec: EngineSpec) -> None:
+        """It was silent: does it only take long, or does it hang?
+
+        Raises:
+            EngineUnavailable: it hung, and is ended.
+        """
+        if await connection.has_pulse(self._patience.pulse) and self._n_silent < self._patience.silences:
+            return
+        error = EngineUnavailable(f"the engine of {spec.model_name} did not answer any more and was ended")
+        self._client = None
+        self._say("lost", error=error)
+        await connection.kill()
+        raise error
 
     async def _back_off(self, error: EngineError) -> None:
         """Wait before the next attempt, longer each time; after too many deaths, until something else is wanted."""
         seconds = self._deaths.add()
         if seconds is None:
-            self._say("failed", error=error)
+            n, within = self._patience.deaths, self._patience.within
+            hint = _GIVEN_UP if error.hint == type(error).hint else error.hint
+            self._say("failed", error=EngineUnavailable(f"{error.message} ({n} times in {within:.0f} s)", hint=hint))
             await self._until_other(self._spec)
             self._deaths.forget()
         else:

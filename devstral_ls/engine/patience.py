@@ -20,6 +20,12 @@ class Patience:
     deaths: int = 5
     """So many ``within`` that time, and it is not restarted any more."""
     within: float = 120.0
+    silence: float = 20.0
+    """Without an event while a request runs, at least; see ``connection.connect``."""
+    pulse: float = 5.0
+    """For an engine that was silent to say that it is well."""
+    silences: int = 2
+    """In a row, with an engine that says it is well: then it is not."""
 
 
 class Deaths:

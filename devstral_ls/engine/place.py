@@ -70,6 +70,14 @@ class Place:
         """Shared by every connected server: who can have it exclusively is alone."""
         return self._file("clients")
 
+    def slot(self, number: int) -> Path:
+        """Held exclusively by the client whose request runs in slot ``number``; says whose conversation is in it."""
+        return self._file(f"slot{number}")
+
+    def turn(self, name: str) -> Path:
+        """Shared by every client with a request of the rank ``name``, waiting or running."""
+        return self._file(f"turn-{name}")
+
     @property
     def log(self) -> Path:
         """What the engine's process and llama.cpp print, of the last run."""

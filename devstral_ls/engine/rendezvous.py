@@ -11,7 +11,7 @@ import contextlib
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,8 +35,9 @@ _MAX_STARTS = 3
 
 _SMALL_TALK = re.compile(r"^\d+\.[\d.]+ [DIW] |send_error|launch slot|ready: EngineState")
 
-_TERM_SECONDS = 3.0
-_KILL_SECONDS = 3.0
+_NOT_ASKED = ((True, 3.0),)
+_ASKED_FIRST = ((False, 3.0), *_NOT_ASKED)
+"""How an engine is ended: by force or not, and the seconds each is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,12 @@ def stop(directories: Directories, key: str | None = None) -> int:
     """Stop all engines of this user, or the one with ``key``; how many there were. Blocks for some seconds at most."""
     chosen = [place for place in places(directories.runtime) if key in (None, place.key)]
     return sum(_stop(place) for place in chosen if locks.is_held(place.lock))
+
+
+def kill(joined: Joined) -> None:
+    """End an engine that does not answer, unless that process has gone. Blocks for some seconds at most."""
+    if joined.alive:
+        _stop(joined.place, _NOT_ASKED)
 
 
 def stop_unused(directories: Directories, key: str) -> bool:
@@ -224,10 +231,10 @@ def _start(place: Place, spec: EngineSpec, state: EngineState, claim: _Claim) ->
             raise EngineUnavailable(f"the engine could not be started: {last_words(place.log)}")
 
 
-def _stop(place: Place) -> bool:
+def _stop(place: Place, means: Sequence[tuple[bool, float]] = _ASKED_FIRST) -> bool:
     """End the process that holds the life lock now; one that a server starts in its place is left alone."""
     first = read_state(place.state)
-    for by_force, seconds in ((False, _TERM_SECONDS), (True, _KILL_SECONDS)):
+    for by_force, seconds in means:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             lock = locks.try_exclusive(place.lock)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from devstral_ls.generation import Engine, FinishReason, GenerationRequest, ModelInfo
+from devstral_ls.generation import Engine, FinishReason, GenerationRequest, ModelInfo, Priority
 from devstral_ls.prompt.layouts import LAYOUTS, build
 from devstral_ls.prompt.window import Window
 from devstral_ls.related import Excerpt
@@ -24,6 +24,9 @@ def request_for(
     max_tokens: int,
     time_limit_ms: int,
     excerpts: Sequence[Excerpt] = (),
+    *,
+    conversation: str = "",
+    priority: Priority = Priority.INLINE,
 ) -> GenerationRequest:
     """``window`` in the model's first layout, with ``excerpts`` of other files, its last word taken back and forced.
 
@@ -33,7 +36,13 @@ def request_for(
     prefix, taken = LAYOUTS[model.layouts[0]].take_back(_unix(window.prefix))
     prompt, stop = build(model, Window(prefix, _unix(window.suffix)), uri, excerpts)
     return GenerationRequest(
-        prompt=prompt, max_tokens=max_tokens, stop=stop, begins_with=taken, time_limit_ms=time_limit_ms
+        prompt=prompt,
+        max_tokens=max_tokens,
+        stop=stop,
+        begins_with=taken,
+        time_limit_ms=time_limit_ms,
+        conversation=conversation,
+        priority=priority,
     )
 
 

@@ -49,6 +49,7 @@ class BenchEngine:
         self.good = good
         self.file = file
         self.asked: list[str] = []
+        self.requests: list[GenerationRequest] = []
         self.calibrating_said: list[bool] = []
         self.n_recalibrated = 0
         self.n_left = 0
@@ -82,6 +83,7 @@ class BenchEngine:
     async def generate(self, request: GenerationRequest) -> AsyncIterator[AsyncIterator[Chunk]]:
         hole = hole_of(request)
         layout = layout_of(request)
+        self.requests.append(request)
         self.asked.append(f"{hole.id} {layout}" if hole else "sample")
         self.before(len(self.asked))
         self.news.set()

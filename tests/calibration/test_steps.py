@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from devstral_ls.calibration import rates, steps
 from devstral_ls.calibration.record import Record, load
 from devstral_ls.engine.calibrated import Calibrated, Subject, calibration_file, read_calibrated
 from devstral_ls.errors import GenerationFailed, PromptTooLong
+from devstral_ls.generation import Priority
 from tests.calibration.bench import BATCH, BATCH_MS, CASES, DECODE_MS, MODEL, TOKEN_MS, BenchEngine
 
 N_SAMPLES = len(rates.planned(BATCH, MODEL.context_tokens))
@@ -140,3 +142,41 @@ def test_only_the_rates_are_measured_again_after_a_drift(tmp_path: Path) -> None
 def test_another_build_or_thread_count_is_another_calibration(tmp_path: Path) -> None:
     files = {calibration_file(tmp_path, key) for key in ("m:1:0:1.0", "m:1:0:1.1", "m:2:0:1.0")}
     assert len(files) == 3
+
+
+async def test_a_slow_model_is_not_measured_for_longer_than_a_few_minutes(tmp_path: Path) -> None:
+    """Every step takes a quarter of what all of them may: one round of the rates, and no hole in one layout only."""
+    engine = BenchEngine(tmp_path / "c.json")
+    subject = subject_of(engine)
+    now = itertools.count(0.0, steps.MOST_S / 4)
+    record = steps.begin(subject)
+    for step in steps.left(record, subject, CASES):
+        record = await steps.do(step, engine, record, subject, lambda: next(now))
+    assert len(record.samples) == N_SAMPLES // rates.N_ROUNDS
+    assert not record.answers
+    found = steps.finish(record, subject).result
+    assert found is not None
+    assert set(found.layouts) == set(MODEL.layouts)
+    assert load(engine.file) == steps.begin(subject)
+    assert all(steps.is_over(step, record) for step in steps.left(record, subject, CASES))
+
+
+async def test_a_hole_that_was_asked_in_one_layout_is_asked_in_all(tmp_path: Path) -> None:
+    engine = BenchEngine(tmp_path / "c.json")
+    subject = subject_of(engine)
+    record = replace(steps.begin(subject), spent_s=steps.MOST_S - 1)
+    now = itertools.count(0.0, 2.0)
+    holes = [step for step in steps.left(record, subject, CASES) if step.hole]
+    for step in holes:
+        record = await steps.do(step, engine, record, subject, lambda: next(now))
+    assert [set(answers) for answers in record.answers.values()] == [{CASES[0].id}] * 3
+    assert steps.finish(record, subject).result is not None
+
+
+async def test_all_requests_are_one_conversation_that_nobody_waits_for(tmp_path: Path) -> None:
+    engine = BenchEngine(tmp_path / "c.json")
+    await calibrate(engine)
+    assert {(request.conversation, request.priority) for request in engine.requests} == {
+        (rates.CONVERSATION, Priority.BACKGROUND)
+    }
+    assert len(engine.requests) == len(engine.asked)

@@ -108,6 +108,23 @@ async def test_an_engine_that_is_killed_comes_back(connect: Connect, home: Direc
     assert await ghost_text(client, uri, 5, 4)
 
 
+async def test_an_engine_that_is_killed_in_the_middle_of_an_answer_is_back_for_the_next(
+    connect: Connect, home: Directories, tiny_model: Path
+) -> None:
+    client = await connect(tiny_model)
+    uri = client.open("# The numbers from one to a thousand, each on a line of its own\nNUMBERS = [\n    \n")
+    await state(client, "ready")
+    (engine,) = rendezvous.engines(home)
+    assert engine.pid is not None
+    asked = client.ask_inline(uri, 2, 4, kind=1)
+    await state(client, "generating")
+    os.kill(engine.pid, signal.SIGKILL)
+    assert (await asyncio.wait_for(asked, LONG_S))["items"] == []
+    await state(client, "ready")
+    assert rendezvous.engines(home)[0].pid != engine.pid
+    assert await ghost_text(client, uri, 2, 4)
+
+
 async def test_a_server_that_is_killed_leaves_the_others_their_engine(
     connect: Connect, home: Directories, tiny_model: Path
 ) -> None:

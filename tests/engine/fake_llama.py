@@ -21,6 +21,12 @@ class FakeLlama:
 
     answer: list[Any] = field(default_factory=list)
     """Of a completion: bytes as they are, numbers as pauses in seconds, anything else as an event."""
+    later: list[list[Any]] = field(default_factory=list)
+    """The answers of the completions after the first."""
+    busy: list[list[bool]] = field(default_factory=list)
+    """What the next questions for the slots are answered; all idle after that."""
+    batches: list[int] = field(default_factory=list)
+    """What the next questions for the number of batches are answered; the same as before after that."""
     status: int = 200
     error: dict[str, Any] = field(default_factory=dict)
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -57,17 +63,26 @@ class FakeLlama:
         if path == "/tokenize":
             await _reply(writer, 200, {"tokens": tokens(body["content"], body["parse_special"])})
             return True
+        if path == "/slots":
+            slots = self.busy.pop(0) if self.busy else []
+            await _reply(writer, 200, [{"id": n, "is_processing": busy} for n, busy in enumerate(slots)])
+            return True
+        if path == "/metrics":
+            n_batches = self.batches.pop(0) if self.batches else 7
+            await _reply(writer, 200, f"\nllamacpp:n_decode_total {n_batches}\n")
+            return True
         if self.status != 200 or path == "/health":
             await _reply(writer, self.status, {"error": self.error})
             return True
         self.asked.set()
-        await self._stream(reader, writer)
+        answer, self.answer = self.answer, self.later.pop(0) if self.later else self.answer
+        await self._stream(answer, reader, writer)
         return False
 
-    async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _stream(self, answer: list[Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
         gone = asyncio.create_task(reader.read())
-        for part in self.answer:
+        for part in answer:
             if isinstance(part, float):
                 await asyncio.wait([gone], timeout=part)
             else:
@@ -109,8 +124,8 @@ def end(stop_type: str = "eos", **timings: float) -> dict[str, Any]:
     return {"content": "", "stop": True, "stop_type": stop_type, "timings": known | timings}
 
 
-async def _reply(writer: asyncio.StreamWriter, status: int, body: dict[str, Any]) -> None:
-    data = json.dumps(body).encode()
+async def _reply(writer: asyncio.StreamWriter, status: int, body: Any) -> None:
+    data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     writer.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\nKeep-Alive: timeout=5\r\n\r\n%s" % (status, len(data), data))
     await writer.drain()
 

@@ -13,6 +13,7 @@ import pytest
 
 from devstral_ls.engine.client import EngineClient
 from devstral_ls.engine.rendezvous import Endpoint
+from devstral_ls.engine.schedule import Schedule
 from devstral_ls.errors import (
     DevstralError,
     EngineBusy,
@@ -86,6 +87,15 @@ async def test_what_is_sent(tmp_path: Path) -> None:
     assert (body["samplers"], body["top_k"]) == (["top_k"], 1)
     assert "grammar" not in body
     assert all("authorization: bearer secret" in head.lower() for head in fake.heads)
+
+
+async def test_a_prompt_is_evaluated_for_nothing_but_the_cache(tmp_path: Path) -> None:
+    fake = FakeLlama([progress(3, 3), piece("x"), end("limit")])  # llama-server generates one token all the same
+    async with talking(fake, tmp_path) as client:
+        chunks = await answer(client, asking(max_tokens=0))
+    assert fake.bodies("/completion")[0]["n_predict"] == 0
+    assert "".join(chunk.text for chunk in chunks) == ""
+    assert chunks[-1].finish is FinishReason.LENGTH
 
 
 async def test_what_the_answer_begins_with_is_a_grammar(tmp_path: Path) -> None:
@@ -255,7 +265,7 @@ async def test_cancelling_hangs_up(before: int, tmp_path: Path) -> None:
 
 async def test_what_waits_for_a_slot_can_be_left_for_nothing(tmp_path: Path) -> None:
     fake = FakeLlama([piece("x"), 5.0, end()])
-    async with talking(fake, tmp_path, slots=1) as client:
+    async with talking(fake, tmp_path, schedule=Schedule(1)) as client:
         first = asyncio.create_task(answer(client, asking()))
         await fake.asked.wait()
         waiting = [asyncio.create_task(answer(client, asking())) for _ in range(3)]

@@ -16,10 +16,12 @@ import pytest
 from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.managed import EngineOptions, ManagedEngine, Patience
+from devstral_ls.engine.place import Place
 from devstral_ls.engine.status import EngineStatus
 from devstral_ls.errors import (
     EngineBusy,
     EngineError,
+    EngineSilent,
     EngineUnavailable,
     GenerationFailed,
     ModelCorrupt,
@@ -33,7 +35,7 @@ from tests import gguf_files
 PATIENCE = 30.0
 """Seconds after which a test gives up; none waits for so long when all is well."""
 
-SOON = Patience(look=0.05, first=0.01, most=0.05, deaths=3)
+SOON = Patience(look=0.05, first=0.01, most=0.05, silence=1.0, pulse=0.5)
 
 
 class Watched:
@@ -201,24 +203,51 @@ async def test_killed_in_the_middle_of_an_answer_it_comes_back(home: Directories
         pid = running_pid(home)
         with pytest.raises((GenerationFailed, EngineUnavailable)):
             await answer(watched.engine, 400, meanwhile=lambda: os.kill(pid, signal.SIGKILL))
-        lost = await watched.until(lambda status: status.state in ("lost", "starting"))
+        await watched.until(lambda status: status.state in ("lost", "starting"))
         with pytest.raises((EngineUnavailable, EngineBusy)):
             await answer(watched.engine)
         await watched.until(lambda status: status.state == "ready")
         assert running_pid(home) != pid
         assert await answer(watched.engine)
-    assert lost.message
+    assert next(status for status in watched.said if status.state == "lost").message
+
+
+@pytest.mark.parametrize("begun", [True, False])
+async def test_one_that_hangs_is_ended_and_comes_back(begun: bool, home: Directories, tmp_path: Path) -> None:
+    """Stopped by a signal it holds its lock and its socket, and answers nothing: neither TERM nor waiting helps."""
+    path = gguf_files.write_devstral_shaped(tmp_path / "m.gguf")
+    async with managed(home, path) as watched:
+        await watched.engine.ready()
+        pid = running_pid(home)
+        if not begun:
+            os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(EngineSilent):
+            await answer(watched.engine, 400, meanwhile=lambda: os.kill(pid, signal.SIGSTOP))
+        lost = await watched.until(lambda status: status.state == "lost")
+        assert "did not answer" in (lost.message or "")
+        await watched.until(lambda status: status.state == "ready")
+        assert running_pid(home) != pid
+        assert await answer(watched.engine)
 
 
 async def test_one_that_dies_all_the_time_is_given_up_until_asked_for(home: Directories, devstral_shaped: Path) -> None:
+    assert (Patience().deaths, Patience().within) == (5, 120.0)
     async with managed(home, devstral_shaped) as watched:
         for _ in range(SOON.deaths):
             await watched.until(lambda status: status.state == "ready")
+            (state,) = rendezvous.engines(home)
+            with Place(home.runtime, state.key).log.open("a") as log:
+                log.write("ggml: something burst\n")
             os.kill(running_pid(home), signal.SIGKILL)
             await watched.until(lambda status: status.state != "ready")
         status = await watched.engine.ready()
         assert status.state == "failed"
-        assert "ended" in (status.message or "")
+        assert (status.message or "").endswith("ended: ggml: something burst (5 times in 120 s)")
+        assert "engine logs" in (status.hint or "")
+        assert "something burst" in rendezvous.log_tail(home)
+        assert not rendezvous.engines(home)
+        with pytest.raises(EngineUnavailable, match="burst"):
+            await answer(watched.engine)
         watched.engine.restart()
         await watched.until(lambda status: status.state == "ready")
         assert await answer(watched.engine)

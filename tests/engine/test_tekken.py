@@ -53,10 +53,10 @@ async def test_what_is_sent_is_what_mistrals_own_tokenizer_makes(
     sent: list[list[int]] = []
     send = connection.client._connection.send
 
-    async def record(method: str, path: str, body: object = None) -> object:
+    async def record(method: str, path: str, body: object = None, **more: bool) -> object:
         if isinstance(body, dict) and path == "/completion":
             sent.append(body["prompt"])
-        return await send(method, path, body)
+        return await send(method, path, body, **more)
 
     monkeypatch.setattr(connection.client._connection, "send", record)
     try:

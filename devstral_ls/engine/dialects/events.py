@@ -27,6 +27,11 @@ class Piece:
     """Some text of the answer: of one token, usually."""
 
     text: str
+    """Empty while what was generated may be the begin of a stop string."""
+    token: int | None = None
+    """The last one, where the engine tells it."""
+    n_generated: int = 0
+    """Tokens so far. It jumps where a character took several: no event says the first of those."""
     logprobs: tuple[float, ...] = ()
     """Of its tokens, where they were asked for."""
 
@@ -69,6 +74,10 @@ class Dialect:
     """The request for the ids of a text; whether control tokens in it are to be taken as such; the model's name."""
     parses_specials: bool = False
     """Does the tokenizer take the names of control tokens in any text as such, whatever it is asked?"""
+    slots: str = ""
+    """Path that says which slots are busy, where a client may choose one: by ``id_slot`` in the request."""
+    progress: tuple[str, str] = ("", "")
+    """Path of the metrics, and how the line begins that counts the batches."""
     lead: Callable[[str], Lead] = Forced
     """How the answer comes to begin with ``GenerationRequest.begins_with``."""
     continues: bool = False

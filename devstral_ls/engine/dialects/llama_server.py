@@ -8,7 +8,7 @@ from typing import Any
 
 from devstral_ls.engine.dialects.events import Dialect, End, Event, Piece, Progress, sendable
 from devstral_ls.errors import DevstralError, EngineBusy, EngineUnavailable, GenerationFailed, PromptTooLong
-from devstral_ls.generation import FinishReason, GenerationRequest, Usage
+from devstral_ls.generation import FinishReason, GenerationRequest, Priority, Usage
 
 _FINAL_FIELDS = ("content", "stop", "stop_type", "tokens_evaluated", "tokens_predicted", "timings")
 """Without this choice llama-server sends the whole prompt back at the end."""
@@ -23,6 +23,8 @@ def _llama_body(ids: Sequence[int], request: GenerationRequest, model: str | Non
         # An event for each batch: the write that fails is what tells llama-server that we left during a prefill.
         "return_progress": True,
         "response_fields": _FINAL_FIELDS,
+        # What is told as ids can be gone on from, exactly.
+        "return_tokens": request.priority is not Priority.INLINE,
         "temperature": request.temperature,
         "stop": [sendable(text) for text in request.stop],
     }
@@ -60,7 +62,8 @@ def _llama_event(line: bytes) -> Event | None:
         if "prompt_progress" in event:
             progress = event["prompt_progress"]
             return Progress(int(progress["cache"]), int(progress["processed"]), float(progress["time_ms"]))
-        return Piece(str(event["content"]), _logprobs(event))
+        tokens = event.get("tokens") or [None]
+        return Piece(str(event["content"]), tokens[-1], int(event.get("tokens_predicted", 0)), _logprobs(event))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise GenerationFailed(f"the engine answered what nobody understands: {error!r}") from error
 
@@ -111,6 +114,8 @@ LLAMA_SERVER = Dialect(
     tokenize="/tokenize",
     tokenize_body=_tokenize_body,
     health="/health",
+    slots="/slots",
+    progress=("/metrics", "llamacpp:n_decode_total "),
     body=_llama_body,
     event=_llama_event,
     error=_llama_error,

@@ -24,7 +24,7 @@ def body_for(context_tokens: int) -> Any:
 
     def body(prompt: Sent, request: GenerationRequest, model: str | None) -> dict[str, Any]:
         options: dict[str, Any] = {
-            "num_predict": request.max_tokens,
+            "num_predict": max(request.max_tokens, 1),
             "num_ctx": context_tokens,
             "temperature": request.temperature,
             "stop": [sendable(text) for text in request.stop],

@@ -26,7 +26,7 @@ _NAMELESS = "default"
 
 
 def _completion_body(prompt: Sent, request: GenerationRequest, model: str | None) -> dict[str, Any]:
-    return {"prompt": prompt} | _common(request, model) | {"max_tokens": request.max_tokens}
+    return {"prompt": prompt} | _common(request, model) | {"max_tokens": max(request.max_tokens, 1)}
 
 
 def _ids_body(prompt: Sent, request: GenerationRequest, model: str | None) -> dict[str, Any]:

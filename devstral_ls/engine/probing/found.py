@@ -10,6 +10,7 @@ from devstral_ls.engine.client import EngineClient
 from devstral_ls.engine.dialects import Dialect
 from devstral_ls.engine.endpoint import Endpoint
 from devstral_ls.engine.http import Http
+from devstral_ls.engine.schedule import Schedule
 from devstral_ls.engine.sizing import prompt_budget
 from devstral_ls.errors import EngineBusy, EngineUnavailable
 from devstral_ls.generation import ModelInfo
@@ -49,7 +50,7 @@ def client_of(found: Found, endpoint: Endpoint, http: Http) -> EngineClient:
         specials=found.specials,
         reserved=found.reserved,
         space_prefix=found.space_prefix,
-        slots=found.slots,
+        schedule=Schedule(found.slots),
         dialect=found.dialect,
         remote_model=found.remote_model,
         http=http,
