@@ -78,7 +78,7 @@ class ProjectFiles:
         """The names in a folder of the project."""
         real = self._inside(folder)
         try:
-            return [] if real is None else sorted(os.listdir(real))[:_MAX_NAMES]
+            return [] if real is None else sorted(entry.name for entry in real.iterdir())[:_MAX_NAMES]
         except OSError:
             return []
 

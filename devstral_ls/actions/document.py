@@ -78,7 +78,7 @@ async def _comment(job: Job, style: DocStyle) -> list[str]:
         at = code.find(opening.strip().partition("\n")[0])
         said = code[at + len(opening.strip().partition("\n")[0]) :] if at >= 0 else ""
     elif style.opening.endswith("} "):
-        said = f"{job.target.name} {said}"
+        said = f"{job.target.name} {said.strip()}"
     lines = _plain(said, style)
     if not any(line.strip() for line in lines):
         raise ActionRefused("the model wrote no comment")
@@ -86,7 +86,7 @@ async def _comment(job: Job, style: DocStyle) -> list[str]:
 
 
 def _question(job: Job, style: DocStyle, opening: str) -> Question:
-    begun = opening
+    begun = opening.rstrip(" ")  # a word begins with its space
     target, snapshot = job.target, job.snapshot
     if style.inside and target.header is not None:
         header = taken_out(snapshot.text[target.span.start : target.header.end], job.shape(target.span))
@@ -134,7 +134,7 @@ def _plain(said: str, style: DocStyle) -> list[str]:
         if sign and not style.closing and number and not stripped.startswith(sign):
             break
         if sign and number and stripped.startswith(sign):
-            stripped = stripped[len(sign) :].removeprefix(" ").rstrip()
+            stripped = stripped[len(sign) :].strip()
         kept.append(stripped if sign or not number else line.rstrip())
     while kept and not kept[-1].strip(" *"):
         kept.pop()

@@ -48,7 +48,7 @@ async def typed(job: Job) -> Result:
     span = Span(job.snapshot.line_starts[job.snapshot.line_at(target.header.start)], target.header.end)
     shape = job.shape(span)
     old = taken_out(job.snapshot.of(span), shape)
-    begun = old[: old.find("(") + 1]
+    begun = old[: max(old.find("("), 0)]
     shown = _shown(job)
     question = job.question(shown, begun, types=_HINTS.get(language_at(job.snapshot).queries, ""))
     question = replace(question, max_tokens=MAX_TOKENS)

@@ -11,7 +11,7 @@ from devstral_ls.actions.asking import Answer, Question
 from devstral_ls.actions.context import problems_said
 from devstral_ls.actions.job import Job
 from devstral_ls.actions.query import ActionRefused, Result
-from devstral_ls.actions.shape import put_back, taken_out
+from devstral_ls.actions.shape import put_back, taken_out, unix
 from devstral_ls.actions.stream import merged
 from devstral_ls.actions.target import Target
 from devstral_ls.actions.windows import piece_chars, pieces
@@ -130,9 +130,8 @@ async def _ask(job: Job, question: Question, target: Target, draft: Callable[[st
             return
         written = whole_lines(code.text + ("\n" if code.closed else ""))
         if "".join(written).strip():
-            await draft(
-                merged(old.replace("\r\n", "\n"), put_back("\n".join(written), shape, shown).split(shape.line_end))
-            )
+            placed = put_back("\n".join(written), shape, shown).split(shape.line_end)
+            await draft(merged(unix(old), placed).replace("\n", shape.line_end))
 
     try:
         return await job.asker.ask(question, lambda text: code_in(question.opened, text).closed, lines)

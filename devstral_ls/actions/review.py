@@ -169,9 +169,10 @@ async def _told(job: Job, question: Question, finding: Finding) -> Finding:
 
 
 def _read(text: str) -> tuple[str, str]:
+    """The code and the sentence of an answer; either may be missing."""
     line = next((line.strip() for line in text.split("\n") if line.strip()), "")
-    head, colon, rest = line.partition(":")
-    code = head.strip().strip("`*- ").lower().replace(" ", "-")
-    if colon and code in CODES:
-        return code, rest.strip().strip("`* ")
-    return "bug", line
+    bare = re.sub(r"[`*]", "", line).lstrip("- ")
+    for code in CODES:
+        if re.match(rf"{code.replace('-', '[- ]')}\b", bare, re.IGNORECASE):
+            return code, bare[len(code) :].lstrip(" :-.").strip()
+    return "bug", bare

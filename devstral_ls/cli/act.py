@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from devstral_ls.actions.query import ActionQuery, FileEdit, Finding, Heard, Problem, Progressed, Result
+from devstral_ls.actions.query import ActionQuery, ActionRefused, FileEdit, Finding, Heard, Problem, Progressed, Result
 from devstral_ls.actions.run import Actor
 from devstral_ls.actions.table import ACTIONS, Gives
 from devstral_ls.cli import DONE, NOTHING, InputError, UsageError
@@ -37,7 +37,12 @@ def run(options: argparse.Namespace) -> int:
             result = await Actor(asked.engine).run(query, Heard(report=_reporter(quiet=options.json)), project)
             return result, (time.monotonic() - start) * 1000
 
-    result, total_ms = asyncio.run(act())
+    try:
+        result, total_ms = asyncio.run(act())
+    except ActionRefused as error:
+        _clear(quiet=options.json)
+        print(f"devstral-ls: {error.message} — {error.hint}", file=sys.stderr)
+        return NOTHING
     _clear(quiet=options.json)
     changed = changes(query.snapshot, result)
     if options.write and project is not None:

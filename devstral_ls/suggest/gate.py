@@ -27,7 +27,7 @@ _WORD = re.compile(r"\w")
 
 def declined(query: InlineQuery, language: Language, settings: Settings) -> Reason | None:
     """Why this query is not worth the model's time, by settings and by the line it stands on."""
-    if _is_excluded(query.snapshot.uri, settings.privacy):
+    if is_excluded(query.snapshot.uri, settings.privacy):
         return Reason.EXCLUDED
     if query.invoked:
         return None
@@ -76,7 +76,8 @@ def _is_disabled(language: Language, snapshot: Snapshot, settings: InlineSetting
     return not names.isdisjoint(settings.disabled_languages)
 
 
-def _is_excluded(uri: str, settings: PrivacySettings) -> bool:
+def is_excluded(uri: str, settings: PrivacySettings) -> bool:
+    """Is the file one that may never reach a prompt?"""
     path = PurePosixPath(unquote(urlsplit(uri).path).casefold())
     return any(_excludes(pattern.casefold(), path) for pattern in settings.exclude)
 
