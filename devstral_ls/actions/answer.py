@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 FENCE = "```"
+
+_OPENING = re.compile(r"^```[\w+#-]+[ \t]*$", re.MULTILINE)
 
 MIN_REPEATED = 4
 """Characters of a line that counts as repeated; closers come again by right."""
@@ -38,8 +41,9 @@ def code_in(opened: str, answer: str) -> Code:
     if opened:
         begun = opened.partition("\n")[2]
         anew = answer.lstrip()
-        if anew.startswith(FENCE):
-            return code_in("", anew)
+        second = _OPENING.search(answer)  # a fence with a language opens, it does not close
+        if anew.startswith(FENCE) or second is not None:
+            return code_in("", anew if second is None else answer[second.start() :])
         first_line = begun.partition("\n")[0].strip()
         if first_line and anew.startswith(first_line):
             begun, answer = "", anew

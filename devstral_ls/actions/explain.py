@@ -10,7 +10,7 @@ from devstral_ls.actions.replace import TOO_LONG
 from devstral_ls.actions.windows import line_pieces, piece_chars, pieces
 from devstral_ls.errors import PromptTooLong
 
-MAX_TOKENS = 400
+MAX_TOKENS = 300
 """Of the explanation of one part."""
 
 

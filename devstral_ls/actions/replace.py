@@ -134,7 +134,9 @@ async def _ask(job: Job, question: Question, target: Target, draft: Callable[[st
             await draft(merged(unix(old), placed).replace("\n", shape.line_end))
 
     try:
-        return await job.asker.ask(question, lambda text: code_in(question.opened, text).closed, lines)
+        return await job.asker.ask(
+            question, lambda text: text.endswith("\n") and code_in(question.opened, text).closed, lines
+        )
     except PromptTooLong as error:
         raise ActionRefused(f"{target.words} is too long for {job.model.name}", hint=TOO_LONG) from error
 
@@ -193,10 +195,13 @@ def _only(job: Job, text: str, target: Target) -> Placed | Fault:
     inside = [one for one in outline(syntax) if region.start <= one.span.start and one.span.end <= region.end + 1]
     found = next((one for one in sorted(inside, key=lambda one: one.depth) if one.name == target.name), None)
     if found is None:
-        return Fault(f"wrote something else in the place of {target.words}")
+        worse = job.checks.worse(Edit(target.span, text))
+        return Fault(f"does not parse ({worse})" if worse else f"wrote something else in the place of {target.words}")
     if job.action.adds:
         return Placed(text)
-    return _cut_out(text, region, found, target)
+    cut = _cut_out(text, region, found, target)
+    shape = job.shape(target.span)
+    return replace(cut, text=put_back(unix(cut.text), shape, taken_out(job.snapshot.of(target.span), shape)))
 
 
 def _cut_out(text: str, region: Span, found: Defined, target: Target) -> Placed:

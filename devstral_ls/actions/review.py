@@ -89,7 +89,9 @@ async def _piece(job: Job, span: Span) -> list[Finding] | None:
     begun = _first_lines(job, target, old)
     question = job.question(target, begun)
     try:
-        answer = await job.asker.ask(question, lambda text: code_in(question.opened, text).closed)
+        answer = await job.asker.ask(
+            question, lambda text: text.endswith("\n") and code_in(question.opened, text).closed
+        )
     except PromptTooLong as error:
         raise ActionRefused(f"{target.words} is too long for {job.model.name}", hint=TOO_LONG) from error
     code = code_in(question.opened, answer.text)

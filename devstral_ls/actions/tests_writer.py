@@ -17,7 +17,7 @@ from devstral_ls.errors import PromptTooLong
 from devstral_ls.languages.soundness import soundness
 from devstral_ls.text import Edit, Snapshot, Span
 
-MAX_TOKENS = 700
+MAX_TOKENS = 400
 MAX_SHOWN = 1_200
 """Characters of existing tests the model is shown."""
 
@@ -53,7 +53,7 @@ async def tests(job: Job) -> Result:
 
 async def _ask(job: Job, question: Question) -> Answer:
     try:
-        return await job.asker.ask(question, lambda text: code_in(question.opened, text).closed)
+        return await job.asker.ask(question, lambda text: text.endswith("\n") and code_in(question.opened, text).closed)
     except PromptTooLong as error:
         raise ActionRefused(f"{job.target.words} is too long for {job.model.name}", hint=TOO_LONG) from error
 

@@ -5,6 +5,7 @@ For work somebody asked for, not for each key: the whole tree is walked.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +18,9 @@ from devstral_ls.languages.walking import nodes
 from devstral_ls.text import Span
 
 MAX_DEFINITIONS = 2_000
+
+_BODY = re.compile(r"block|body|module|program|source_file|compound_statement|statement_list|declaration_list|_unit$")
+"""What the grammars call a node whose children are statements or definitions."""
 
 MIN_STATEMENTS = 2
 """A body with fewer cannot be cut."""
@@ -69,6 +73,8 @@ def statements(syntax: Syntax, span: Span) -> tuple[Span, ...]:
     start, end = syntax.offsets.to_byte(span.start), syntax.offsets.to_byte(span.end)
     for node in nodes(syntax.tree.root_node):
         if node.end_byte <= start or node.start_byte >= end or node.named_child_count < MIN_STATEMENTS:
+            continue
+        if not _BODY.search(node.type):
             continue
         children = [child for child in node.named_children if child.start_byte >= start and child.end_byte <= end]
         own = [child for child in children if not _before_on_line(syntax.data, child.start_byte).strip()]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from devstral_ls.languages.syntax import Syntax
@@ -23,9 +26,14 @@ class Soundness:
 
 
 def soundness(syntax: Syntax) -> Soundness:
-    """Count the errors of a tree."""
-    if not syntax.tree.root_node.has_error:
-        return Soundness(0)
+    """Count the errors of a tree; where the grammar is more forgiving than the language, the language is asked."""
+    if syntax.tree.root_node.has_error:
+        return _of_tree(syntax)
+    strict = _STRICT.get(syntax.language.queries)
+    return Soundness(0) if strict is None else strict(syntax.snapshot.text)
+
+
+def _of_tree(syntax: Syntax) -> Soundness:
     n_errors, first, first_line = 0, "", 0
     for node in nodes(syntax.tree.root_node):
         if not node.is_error and not node.is_missing:
@@ -38,3 +46,21 @@ def soundness(syntax: Syntax) -> Soundness:
         if n_errors >= MAX_ERRORS:
             break
     return Soundness(max(n_errors, 1), first or "syntax error", first_line)
+
+
+def _python(text: str) -> Soundness:
+    """What Python itself says: a header without a body is none of its grammar's errors. Nothing is run."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            compile(text, "<document>", "exec", dont_inherit=True, flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        except SyntaxError as error:
+            line = max((error.lineno or 1) - 1, 0)
+            return Soundness(1, f"line {line + 1}: {error.msg}", line)
+        except (ValueError, RecursionError, MemoryError):  # too deep, or not what a file can hold
+            return Soundness(0)
+    return Soundness(0)
+
+
+_STRICT: Mapping[str, Callable[[str], Soundness]] = {"python": _python}
+"""By queries folder."""

@@ -49,6 +49,7 @@ class EditStream:
         self._label = label
         self._stream: StreamedEdit | None = None
         self._drawn = float("-inf")
+        self._step: asyncio.Task[None] | None = None
 
     async def draft(self, edit: Edit) -> None:
         """Show the edit as far as it is written.
@@ -79,6 +80,7 @@ class EditStream:
         Raises:
             EditConflict: the document was changed where we wrote.
         """
+        await self._settled()
         if self._stream is not None:
             await self._show(self._stream.undone().shown, self._stream)
 
@@ -88,6 +90,7 @@ class EditStream:
         Raises:
             EditConflict: the document was changed where we wrote.
         """
+        await self._settled()
         stream = self._stream
         if stream is None or stream.shown == stream.undone().shown:
             return 0
@@ -109,6 +112,16 @@ class EditStream:
         self._stream = current
         if edit is None:
             return
+        # A cancel must not leave an edit half sent: whoever cleans up waits for it first.
+        self._step = asyncio.create_task(self._applied(now, edit, wanted))
+        await asyncio.shield(self._step)
+
+    async def _settled(self) -> None:
+        """Wait for an edit that was being applied when the action was cancelled."""
+        if self._step is not None and not self._step.done():
+            await asyncio.wait({self._step})
+
+    async def _applied(self, now: Snapshot, edit: Edit, wanted: StreamedEdit) -> None:
         changed = asyncio.Event()
 
         def hear(uri: str) -> None:
