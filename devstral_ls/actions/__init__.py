@@ -1,1 +1,1 @@
-"""Code actions: what is offered at a range, and how an answer of the model becomes an edit that was checked. It knows no LSP, no sockets and no disk: engine, trees, signatures and the project's files are handed in."""
+"""Code actions: from a range and an answer of the model to an edit that was checked before anybody sees it."""
