@@ -16,6 +16,9 @@ from typing import Any, Literal, TypeVar
 
 Auto = Literal["auto"]
 
+Use = Literal["inline", "actions"]
+"""What a model is asked for: ghost text and completion items, or code actions."""
+
 _T = TypeVar("_T")
 
 
@@ -83,7 +86,9 @@ class InlineSettings:
     )
     disabled_languages: tuple[str, ...] = _setting((), "Language ids for which nothing is suggested.")
     in_comments: bool = _setting(True, "Suggest inside comments, too.")
-    model: str | None = _setting(None, "Another model for ghost text only. (Not used yet.)")
+    model: str | None = _setting(
+        None, "Another model for ghost text and completion items, by the same names as `model.name`."
+    )
 
 
 @dataclass(frozen=True)
@@ -140,6 +145,17 @@ class Settings:
     actions: ActionsSettings = field(default_factory=ActionsSettings)
     privacy: PrivacySettings = field(default_factory=PrivacySettings)
     log: LogSettings = field(default_factory=LogSettings)
+
+    def answering(self, use: Use) -> Settings:
+        """The same with the model that answers for ``use`` as ``model.name``, or as the remote one's."""
+        name = self.inline.model if use == "inline" else self.actions.model
+        if name is None:
+            return self
+        return replace(
+            self,
+            model=replace(self.model, name=name),
+            engine=replace(self.engine, remote_model=name),
+        )
 
 
 USER_ONLY = frozenset({"model", "engine", "privacy", "log"})

@@ -11,18 +11,18 @@ from devstral_ls.directories import Directories, directories
 from devstral_ls.engine.make import ConfiguredEngine, engine_of
 from devstral_ls.engine.status import EngineStatus
 from devstral_ls.languages.syntax import SyntaxTrees
-from devstral_ls.settings import Settings
+from devstral_ls.settings import Settings, Use
 from devstral_ls.suggest.inline import Suggester
 from devstral_ls.user_settings import over_environment, read_user_file
 
 
-def user_settings(folders: Directories, model: str | None = None) -> Settings:
-    """The user's settings, with ``model`` in the place of ``model.name``; problems go to stderr, a line each."""
+def user_settings(folders: Directories, model: str | None = None, use: Use = "inline") -> Settings:
+    """The user's settings; ``model.name`` is ``model``, or what they name for ``use``. Problems go to stderr."""
     settings, problems = read_user_file(folders.config_file)
     for problem in problems:
         print(f"devstral-ls: {problem}", file=sys.stderr)
     settings = over_environment(settings)
-    return replace(settings, model=replace(settings.model, name=model)) if model else settings
+    return replace(settings, model=replace(settings.model, name=model)) if model else settings.answering(use)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ class Parts:
         await asyncio.shield(self._making)
         if self._background is not None:
             self._background.enabled = settings.model.calibrate == "auto"
-        options = options_of(settings)
+        options = options_of(settings.answering("inline"))
         if self._engine is not None and self._options != options:
             self._options = options
             self._engine.reconfigure(options)
@@ -112,7 +112,7 @@ class Parts:
             _log.warning("%s: %s", error.code, error.message)
 
     async def _make(self, settings: Settings) -> Pipeline | None:
-        options = options_of(settings)
+        options = options_of(settings.answering("inline"))
         self._on_status(EngineStatus("starting"))
         try:
             await asyncio.to_thread(self._factories.preload)  # the loop goes on answering
