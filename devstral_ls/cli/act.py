@@ -8,7 +8,6 @@ import difflib
 import json
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,8 @@ def run(options: argparse.Namespace) -> int:
     """Do the action and print what comes of it."""
     query = read_query(options.action, options.place, options.instruction, options.message)
     settings = user_settings(directories(), options.model)
-    if options.model is None and settings.actions.model is not None:
-        settings = replace(settings, model=replace(settings.model, name=settings.actions.model))
+    if options.model is None:
+        settings = settings.answering("actions")
     project = ProjectFiles.of(query.snapshot.uri)
 
     async def act() -> tuple[Result, float]:

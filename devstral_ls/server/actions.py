@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
@@ -55,7 +55,7 @@ class Actions:
         """Documents that an action is being written into."""
         self._fixed: dict[str, Fixed] = {}
         self._trees: SyntaxTrees | None = None
-        self._own: tuple[str, ServedEngine] | None = None
+        self._own: tuple[EngineOptions, ServedEngine] | None = None
 
     def initialize(self, client: types.ClientCapabilities) -> None:
         """Take note of what the client can do."""
@@ -83,14 +83,15 @@ class Actions:
             DevstralError: it cannot be made.
         """
         await self._ls.pipeline()
-        wanted, options = self._ls.settings.actions.model, options_of(self._ls.settings)
-        if wanted is None or not isinstance(options, EngineOptions) or wanted == options.model:
+        settings = self._ls.settings
+        options = options_of(settings.answering("actions"))
+        if not isinstance(options, EngineOptions) or options == options_of(settings.answering("inline")):
             return self._ls.parts.engine
-        if self._own is None or self._own[0] != wanted:
+        if self._own is None or self._own[0] != options:
             await self._let_go()
-            own = self._ls.parts.other(replace(options, model=wanted))
+            own = self._ls.parts.other(options)
             own.start()
-            self._own = (wanted, own)
+            self._own = (options, own)
         return self._own[1]
 
     async def aclose(self) -> None:

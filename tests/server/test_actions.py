@@ -386,7 +386,9 @@ async def test_cancel_of_a_live_edit_says_what_was_kept(here: Make) -> None:
         if len(editor.edits) == 1:
             client.notify("window/workDoneProgress/cancel", {"token": token[0]})
 
-    await client.script(says="def first(a):\n    c = a\n    d = c\n    e = d\n    f = e\n    return f\n```" + "\n" * 300, hold=True)
+    await client.script(
+        says="def first(a):\n    c = a\n    d = c\n    e = d\n    f = e\n    return f\n```" + "\n" * 300, hold=True
+    )
     answer = run(client, "rewrite", instruction="more steps")
     token.append(await progress_token(client))
     editor.before_applying = cancel_at_the_second
