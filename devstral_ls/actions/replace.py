@@ -199,12 +199,12 @@ def _only(job: Job, text: str, target: Target) -> Placed | Fault:
         return Fault(f"does not parse ({worse})" if worse else f"wrote something else in the place of {target.words}")
     if job.action.adds:
         return Placed(text)
-    cut = _cut_out(text, region, found, target)
+    cut = _cut_out(text, region, found, target, job.snapshot.text)
     shape = job.shape(target.span)
     return replace(cut, text=put_back(unix(cut.text), shape, taken_out(job.snapshot.of(target.span), shape)))
 
 
-def _cut_out(text: str, region: Span, found: Defined, target: Target) -> Placed:
+def _cut_out(text: str, region: Span, found: Defined, target: Target, document: str) -> Placed:
     start = text.rfind("\n", 0, found.span.start - region.start) + 1
     end = text.find("\n", max(found.span.end - region.start - 1, 0))
     kept = text[start : end if end >= 0 else len(text)].rstrip()
@@ -213,6 +213,7 @@ def _cut_out(text: str, region: Span, found: Defined, target: Target) -> Placed:
     if not left:
         return Placed(kept)
     imports = [line for line in left if line.startswith(("import ", "from ", "use ", "#include"))]
+    imports = [line for line in imports if line not in document]
     what = f": {'; '.join(imports[:3])}" if imports else ""
     return Placed(kept, (f"what the model wrote besides {target.words} was left out{what}",))
 

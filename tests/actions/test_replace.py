@@ -36,11 +36,11 @@ async def test_only_the_target_changes(says: str, becomes: str) -> None:
 
 
 async def test_of_a_whole_file_only_the_target_is_taken() -> None:
-    whole = "```python\nimport os\n\n\ndef other():\n    return 9\n\n\ndef first(a):\n    return a\n```"
+    whole = "```python\nimport os\nimport re\n\n\ndef other():\n    return 9\n\n\ndef first(a):\n    return a\n```"
     done = await act("simplify", CODE, whole)
     assert done.text == ABOVE + "def first(a):\n    return a" + BELOW
     assert done.result is not None
-    assert done.result.notes == ("what the model wrote besides `first` was left out: import os",)
+    assert done.result.notes == ("what the model wrote besides `first` was left out: import re",)
 
 
 @pytest.mark.parametrize(
