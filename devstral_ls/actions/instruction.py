@@ -26,6 +26,14 @@ def written_above(snapshot: Snapshot, span: Span, language: Language) -> tuple[s
     return None
 
 
+def instruction_for(snapshot: Snapshot, span: Span, target: Span | None, language: Language) -> tuple[str, Span] | None:
+    """The instruction at ``span``, else the one above ``target``, the code that ``span`` is in."""
+    found = written_above(snapshot, span, language)
+    if found is None and target is not None:
+        found = written_above(snapshot, Span(target.start, target.start), language)
+    return found
+
+
 def _read(snapshot: Snapshot, start: int, said: str, last_line: int, language: Language) -> tuple[str, Span]:
     words, end = [said], start
     for line in range(start + 1, min(start + _MAX_LINES, last_line, snapshot.n_lines - 1) + 1):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from devstral_ls.actions.document import undocumented
 from devstral_ls.actions.frameworks import rows_of
 from devstral_ls.actions.header import typable
-from devstral_ls.actions.instruction import written_above
+from devstral_ls.actions.instruction import instruction_for
 from devstral_ls.actions.query import Problem
 from devstral_ls.actions.run import NO_CHAT
 from devstral_ls.actions.table import ACTIONS, Action, Gives, Where, wanted
@@ -52,18 +52,21 @@ class Asked:
 def offers(asked: Asked, syntax: Syntax | None, model: ModelInfo | None) -> list[Offer]:
     """What to offer, in the order of the table."""
     made: list[Offer] = []
+    targets: dict[Where, Target | str] = {}
     for action in ACTIONS.values():
         if not wanted(action.kind, asked.only) or (asked.automatic and action.where is not Where.PROBLEM):
             continue
         if action.where is Where.PROBLEM and not asked.problems:
             continue
-        made.append(_offer(action, asked, syntax, model))
+        if action.where not in targets:
+            problems = tuple(problem.span for problem in asked.problems)
+            targets[action.where] = target_of(action, syntax, asked.snapshot, asked.span, problems)
+        made.append(_offer(action, asked, targets[action.where], model))
     return made
 
 
-def _offer(action: Action, asked: Asked, syntax: Syntax | None, model: ModelInfo | None) -> Offer:
+def _offer(action: Action, asked: Asked, target: Target | str, model: ModelInfo | None) -> Offer:
     problems = asked.problems if action.where is Where.PROBLEM else ()
-    target = target_of(action, syntax, asked.snapshot, asked.span, tuple(problem.span for problem in problems))
     if isinstance(target, str):
         title = action.title.format(what=_about(problems) or "code")
         return Offer(action, title, problems, target)
@@ -76,7 +79,7 @@ def _offer(action: Action, asked: Asked, syntax: Syntax | None, model: ModelInfo
 
 
 def _with_instruction(action: Action, asked: Asked, target: Target) -> Offer:
-    written = written_above(asked.snapshot, asked.span, language_at(asked.snapshot))
+    written = instruction_for(asked.snapshot, asked.span, target.span, language_at(asked.snapshot))
     title = action.title.format(what=target.words)
     if written is not None and written[0]:
         return Offer(action, f"Rewrite: {_short(written[0])}")

@@ -11,7 +11,7 @@ from devstral_ls.actions.checks import Checks
 from devstral_ls.actions.document import documentation
 from devstral_ls.actions.explain import explanation
 from devstral_ls.actions.header import typed
-from devstral_ls.actions.instruction import written_above
+from devstral_ls.actions.instruction import instruction_for
 from devstral_ls.actions.job import Job
 from devstral_ls.actions.query import (
     ActionQuery,
@@ -80,7 +80,7 @@ class Actor:
             raise ModelUnsupported(f"{model.name} {NO_CHAT}", hint="Use a model with a chat format, as Devstral is.")
         checks = Checks(query.snapshot)
         query = _with_syntax_error(query, action, checks)
-        query, lead = _with_instruction(query, action)
+        query, lead = _with_instruction(query, action, checks)
         target = _target(query, action, checks, lead)
         conversation = f"{query.snapshot.uri}#{action.id}"
         asker = Asker(self.engine, model, conversation, heard.report, self._clock)
@@ -115,13 +115,15 @@ def _with_syntax_error(query: ActionQuery, action: Action, checks: Checks) -> Ac
     return replace(query, problems=(Problem(query.snapshot.line_span(line), found.first),))
 
 
-def _with_instruction(query: ActionQuery, action: Action) -> tuple[ActionQuery, Span | None]:
+def _with_instruction(query: ActionQuery, action: Action, checks: Checks) -> tuple[ActionQuery, Span | None]:
     """The instruction that is written above the code, and the lines it takes there, where none was given."""
     if not action.needs_instruction:
         return query, None
-    written = written_above(query.snapshot, query.span, language_at(query.snapshot))
     if query.instruction.strip():
         return query, None
+    around = target_of(action, checks.syntax, query.snapshot, query.span)
+    at = None if isinstance(around, str) else around.span
+    written = instruction_for(query.snapshot, query.span, at, language_at(query.snapshot))
     if written is None or not written[0]:
         raise ActionRefused("say what to change", hint="Write it above the code as a comment: `devstral: use a loop`.")
     return replace(query, instruction=written[0]), written[1]

@@ -53,22 +53,26 @@ class Reviews:
     def show(self, snapshot: Snapshot, reviewed: Span, findings: Sequence[Finding]) -> None:
         """Publish what a review of ``reviewed`` found in ``snapshot``; older findings there go."""
         uri = snapshot.uri
-        if self._documents.snapshot(uri) is None:
-            return
         self._changed(uri)
         now = self._documents.snapshot(uri)
-        if now is None or now.text != snapshot.text:
+        if now is None:
             return
-        kept = [one for one in self._shown.get(uri, ()) if not _touch(one.span, reviewed)]
-        for finding in findings:
-            self._n += 1
-            line = min(finding.line, snapshot.n_lines - 1)
-            span = snapshot.line_span(line)
-            text = snapshot.of(span)
-            begin = span.start + len(text) - len(text.lstrip())
-            kept.append(Shown(f"review-{self._n}", finding, Span(begin, span.end), finding.related))
-        self._shown[uri], self._read[uri] = kept, snapshot
+        kept = self._shown.get(uri, [])
+        found = [self._placed(snapshot, finding) for finding in findings]
+        if now.text == snapshot.text:
+            kept = [one for one in kept if not _touch(one.span, reviewed)]
+        else:
+            theirs = single_edit(snapshot.text, now.text)
+            found = [moved for one in found if (moved := _moved(snapshot, one, theirs)) is not None]
+        self._shown[uri], self._read[uri] = [*kept, *found], now
         self._send(uri)
+
+    def _placed(self, snapshot: Snapshot, finding: Finding) -> Shown:
+        self._n += 1
+        span = snapshot.line_span(min(finding.line, snapshot.n_lines - 1))
+        text = snapshot.of(span)
+        begin = span.start + len(text) - len(text.lstrip())
+        return Shown(f"review-{self._n}", finding, Span(begin, span.end), finding.related)
 
     def at(self, snapshot: Snapshot, span: Span) -> list[Shown]:
         """The findings on the lines of ``span``."""

@@ -281,6 +281,18 @@ async def test_live_is_undone_in_one_step(here: Make) -> None:
     assert all(text.endswith("\n\n\ndef last():\n    return os\n") for text in editor.undo)
 
 
+async def test_an_instruction_in_a_comment_goes_with_the_live_edit(here: Make) -> None:
+    code = CODE.replace("def first", "# devstral: shorter\ndef first")
+    client, editor = await start(here, code=code)
+    ticks = iter(range(100_000))
+    client.server.clock = lambda: float(next(ticks))
+    await client.script(says="def first(a):\n    return a\n```")
+    assert "Rewrite: shorter" in await offered(client, 5)
+    assert (await soon(run(client, "rewrite", 5)))["applied"] is True
+    assert editor.text == SIMPLIFIED
+    assert editor.undo[-1] == code
+
+
 async def test_what_others_type_elsewhere_stays_and_the_edit_finds_its_place(here: Make) -> None:
     client, editor = await start(here)
     await client.script(says=SIMPLER, hold=True)
@@ -445,6 +457,18 @@ async def test_findings_move_with_the_code_and_go_when_it_changes(here: Make) ->
     assert moved["diagnostics"][0]["range"]["start"]["line"] == 6
     editor.type(6, "    # changed\n")
     assert (await client.next("textDocument/publishDiagnostics"))["diagnostics"] == []
+
+
+async def test_findings_find_their_place_in_a_document_that_moved_on(here: Make) -> None:
+    client, editor = await start(here)
+    await client.script(says="    b = a\n    return b + 1\n```", hold=True)
+    answer = run(client, "review")
+    await client.request("test/asked")
+    editor.type(0, "# one more line\n")
+    await client.script(hold=False)
+    await soon(answer)
+    (diagnostic,) = (await client.next("textDocument/publishDiagnostics"))["diagnostics"]
+    assert diagnostic["range"]["start"]["line"] == 6
 
 
 async def test_clear_review_clears_everything(here: Make) -> None:
