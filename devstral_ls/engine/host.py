@@ -32,6 +32,11 @@ and room."""
 _VERBOSITY = 2
 """Warnings and errors. From 4 on llama.cpp prints prompts; at 2 it never prints document text."""
 
+_NGRAM, _DRAFT = 8, 16
+"""Where the last ``_NGRAM`` tokens were in the context before, the ``_DRAFT`` tokens behind them are tried at once: a
+rewrite repeats most of its input. Each slot looks at its own tokens only; llama.cpp's other way (ngram-mod) keeps one
+table for all slots, and so for all documents. A draft that is wrong costs one batch of this size."""
+
 _SAYS: tuple[tuple[str, type[ModelError]], ...] = (
     ("not within the file bounds", ModelCorrupt),
     ("corrupt", ModelCorrupt),
@@ -166,6 +171,9 @@ def _parameters(xllamacpp: Any, spec: EngineSpec, state: EngineState, place: Pla
     parameters.fit_params = False
     parameters.n_gpu_layers = state.gpu_layers
     parameters.n_batch = parameters.n_ubatch = state.batch
+    parameters.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
+    parameters.speculative.ngram_simple.size_n = _NGRAM
+    parameters.speculative.ngram_simple.size_m = _DRAFT
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = state.threads
     return parameters
 
