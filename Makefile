@@ -6,10 +6,13 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench docs lock clean
+# Where tests/editors finds the editors it drives.
+export DEVSTRAL_LS_EDITOR_RIGS ?= $(HOME)/.cache/devstral-ls-rigs
+
+.PHONY: help install demo test rigs test-editors check format bench docs lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## make .venv and install the exact versions of requirements.lock
 
@@ -25,9 +28,17 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: $(INSTALLED) ## fetch the starter model if there is none, and print real suggestions
 	@$(BIN)/devstral-ls demo
 
-test: $(INSTALLED) ## run the whole test suite (fetches the 98 MB model `tiny` once)
+test: $(INSTALLED) ## run the whole test suite (fetches the 98 MB model `tiny` and Neovim once)
 	@$(BIN)/devstral-ls model pull tiny
+	@PYTHON=$(BIN)/python editors/rigs/get.sh nvim11 nvim12
 	$(BIN)/python -m pytest
+
+rigs: $(INSTALLED) ## fetch every editor that can be had here; some need root
+	@PYTHON=$(BIN)/python editors/rigs/get.sh
+
+test-editors: rigs ## run the tests in real editors (fetches the 491 MB model `starter` once)
+	@$(BIN)/devstral-ls model pull starter
+	$(BIN)/python -m pytest tests/editors
 
 check: $(INSTALLED) ## formatting, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -48,7 +59,7 @@ docs: $(INSTALLED) ## write the pages that are made from the code
 	$(BIN)/devstral-ls settings --schema > docs/settings.schema.json
 
 lock: ## renew requirements.lock (needs uv)
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-annotate \
+	uv pip compile pyproject.toml --extra dev --extra editors --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--custom-compile-command "make lock" --output-file requirements.lock --quiet --upgrade
 
 clean: ## remove .venv and everything else that was made here; models stay

@@ -1,0 +1,22 @@
+"""The editors that were fetched are the ones that the tests mean."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+from tests.editors.conftest import Rig
+
+VERSIONS = [
+    ("nvim11", r"NVIM v0\.11\."),
+    ("nvim12", r"NVIM v0\.(1[2-9]|[2-9]\d)\."),
+]
+"""An editor, and how the first line of its ``--version`` begins."""
+
+
+@pytest.mark.parametrize(("name", "version"), VERSIONS)
+def test_an_editor_that_was_fetched_is_the_one_meant(rig: Rig, name: str, version: str) -> None:
+    done = subprocess.run([rig(name), "--version"], capture_output=True, text=True, timeout=30, check=True)
+    assert re.match(version, done.stdout), done.stdout
