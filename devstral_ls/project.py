@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 MARKS = (
     ".git",
@@ -92,4 +91,5 @@ def path_of(uri: str) -> Path | None:
     parts = urlsplit(uri)
     if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
         return None
-    return Path(url2pathname(unquote(parts.path) if os.name != "nt" else parts.path))
+    path = unquote(parts.path)
+    return Path(path[1:] if os.name == "nt" and path[2:3] == ":" else path)  # file:///c:/x

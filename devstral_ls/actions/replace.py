@@ -198,10 +198,27 @@ def _only(job: Job, text: str, target: Target) -> Placed | Fault:
         worse = job.checks.worse(Edit(target.span, text))
         return Fault(f"does not parse ({worse})" if worse else f"wrote something else in the place of {target.words}")
     if job.action.adds:
-        return Placed(text)
+        return _with_new(job, text, region, inside, found)
     cut = _cut_out(text, region, found, target, job.snapshot.text)
     shape = job.shape(target.span)
     return replace(cut, text=put_back(unix(cut.text), shape, taken_out(job.snapshot.of(target.span), shape)))
+
+
+def _with_new(job: Job, text: str, region: Span, inside: list[Defined], found: Defined) -> Placed | Fault:
+    """The target and the new functions beside it, and nothing else that was written."""
+    beside = [one for one in inside if one.depth == found.depth and one.kind == "function"]
+    known = {one.name for one in outline(job.checks.syntax)} if job.checks.syntax is not None else set()
+    kept = [one for one in beside if one is found or one.name not in known]
+    if len(kept) < 2:  # the target, and a new one
+        return Fault(f"wrote no new function beside {job.target.words}")
+    shape = job.shape(job.target.span)
+    shown = taken_out(job.snapshot.of(job.target.span), shape)
+    parts = []
+    for one in kept:
+        cut = _cut_out(text, region, one, job.target, "")
+        parts.append(put_back(unix(cut.text), shape, shown))
+    gap = shape.line_end * (2 if job.target.scope.scopes else 3)
+    return Placed(gap.join(parts))
 
 
 def _cut_out(text: str, region: Span, found: Defined, target: Target, document: str) -> Placed:

@@ -76,7 +76,7 @@ def _text(job: Job, place: TestsPlace, question: Question, answer: Answer) -> tu
     syntax = checks.parsed(whole)
     if syntax is not None and (found := soundness(syntax)).n_errors > before:
         return "", f"does not parse ({found.first})"
-    if job.target.name not in text:
+    if text.count(job.target.name) <= place.opening.count(job.target.name) or len(text) <= len(place.opening):
         return "", f"does not test {job.target.words}"
     return text, ""
 

@@ -11,7 +11,7 @@ from pygls.exceptions import JsonRpcInvalidParams
 from devstral_ls.actions.query import ActionQuery, Problem
 from devstral_ls.actions.table import ACTIONS
 from devstral_ls.errors import EditConflict
-from devstral_ls.suggest.gate import is_excluded
+from devstral_ls.suggest.exclusion import is_excluded
 from devstral_ls.text import Snapshot, Span
 
 if TYPE_CHECKING:

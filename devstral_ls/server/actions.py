@@ -74,7 +74,8 @@ class Actions:
     def forget(self, uri: str) -> None:
         """The client has closed a document."""
         self._fixed.pop(uri, None)
-        self.trees.forget(uri)
+        if self._trees is not None:
+            self._trees.forget(uri)
 
     async def engine(self) -> Engine | None:
         """The engine that does actions: ``actions.model``'s own, or the usual one.

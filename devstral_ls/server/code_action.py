@@ -10,7 +10,7 @@ from lsprotocol import types
 from devstral_ls.actions.query import Problem
 from devstral_ls.actions.table import ACTIONS, KINDS
 from devstral_ls.server.action_arguments import CLEAR, RUN, arguments_of, query_of
-from devstral_ls.suggest.gate import is_excluded
+from devstral_ls.suggest.exclusion import is_excluded
 from devstral_ls.text import Snapshot, Span
 
 if TYPE_CHECKING:

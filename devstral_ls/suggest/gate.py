@@ -7,15 +7,13 @@ the user made by a key is only held back where nothing may be asked at all.
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
-from urllib.parse import unquote, urlsplit
 
 from devstral_ls.generation import ModelInfo
 from devstral_ls.languages.scopes import CursorScope
 from devstral_ls.languages.table import Language
-from devstral_ls.settings import InlineSettings, PrivacySettings, Settings
+from devstral_ls.settings import InlineSettings, Settings
 from devstral_ls.suggest.brackets import only_closing
+from devstral_ls.suggest.exclusion import is_excluded
 from devstral_ls.suggest.trace import InlineQuery, Reason
 from devstral_ls.text import Snapshot, Span
 
@@ -74,16 +72,3 @@ def _after(snapshot: Snapshot, offset: int) -> str:
 def _is_disabled(language: Language, snapshot: Snapshot, settings: InlineSettings) -> bool:
     names = {snapshot.language, language.id, *language.aliases}
     return not names.isdisjoint(settings.disabled_languages)
-
-
-def is_excluded(uri: str, settings: PrivacySettings) -> bool:
-    """Is the file one that may never reach a prompt?"""
-    path = PurePosixPath(unquote(urlsplit(uri).path).casefold())
-    return any(_excludes(pattern.casefold(), path) for pattern in settings.exclude)
-
-
-def _excludes(pattern: str, path: PurePosixPath) -> bool:
-    """Does the glob match the file's name, or its path where the glob has a slash? ``*`` matches slashes as well."""
-    if "/" in pattern:
-        return fnmatchcase(str(path), f"*/{pattern.lstrip('/')}") or fnmatchcase(str(path), pattern)
-    return fnmatchcase(path.name, pattern)

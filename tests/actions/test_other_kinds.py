@@ -148,6 +148,7 @@ async def test_rust_tests_go_to_the_end_of_the_same_file() -> None:
     [
         ("total(:\n    assert\n```", "the model's test code does not parse"),
         ("", "the model's test code is empty"),
+        ("x(self):\n        pass\n```", "the model's test code does not test `total`"),
     ],
 )
 async def test_tests_that_cannot_be_used_are_refused(says: str, refused: str) -> None:

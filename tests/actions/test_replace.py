@@ -228,6 +228,23 @@ async def test_extract_keeps_the_function_and_adds_another() -> None:
     assert done.text == "def total(v):\n    return sum(v)\n\n\ndef f(v):\n    t = total(v)\n    return t\n"
 
 
+async def test_extract_takes_functions_and_nothing_else() -> None:
+    code = "class A:\n    def f(self, v):\n        «t = 0\n        t += v»\n        return t\n"
+    says = "import math\n\nclass A:\n    def plus(self, v):\n        return v\n\n    def f(self, v):\n        t = self.plus(v)\n        return t\n\nprint(A().f(1))\n```"
+    done = await act("extract", code, says)
+    assert done.text == (
+        "class A:\n    def plus(self, v):\n        return v\n\n"
+        "    def f(self, v):\n        t = self.plus(v)\n        return t\n"
+    )
+
+
+async def test_extract_without_a_new_function_is_refused() -> None:
+    code = "def f(v):\n    «t = 0\n    t += v»\n    return t\n"
+    assert (await act("extract", code, "def f(v):\n    return v\n```")).refused == (
+        "the model wrote no new function beside `f`"
+    )
+
+
 @pytest.mark.parametrize("code", ["x = 1\n«y = 2\nz = 3»\n", "def f():▮\n    pass\n", "«def f():\n    pass»\n"])
 async def test_extract_needs_lines_of_a_function(code: str) -> None:
     assert "select" in (await act("extract", code, "")).refused
