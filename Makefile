@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+ITEMS ?= 8
+FILES ?= 2
 
 .DEFAULT_GOAL := help
 # Where tests/editors finds the editors it drives.
@@ -50,9 +52,14 @@ format: $(INSTALLED) ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(INSTALLED) ## measure; results in benchmarks/results/
+bench: $(INSTALLED) ## measure; results and report.html in benchmarks/results/ (ITEMS=1000 FILES=12: all of it)
 	@$(BIN)/devstral-ls model pull starter
 	$(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.reuse
+	$(BIN)/python -m benchmarks.holes --limit $(ITEMS)
+	$(BIN)/python -m benchmarks.replay --files $(FILES) --characters 200
+	$(BIN)/python -m benchmarks.compare --limit $(ITEMS)
+	$(BIN)/python -m benchmarks.report
 
 docs: $(INSTALLED) ## write the pages that are made from the code
 	$(BIN)/devstral-ls settings --markdown > docs/settings.md

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar
 
+from devstral_ls.related import SOURCES
+
 Auto = Literal["auto"]
 
 Use = Literal["inline", "actions"]
@@ -86,6 +88,7 @@ class InlineSettings:
     )
     disabled_languages: tuple[str, ...] = _setting((), "Language ids for which nothing is suggested.")
     in_comments: bool = _setting(True, "Suggest inside comments, too.")
+    excerpts: tuple[str, ...] = _setting(SOURCES, "What of other files the model is shown; an empty list: nothing.")
     model: str | None = _setting(
         None, "Another model for ghost text and completion items, by the same names as `model.name`."
     )
@@ -118,11 +121,9 @@ class PrivacySettings:
         "Files of these names are never read, and nothing is suggested in them.",
     )  # fmt: skip
     redact_secrets: bool = _setting(
-        True, "Take keys and tokens out of prompts. (Not used yet: only whole files are left out.)"
+        True, "Take keys and tokens out of prompts, and suggest nothing where one is being typed."
     )
-    respect_ignore_files: bool = _setting(
-        True, "Do not read what .gitignore excludes. (Not used yet: no other files are read.)"
-    )
+    respect_ignore_files: bool = _setting(True, "Neither read what .gitignore and .ignore name nor suggest in it.")
 
 
 @dataclass(frozen=True)

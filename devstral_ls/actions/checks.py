@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devstral_ls.languages.outline import Defined, outline, words
+from devstral_ls.languages.defined import Defined, outline, words
 from devstral_ls.languages.sameness import code_of
 from devstral_ls.languages.soundness import soundness
 from devstral_ls.languages.syntax import Syntax, SyntaxTrees

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from devstral_ls.actions.query import ActionQuery, Problem, Signatures
 from devstral_ls.actions.shape import unix
 from devstral_ls.actions.target import Target, language_at
-from devstral_ls.languages.outline import outline, words
+from devstral_ls.languages.defined import outline, words
 from devstral_ls.languages.syntax import Syntax
 from devstral_ls.text import Snapshot, Span
 

@@ -16,7 +16,7 @@ from devstral_ls.actions.stream import merged
 from devstral_ls.actions.target import Target
 from devstral_ls.actions.windows import piece_chars, pieces
 from devstral_ls.errors import PromptTooLong
-from devstral_ls.languages.outline import Defined, outline
+from devstral_ls.languages.defined import Defined, outline
 from devstral_ls.text import Edit, Span, apply
 
 TOO_LONG = "Select a smaller piece, or raise model.contextTokens."

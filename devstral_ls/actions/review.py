@@ -19,7 +19,7 @@ from devstral_ls.actions.shape import put_back, taken_out
 from devstral_ls.actions.target import Target
 from devstral_ls.actions.windows import line_pieces, piece_chars, pieces
 from devstral_ls.errors import PromptTooLong
-from devstral_ls.languages.outline import outline
+from devstral_ls.languages.defined import outline
 from devstral_ls.text import Edit, Snapshot, Span, apply
 
 MAX_FINDINGS = 8

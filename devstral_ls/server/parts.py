@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from devstral_ls.directories import Directories
@@ -17,6 +18,7 @@ from devstral_ls.settings import Settings
 
 if TYPE_CHECKING:
     from devstral_ls.server.ports import OnStatus
+    from devstral_ls.suggest.related import Related
 
 _log = logging.getLogger(__name__)
 
@@ -32,12 +34,18 @@ class Parts:
     """What answers requests. While it is not there, and after it failed, requests get nothing but an answer."""
 
     def __init__(
-        self, factories: Factories, directories: Directories, status: StatusReporter, on_status: OnStatus
+        self,
+        factories: Factories,
+        directories: Directories,
+        status: StatusReporter,
+        on_status: OnStatus,
+        on_related: Callable[[Related], None] = lambda related: None,
     ) -> None:
         self._factories = factories
         self._directories = directories
         self._status = status
         self._on_status = on_status
+        self._on_related = on_related
         self._making: asyncio.Task[Pipeline | None] | None = None
         self._options: Options | None = None
         self._engine: ServedEngine | None = None
@@ -121,6 +129,10 @@ class Parts:
             asked = background.engine if background is not None else engine
             self.engine = ReportingEngine(asked, self._status)
             self.pipeline = self._factories.pipeline(self.engine)
+            related = self._factories.related()
+            if related is not None:
+                self.pipeline.related = related
+                self._on_related(related)
         except DevstralError as error:
             self._failed(error.message, error.hint)
             return None

@@ -1,7 +1,7 @@
 """Stands between an editor and a server and notes when answers pass: ``python -m tests.editors.relay LOG COMMAND...``.
 
-Each answer to ``textDocument/inlineCompletion`` adds a line to LOG: the monotonic clock, in nanoseconds, just before the
-editor gets it. On Linux editors read the same clock.
+Each answer to ``textDocument/inlineCompletion`` adds a line to LOG: the monotonic and the wall clock, in nanoseconds, just
+before the editor gets it. On Linux editors read the same clocks, Neovim the one and Emacs the other.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def back(source: BufferedReader, target: BinaryIO, times: TextIO) -> None:
     while data := source.read1():
         for frame in frames.feed(data):
             if b'"items": [{' in frame or b'"items":[{' in frame:
-                times.write(f"{time.monotonic_ns()}\n")
+                times.write(f"{time.monotonic_ns()} {time.time_ns()}\n")
         target.write(data)
         target.flush()
 

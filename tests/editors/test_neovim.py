@@ -328,7 +328,7 @@ def test_ghost_text_is_on_the_screen_20_ms_after_the_answer(
         neovim.keys(" ")
         neovim.sees(f"word{n}")
     drawn = neovim.lua("return drawn")
-    answered = [int(line) for line in log.read_text().split()]
+    answered = [int(line.split()[0]) for line in log.read_text().splitlines()]
     waits = []
     for n in range(N_ANSWERS):
         at = drawn[f"word{n}"]
