@@ -106,11 +106,9 @@ class CompletionSettings:
 class ActionsSettings:
     """Code actions."""
 
-    enable: bool = _setting(True, "Offer code actions. (Not used yet.)")
-    model: str | None = _setting(None, "Another model for code actions only. (Not used yet.)")
-    apply: Literal["live", "atEnd"] = _setting(
-        "live", "Write an edit while it is generated, or at its end. (Not used yet.)"
-    )
+    enable: bool = _setting(True, "Offer code actions.")
+    model: str | None = _setting(None, "Another model for code actions only.")
+    apply: Literal["live", "atEnd"] = _setting("live", "Write an edit while it is generated, or at its end.")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, Model
 QWEN = ModelInfo(
     name="scripted",
     family="qwen-fim",
-    layouts=("fim-spm-in-psm",),
+    layouts=("fim-spm-in-psm", "chat-prefill"),
     context_tokens=4096,
     prompt_budget=1024,
     bos=None,

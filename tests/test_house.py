@@ -54,7 +54,7 @@ def test_exceptions_are_caught_by_name(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=name)
 def test_the_middle_does_no_io_and_no_logging(path: Path) -> None:
-    if name(path).split("/")[0] not in {"prompt", "suggest", "text.py", "generation.py"}:
+    if name(path).split("/")[0] not in {"prompt", "suggest", "actions", "text.py", "generation.py"}:
         return
     forbidden = {"logging", "socket", "threading", "subprocess", "httpx", "os", "io"}
     for node in nodes(path):

@@ -96,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     complete.add_argument("--json", action="store_true", help="text, range, reason, timings and tokens as JSON")
     complete.add_argument("--model", metavar="M", help="catalog name or path of a GGUF file")
 
+    _act_options(command("act", "one code action: a diff, an explanation, or findings", "act"))
+
     command("demo", "suggestions in bundled examples; fetches the starter model if there is none", "demo")
 
     doctor = command("doctor", "check this machine, up to a real completion", "doctor")
@@ -118,6 +120,18 @@ def _serve_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--clientProcessId", dest="client_process_id", type=int, metavar="N", help="leave when this process does"
     )
+
+
+def _act_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action", metavar="ACTION", help="fix, rewrite, simplify, extract, document, types, tests, review or explain"
+    )
+    parser.add_argument("place", metavar="FILE:LINE[-LINE]", help="the cursor's line, or the selected lines, from 1")
+    parser.add_argument("--instruction", default="", metavar="TEXT", help="rewrite: what to change")
+    parser.add_argument("--message", default="", metavar="TEXT", help="fix: what is reported on the first line")
+    parser.add_argument("--write", action="store_true", help="change the files, too")
+    parser.add_argument("--json", action="store_true", help="diff, files, findings, notes, timings and tokens as JSON")
+    parser.add_argument("--model", metavar="M", help="catalog name or path of a GGUF file")
 
 
 def _model_commands(parser: argparse.ArgumentParser) -> None:

@@ -32,6 +32,14 @@ and room."""
 _VERBOSITY = 2
 """Warnings and errors. From 4 on llama.cpp prints prompts; at 2 it never prints document text."""
 
+_NGRAM, _DRAFT = 8, 16
+"""Where the last ``_NGRAM`` tokens were in the context before, the ``_DRAFT`` tokens behind them are tried at once: a
+rewrite repeats most of its input. Each slot looks at its own tokens only; llama.cpp's other way (ngram-mod) keeps one
+table for all slots, and so for all documents. A draft that is wrong costs one batch of this size."""
+
+_MIN_DRAFT = 4
+"""Fewer tokens gain nothing."""
+
 _SAYS: tuple[tuple[str, type[ModelError]], ...] = (
     ("not within the file bounds", ModelCorrupt),
     ("corrupt", ModelCorrupt),
@@ -166,8 +174,21 @@ def _parameters(xllamacpp: Any, spec: EngineSpec, state: EngineState, place: Pla
     parameters.fit_params = False
     parameters.n_gpu_layers = state.gpu_layers
     parameters.n_batch = parameters.n_ubatch = state.batch
+    if n_draft := draft_tokens(state.batch, state.slots):
+        parameters.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
+        parameters.speculative.ngram_simple.size_n = _NGRAM
+        parameters.speculative.ngram_simple.size_m = n_draft
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = state.threads
     return parameters
+
+
+def draft_tokens(batch: int, slots: int) -> int:
+    """Tokens to try at once; 0: speculation is off.
+
+    llama.cpp ends the process when the drafts of all slots, with a token each, do not fit into one batch.
+    """
+    n_draft = min(_DRAFT, batch // max(slots, 1) - 1)
+    return n_draft if n_draft >= _MIN_DRAFT else 0
 
 
 def _load_error(spec: EngineSpec, place: Place) -> ModelError:

@@ -121,6 +121,13 @@ def imports(tree: tree_sitter.Tree, grammar: Loaded, data: bytes, calls: Collect
     return found[:MAX_IMPORTS]
 
 
+def definitions_at(node: tree_sitter.Node, grammar: Loaded, found: dict[tuple[bool, int], Definition]) -> None:
+    """Note the definitions that some pattern finds at ``node`` itself."""
+    literals: _Captures = {}
+    for _, captures in _at_node_only(grammar).matches(node):
+        _sort(captures, found, literals)
+
+
 def _at_node_only(grammar: Loaded) -> tree_sitter.QueryCursor:
     cursor = tree_sitter.QueryCursor(grammar.query)
     cursor.set_max_start_depth(0)

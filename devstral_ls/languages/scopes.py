@@ -118,17 +118,17 @@ def _column(syntax: Syntax, byte: int) -> int:
 def _scope(place: _Place, one: Definition) -> Scope:
     syntax, data = place.syntax, place.syntax.data
     header_end = one.header_end(data)
-    first = _line_begin(data, one.inner.start_byte)
+    first = line_begin(data, one.inner.start_byte)
     header = syntax.span(first, max(header_end, first))
     behind = place.byte >= one.outer.end_byte
     end = max(place.offset, syntax.offsets.to_char(one.outer.end_byte))
     body_end = end if behind or syntax.language.offside else syntax.offsets.to_char(one.body_end(data))
-    start = syntax.offsets.to_char(_decorated(data, min(first, one.outer.start_byte)))
+    start = syntax.offsets.to_char(decorated(data, min(first, one.outer.start_byte)))
     name = "" if one.name is None else data[one.name.start_byte : one.name.end_byte].decode("utf-8", "replace")
     return Scope(one.kind, name, Span(start, end), header, Span(header.end, max(header.end, body_end)))
 
 
-def _line_begin(data: bytes, at: int) -> int:
+def line_begin(data: bytes, at: int) -> int:
     """The first word of the line, where all before ``at`` belongs to the same statement; else ``at``."""
     low = max(0, at - MAX_LINE_CHARS)
     start = max(data.rfind(b"\n", low, at), data.rfind(b"\r", low, at)) + 1
@@ -138,7 +138,7 @@ def _line_begin(data: bytes, at: int) -> int:
     return at - len(before.lstrip())
 
 
-def _decorated(data: bytes, at: int) -> int:
+def decorated(data: bytes, at: int) -> int:
     """Where the decorators and attributes begin that fill the lines above the one that begins at ``at``."""
     for _ in range(16):
         line_end = data.rfind(b"\n", max(0, at - MAX_LINE_CHARS), at)

@@ -16,7 +16,8 @@ from pygls.protocol import default_converter
 import devstral_ls
 from devstral_ls.directories import Directories
 from devstral_ls.directories import directories as default_directories
-from devstral_ls.server import commands, completion, inline_completion, lifecycle, logs, others, status
+from devstral_ls.server import code_action, commands, completion, inline_completion, lifecycle, logs, others, status
+from devstral_ls.server.actions import Actions
 from devstral_ls.server.configuration import Configuration
 from devstral_ls.server.documents import Documents
 from devstral_ls.server.model_offer import ModelOffer
@@ -69,6 +70,8 @@ class DevstralServer(LanguageServer):
         self.reporter = Reporter(self._show, lambda: self.settings.log.contents, self.clock)
         self.status = status.StatusReporter(lambda body: self.protocol.notify(status.METHOD, body), self.clock)
         self.loading = LoadingProgress(self.protocol, self.background)
+        self.directories = directories
+        self.actions = Actions(self)
         self.others = others.Others()
         self.parts = Parts(factories, directories, self.status, self._on_status, self._on_related)
         self.offer = ModelOffer(
@@ -112,6 +115,7 @@ class DevstralServer(LanguageServer):
         self.loading.end()
         self.offer.cancel()
         self.status.close()
+        await self.actions.aclose()
         await self.others.aclose()
         await self.parts.aclose()
         for task in self._tasks - {asyncio.current_task()}:
@@ -144,6 +148,7 @@ class DevstralServer(LanguageServer):
     def forget(self, uri: str) -> None:
         """The client has closed a document."""
         self.documents.close(uri)
+        self.actions.forget(uri)
         self.others.closed(uri)
         if self.parts.pipeline is not None:
             self.parts.pipeline.forget(uri)
@@ -230,6 +235,8 @@ def create_server(
     feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)(others.did_change_workspace_folders)
     feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())(inline_completion.inline_completion)
     feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions())(completion.completion)
+    feature(types.TEXT_DOCUMENT_CODE_ACTION, code_action.OPTIONS)(code_action.code_action)
+    feature(types.CODE_ACTION_RESOLVE)(code_action.resolve)
     for name, command in commands.COMMANDS.items():
         server.command(name)(command)
     return server

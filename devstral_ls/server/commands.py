@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pygls.exceptions import JsonRpcInvalidParams
 
+from devstral_ls.server.action_arguments import CLEAR, RUN
+from devstral_ls.server.action_commands import clear_review, run_action
 from devstral_ls.server.encode import ACCEPTED
 from devstral_ls.suggest.trace import Reason, Trace
 
@@ -83,6 +85,8 @@ COMMANDS: Mapping[str, Command] = {
     "devstral.restartEngine": restart_engine,
     "devstral.toggleInline": toggle_inline,
     "devstral.why": why,
+    RUN: run_action,
+    CLEAR: clear_review,
 }
 
 

@@ -7,7 +7,7 @@ Unicode separators, and splits the whole text again at every change.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -38,6 +38,8 @@ class Documents:
         self.encoding = encoding
         """The position encoding agreed on with the client."""
         self._open: dict[str, Snapshot] = {}
+        self.listeners: list[Callable[[str], None]] = []
+        """Hear the URI of each document that was changed or closed."""
 
     def open(self, item: types.TextDocumentItem) -> None:
         """The client has opened a document, or a cell of a notebook."""
@@ -61,11 +63,13 @@ class Documents:
         if not changes:
             snapshot = _with_text(snapshot, document.version, snapshot.text, snapshot.line_starts)
         self._open[document.uri] = snapshot
+        self._tell(document.uri)
         return True
 
     def close(self, uri: str) -> None:
         """The client has closed a document."""
         self._open.pop(uri, None)
+        self._tell(uri)
 
     def all(self) -> list[Snapshot]:
         """Every open document."""
@@ -102,6 +106,10 @@ class Documents:
     def range(self, snapshot: Snapshot, span: Span) -> types.Range:
         """``span`` as the client counts."""
         return types.Range(start=self.position(snapshot, span.start), end=self.position(snapshot, span.end))
+
+    def _tell(self, uri: str) -> None:
+        for listener in tuple(self.listeners):
+            listener(uri)
 
     def _changed(self, snapshot: Snapshot, version: int, change: types.TextDocumentContentChangeEvent) -> Snapshot:
         if isinstance(change, types.TextDocumentContentChangeWholeDocument):

@@ -26,6 +26,7 @@ def initialize(ls: DevstralServer, params: types.InitializeParams) -> None:
     window = params.capabilities.window
     ls.loading.supported = ls.offer.can_show_progress = bool(window and window.work_done_progress)
     ls.offer.can_ask = bool(window and window.show_message)
+    ls.actions.initialize(params.capabilities)
     ls.show_problems(ls.configuration.initialize(params.initialization_options))
     ls.apply_log()
     if params.process_id is not None:
@@ -70,6 +71,7 @@ def progress_cancelled(ls: DevstralServer, params: types.WorkDoneProgressCancelP
         ls.offer.cancel()
     if ls.loading.shows(params.token):
         ls.parts.halt()
+    ls.actions.cancel(params.token)
 
 
 async def _pull_configuration(ls: DevstralServer) -> None:

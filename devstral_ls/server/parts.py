@@ -11,6 +11,7 @@ from devstral_ls.directories import Directories
 from devstral_ls.engine.spec import Options, options_of
 from devstral_ls.engine.status import EngineStatus
 from devstral_ls.errors import DevstralError
+from devstral_ls.generation import Engine
 from devstral_ls.server.ports import Background, Factories, Pipeline, ServedEngine
 from devstral_ls.server.status import ReportingEngine, StatusReporter
 from devstral_ls.settings import Settings
@@ -51,6 +52,8 @@ class Parts:
         self._background: Background | None = None
         self.pipeline: Pipeline | None = None
         """The pipeline, if it is there already."""
+        self.engine: Engine | None = None
+        """What the pipeline asks, if it is there already: for code actions."""
 
     async def get(self, settings: Settings) -> Pipeline | None:
         """The pipeline; made by the first call. ``None`` where it cannot be made: the status says why."""
@@ -90,13 +93,21 @@ class Parts:
         if self._engine is not None:
             self._engine.poke()
 
+    def other(self, options: Options) -> ServedEngine:
+        """Another engine beside the usual one, which says nothing of how it is.
+
+        Raises:
+            DevstralError: it cannot be made.
+        """
+        return self._factories.engine(options, self._directories, lambda status: None)
+
     async def aclose(self) -> None:
         """Let go of the engine, in bounded time."""
         if self._making is not None and not self._making.done():
             self._making.cancel()
         if self.pipeline is not None:
             self.pipeline.close()
-        engine, self._engine, self.pipeline = self._engine, None, None
+        engine, self._engine, self.pipeline, self.engine = self._engine, None, None, None
         background, self._background = self._background, None
         if engine is None:
             return
@@ -118,7 +129,8 @@ class Parts:
             engine = self._factories.engine(options, self._directories, self._on_status)
             background = self._factories.background(engine)
             asked = background.engine if background is not None else engine
-            self.pipeline = self._factories.pipeline(ReportingEngine(asked, self._status))
+            self.engine = ReportingEngine(asked, self._status)
+            self.pipeline = self._factories.pipeline(self.engine)
             related = self._factories.related()
             if related is not None:
                 self.pipeline.related = related

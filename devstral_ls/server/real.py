@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _MODULES = (
     "devstral_ls.engine.make",
     "devstral_ls.suggest.inline",
+    "devstral_ls.actions.offer",
     "devstral_ls.languages.syntax",
     "devstral_ls.calibration.background",
 )

@@ -7,15 +7,13 @@ the user made by a key is only held back where nothing may be asked at all.
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
-from urllib.parse import unquote, urlsplit
 
 from devstral_ls.generation import ModelInfo
 from devstral_ls.languages.scopes import CursorScope
 from devstral_ls.languages.table import Language, language_of
-from devstral_ls.settings import InlineSettings, PrivacySettings, Settings
+from devstral_ls.settings import InlineSettings, Settings
 from devstral_ls.suggest.brackets import only_closing
+from devstral_ls.suggest.exclusion import is_excluded
 from devstral_ls.suggest.trace import InlineQuery, Reason
 from devstral_ls.text import Snapshot, Span
 
@@ -41,7 +39,7 @@ _ENCODED = re.compile(r"[A-Za-z0-9+/=]{100}\Z")
 def declined(query: InlineQuery, settings: Settings) -> Reason | None:
     """Why this query is not worth the model's time, by settings and by the line it stands on."""
     language = language_of(query.snapshot.language, query.snapshot.uri)
-    if _is_excluded(query.snapshot.uri, settings.privacy):
+    if is_excluded(query.snapshot.uri, settings.privacy):
         return Reason.EXCLUDED
     if query.invoked:
         return None
@@ -122,15 +120,3 @@ def _after(snapshot: Snapshot, offset: int) -> str:
 def _is_disabled(language: Language, snapshot: Snapshot, settings: InlineSettings) -> bool:
     names = {snapshot.language, language.id, *language.aliases}
     return not names.isdisjoint(settings.disabled_languages)
-
-
-def _is_excluded(uri: str, settings: PrivacySettings) -> bool:
-    path = PurePosixPath(unquote(urlsplit(uri).path).casefold())
-    return any(_excludes(pattern.casefold(), path) for pattern in settings.exclude)
-
-
-def _excludes(pattern: str, path: PurePosixPath) -> bool:
-    """Does the glob match the file's name, or its path where the glob has a slash? ``*`` matches slashes as well."""
-    if "/" in pattern:
-        return fnmatchcase(str(path), f"*/{pattern.lstrip('/')}") or fnmatchcase(str(path), pattern)
-    return fnmatchcase(path.name, pattern)

@@ -40,8 +40,8 @@ _MAX_KEPT = 20_000
 def is_excluded(path: PurePath, patterns: Sequence[str]) -> bool:
     """Is ``path`` on the list, ``privacy.exclude``?
 
-    A glob without a slash is matched against the name of the file and of every folder above it, one with a slash
-    against the path; ``*`` matches slashes as well, and case does not count.
+    A glob without a slash is matched against the name of the file, one with a slash against the path; ``*`` matches
+    slashes as well, and case does not count.
     """
     posix = PurePosixPath(path.as_posix().casefold())
     return any(_excludes(pattern.casefold(), posix) for pattern in patterns)

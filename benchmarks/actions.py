@@ -1,0 +1,234 @@
+"""Code actions against the same model with a plain prompt: ``python -m benchmarks.actions [--limit N] [--out FILE]``.
+
+Every case is asked twice in turn: through ``actions`` as an editor would, and with one sentence and the code, the
+first fenced block taken as it comes. Python fixes are run with their tests, in a process of their own; of other
+languages a fix counts if it is the reference but for white space. The model is that of the settings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import difflib
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.items import ActionCase, action_cases, digest
+from devstral_ls.actions.asking import Asker, Question
+from devstral_ls.actions.checks import Checks
+from devstral_ls.actions.query import ActionQuery, Problem
+from devstral_ls.actions.run import Actor
+from devstral_ls.cli.session import session, user_settings
+from devstral_ls.directories import directories
+from devstral_ls.errors import DevstralError
+from devstral_ls.generation import Engine
+from devstral_ls.text import Edit, Snapshot, Span, apply
+
+TEST_S = 10
+"""Seconds a case's test may take."""
+
+_FENCED = re.compile(r"```[\w+#-]*\n(.*?)\n?```", re.DOTALL)
+_LISTED = re.compile(r"^\W*(?:line\s*)?(\d+)\s*[:.)-]", re.MULTILINE | re.IGNORECASE)
+
+_PLAIN = {
+    "fix": "Fix this {language} code. The problem: {problems}\n```\n{code}\n```",
+    "document": "Add documentation to this {language} code:\n```\n{code}\n```",
+    "review": "List the bugs in this {language} code, one a line as LINE: what is wrong.\n```\n{code}\n```",
+}
+
+
+@dataclass
+class Outcome:
+    """One case, one way of asking."""
+
+    case: str
+    way: str
+    seconds: float
+    tokens_per_second: float = 0.0
+    offered: bool = False
+    parses: bool = False
+    only_target: bool = False
+    keeps_code: bool = False
+    right: bool = False
+    """Fixed, or documented without a change of code."""
+    hits: int = 0
+    """Findings on lines of a bug."""
+    false_alarms: int = 0
+    found: int = 0
+    """Bugs that some finding is on."""
+    bugs: int = 0
+    refused: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+def snapshot_of(case: ActionCase) -> Snapshot:
+    return Snapshot(f"file:///bench/{case.name}", 1, case.language, case.text)
+
+
+async def ours(engine: Engine, case: ActionCase) -> Outcome:
+    """Through the actions, as an editor asks."""
+    snapshot, began = snapshot_of(case), time.monotonic()
+    problems = tuple(
+        Problem(
+            Span(snapshot.line_starts[one.line] + one.column, snapshot.line_starts[one.end_line] + one.end_column),
+            one.message, one.severity, one.code, one.source,
+        )
+        for one in case.diagnostics
+    )  # fmt: skip
+    at = snapshot.line_span(case.target_line).end
+    whole = case.action == "review" and case.target == Span(0, len(case.text))
+    span = Span(0, 0) if whole else Span(at, at)
+    try:
+        result = await Actor(engine).run(ActionQuery(case.action, snapshot, span, problems=problems))
+    except DevstralError as error:
+        return Outcome(case.id, "actions", time.monotonic() - began, refused=error.message, bugs=len(case.bugs))
+    outcome = Outcome(case.id, "actions", time.monotonic() - began, notes=list(result.notes))
+    if result.usage is not None and result.usage.decode_ms:
+        outcome.tokens_per_second = 1000 * result.usage.generated_tokens / result.usage.decode_ms
+    if case.action == "review":
+        judge_findings(case, [finding.line for finding in result.findings], outcome)
+    elif result.edit is not None:
+        judge_edit(case, result.edit, outcome)
+    return outcome
+
+
+async def plain(engine: Engine, case: ActionCase) -> Outcome:
+    """The same model, one sentence, and its answer taken as it is."""
+    snapshot, began = snapshot_of(case), time.monotonic()
+    code = snapshot.of(case.target)
+    problems = "; ".join(one.message for one in case.diagnostics) or "it does not work"
+    asked = _PLAIN[case.action].format(language=case.language, problems=problems, code=code)
+    assert engine.model is not None
+    asker = Asker(engine, engine.model, f"{case.id}#plain", lambda progressed: None)
+    try:
+        answer = (await asker.ask(Question("", asked, 700))).text
+    except DevstralError as error:
+        return Outcome(case.id, "plain", time.monotonic() - began, refused=error.message, bugs=len(case.bugs))
+    outcome = Outcome(case.id, "plain", time.monotonic() - began)
+    if asker.usage is not None and asker.usage.decode_ms:
+        outcome.tokens_per_second = 1000 * asker.usage.generated_tokens / asker.usage.decode_ms
+    if case.action == "review":
+        first = snapshot.line_at(case.target.start)
+        judge_findings(case, [first + int(match[1]) - 1 for match in _LISTED.finditer(answer)], outcome)
+    elif (block := _FENCED.search(answer)) is not None:
+        judge_edit(case, Edit(case.target, block[1]), outcome)
+    return outcome
+
+
+def judge_edit(case: ActionCase, edit: Edit, outcome: Outcome) -> None:
+    after, checks = apply(case.text, edit), Checks(snapshot_of(case))
+    outcome.offered = True
+    outcome.parses = not checks.worse(edit)
+    outcome.only_target = touches_only(case, after)
+    outcome.keeps_code = not checks.changes_code(edit, types=True)
+    if case.action == "document":
+        outcome.right = outcome.keeps_code and outcome.parses and after != case.text
+    elif case.test is not None:
+        outcome.right = outcome.only_target and passes(after + "\n" + case.test)
+    else:
+        outcome.right = case.reference is not None and "".join(after.split()) == "".join(case.reference.split())
+
+
+def touches_only(case: ActionCase, after: str) -> bool:
+    """Do all changed lines lie in the target, or right above it, where doc comments go?"""
+    snapshot = snapshot_of(case)
+    first, last = snapshot.line_at(case.target.start), snapshot.line_at(case.target.end)
+    changes = difflib.SequenceMatcher(None, case.text.split("\n"), after.split("\n"), autojunk=False).get_opcodes()
+    return all(op[0] == "equal" or (first <= op[1] and op[2] <= last + 1) for op in changes)
+
+
+def passes(source: str) -> bool:
+    """Does ``source`` run without an error, in an isolated interpreter with a time limit?"""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", source], capture_output=True, timeout=TEST_S, check=False, cwd="/"
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
+def judge_findings(case: ActionCase, lines: list[int], outcome: Outcome) -> None:
+    hit = {line for line in set(lines) if any(bug.line <= line <= bug.end_line for bug in case.bugs)}
+    outcome.offered, outcome.bugs = bool(lines), len(case.bugs)
+    outcome.hits, outcome.false_alarms = len(hit), len(set(lines) - hit)
+    outcome.found = sum(any(bug.line <= line <= bug.end_line for line in hit) for bug in case.bugs)
+
+
+def table(outcomes: list[Outcome]) -> str:
+    """What came of it, a line for each action and way."""
+    lines = []
+    for action in ("fix", "document", "review"):
+        for way in ("actions", "plain"):
+            of = [one for one in outcomes if one.case.startswith(f"{action}-") and one.way == way]
+            if not of:
+                continue
+            seconds = sum(one.seconds for one in of) / len(of)
+            rates = [one.tokens_per_second for one in of if one.tokens_per_second]
+            speed = f"{seconds:.1f} s, {sum(rates) / max(len(rates), 1):.1f} tok/s"
+            if action == "review":
+                hits, alarms = sum(one.hits for one in of), sum(one.false_alarms for one in of)
+                found, bugs = sum(one.found for one in of), sum(one.bugs for one in of)
+                said = f"precision {share(hits, hits + alarms)}, recall {share(found, bugs)}"
+            else:
+                offered = [one for one in of if one.offered]
+                parts = [("parse", "parses"), ("only the target", "only_target")]
+                parts += [("no code changed", "keeps_code")] if action == "document" else []
+                said = f"right {share(sum(one.right for one in of), len(of))}; of {len(offered)} offered: " + ", ".join(
+                    f"{name} {share(sum(getattr(one, key) for one in offered), len(offered))}" for name, key in parts
+                )
+            lines.append(f"{action:9} {way:8} {len(of):3} cases: {said}; {speed}")
+    return "\n".join(lines)
+
+
+def share(part: int, whole: int) -> str:
+    return f"{part}/{whole}" + (f" ({100 * part / whole:.0f} %)" if whole else "")
+
+
+async def run(cases: list[ActionCase], until: float) -> tuple[list[Outcome], str]:
+    outcomes: list[Outcome] = []
+    async with session(user_settings(directories()), quiet=True) as asked:
+        model = asked.engine.model
+        name = model.name if model is not None else "?"
+        for case in cases:
+            if time.monotonic() > until:
+                break
+            for ask in (ours, plain):
+                outcome = await ask(asked.engine, case)
+                outcomes.append(outcome)
+                print(json.dumps(asdict(outcome), ensure_ascii=False), flush=True)
+    return outcomes, name
+
+
+def in_turns(cases: list[ActionCase]) -> list[ActionCase]:
+    """Actions and languages in turns, in an order that is always the same: a part says something about all."""
+    groups: dict[tuple[str, str], list[ActionCase]] = {}
+    for case in sorted(cases, key=lambda case: hashlib.sha256(case.id.encode()).digest()):
+        groups.setdefault((case.action, case.language), []).append(case)
+    return [group[n] for n in range(max(map(len, groups.values()))) for group in groups.values() if n < len(group)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--limit", type=int, help="so many cases only")
+    parser.add_argument("--minutes", type=float, default=600, help="no new case after so many")
+    parser.add_argument("--out", type=Path, help="where the outcomes are written as JSON")
+    options = parser.parse_args()
+    cases = in_turns(list(action_cases()))[: options.limit]
+    outcomes, model = asyncio.run(run(cases, time.monotonic() + 60 * options.minutes))
+    head = f"{model}; {len(outcomes) // 2} of {len(action_cases())} cases, digest {digest(action_cases())[:16]}"
+    print(f"{head}\n{table(outcomes)}")
+    if options.out is not None:
+        said: dict[str, Any] = {"model": model, "cases": head, "outcomes": [asdict(one) for one in outcomes]}
+        options.out.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""What the model is shown beside the target: imports, enclosing headers, lines around it, signatures of what it uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from devstral_ls.actions.query import ActionQuery, Problem, Signatures
+from devstral_ls.actions.shape import unix
+from devstral_ls.actions.target import Target, language_at
+from devstral_ls.languages.defined import outline, words
+from devstral_ls.languages.syntax import Syntax
+from devstral_ls.text import Snapshot, Span
+
+MAX_IMPORT_CHARS = 1_200
+MAX_SIGNATURES = 12
+MAX_AROUND_LINES = 6
+"""Lines above and below a piece of a definition."""
+
+MAX_LINE = 200
+"""Characters of a line of context."""
+
+_MAX_PROBLEMS = 5
+
+
+def around(query: ActionQuery, target: Target, syntax: Syntax | None, signatures: Signatures) -> str:
+    """Everything around ``target`` as text in front of it; empty where there is nothing."""
+    snapshot, fence = query.snapshot, language_at(query.snapshot).id
+    blocks = []
+    imports = _shortened([snapshot.of(span) for span in target.scope.imports], MAX_IMPORT_CHARS)
+    if imports:
+        blocks.append(("The file begins with:", imports))
+    headers = [unix(snapshot.of(scope.header)) for scope in target.scope.scopes if scope.span.start < target.span.start]
+    if headers:
+        blocks.append(("The code is inside of:", headers[-3:]))
+    if target.kind in ("selection", "lines"):
+        blocks += _neighbours(snapshot, target.span)
+    used = _used(snapshot, target, syntax, signatures)
+    if used:
+        blocks.append(("It uses:", used))
+    return "".join(f"{says}\n```{fence}\n{_joined(lines)}\n```\n" for says, lines in blocks)
+
+
+def problems_said(snapshot: Snapshot, target: Span, problems: Sequence[Problem]) -> str:
+    """The diagnostics, with the lines they are on."""
+    if not problems:
+        return "It does not do what it should.\n"
+    said = []
+    for problem in problems[:_MAX_PROBLEMS]:
+        line = snapshot.line(snapshot.line_at(problem.span.start)).strip()[:MAX_LINE]
+        code = f" ({problem.code})" if problem.code else ""
+        said.append(f"- {' '.join(problem.message.split())[:500]}{code}, on the line `{line}`")
+    return "Problem reported in it:\n" + "\n".join(said) + "\n"
+
+
+def _neighbours(snapshot: Snapshot, span: Span) -> list[tuple[str, list[str]]]:
+    first, last = snapshot.line_at(span.start), snapshot.line_at(span.end)
+    above = [snapshot.line(line)[:MAX_LINE] for line in range(max(0, first - MAX_AROUND_LINES), first)]
+    below = [
+        snapshot.line(line)[:MAX_LINE] for line in range(last + 1, min(snapshot.n_lines, last + 1 + MAX_AROUND_LINES))
+    ]
+    found = []
+    if "".join(above).strip():
+        found.append(("Right above it:", above))
+    if "".join(below).strip():
+        found.append(("Right below it:", below))
+    return found
+
+
+def _used(snapshot: Snapshot, target: Target, syntax: Syntax | None, signatures: Signatures) -> list[str]:
+    """First lines of what the target uses: definitions of this file, then those the index knows."""
+    if syntax is None:
+        return []
+    names = words(syntax, target.span) - {target.name}
+    here = [
+        _first_line(snapshot, one.span)
+        for one in outline(syntax)
+        if one.name in names and (one.span.end <= target.span.start or one.span.start >= target.span.end)
+    ]
+    known = {one.name for one in outline(syntax)}
+    elsewhere = signatures.signatures(names - known, snapshot)
+    return [line for line in dict.fromkeys([*here, *elsewhere]) if line][:MAX_SIGNATURES]
+
+
+def _first_line(snapshot: Snapshot, span: Span) -> str:
+    """The line of the definition itself, decorators left out."""
+    for line in range(snapshot.line_at(span.start), min(snapshot.n_lines, snapshot.line_at(span.start) + 10)):
+        text = snapshot.line(line).strip()
+        if not text.startswith(("@", "#[")):
+            return text[:MAX_LINE]
+    return ""
+
+
+def _shortened(texts: Sequence[str], room: int) -> list[str]:
+    kept = []
+    for text in texts:
+        room -= len(text) + 1
+        if room < 0:
+            kept.append("...")
+            break
+        kept.append(unix(text).rstrip("\n"))
+    return kept
+
+
+def _joined(lines: Sequence[str]) -> str:
+    return "\n".join(lines)

@@ -1,0 +1,63 @@
+"""What the user wants, written as a comment at the top of the selected code: ``# devstral: use a dictionary``."""
+
+from __future__ import annotations
+
+import re
+
+from devstral_ls.languages.language import Language
+from devstral_ls.text import Snapshot, Span
+
+MARK = "devstral:"
+
+_MAX_LINES = 10
+"""Lines of one instruction."""
+
+
+def written_above(snapshot: Snapshot, span: Span, language: Language) -> tuple[str, Span] | None:
+    """The instruction on the first lines of ``span`` or right above it, and the lines it takes; ``None`` without one."""
+    first = snapshot.line_at(span.start)
+    last_line = snapshot.line_at(span.end)
+    for start in range(first, max(-1, first - _MAX_LINES - 1), -1):
+        if _comment(snapshot.line(start), language) is None and start < first:
+            return None
+        said = _marked(snapshot.line(start), language)
+        if said is not None:
+            return _read(snapshot, start, said, last_line, language)
+    return None
+
+
+def instruction_for(snapshot: Snapshot, span: Span, target: Span | None, language: Language) -> tuple[str, Span] | None:
+    """The instruction at ``span``, else the one above ``target``, the code that ``span`` is in."""
+    found = written_above(snapshot, span, language)
+    if found is None and target is not None:
+        found = written_above(snapshot, Span(target.start, target.start), language)
+    return found
+
+
+def _read(snapshot: Snapshot, start: int, said: str, last_line: int, language: Language) -> tuple[str, Span]:
+    words, end = [said], start
+    for line in range(start + 1, min(start + _MAX_LINES, last_line, snapshot.n_lines - 1) + 1):
+        more = _comment(snapshot.line(line), language)
+        if more is None:
+            break
+        words.append(more)
+        end = line
+    return " ".join(words).strip(), Span(snapshot.line_starts[start], snapshot.line_span(end).end)
+
+
+def _marked(line: str, language: Language) -> str | None:
+    text = _comment(line, language)
+    if text is None or not text.lower().startswith(MARK):
+        return None
+    return text[len(MARK) :].strip()
+
+
+def _comment(line: str, language: Language) -> str | None:
+    """The words of a line that is a comment and nothing else."""
+    stripped = line.strip()
+    if language.line_comment and stripped.startswith(language.line_comment):
+        return re.sub(r"^[/#!;-]+\s*", "", stripped)
+    if language.block_comment and stripped.startswith(language.block_comment[0]):
+        inner = stripped.removeprefix(language.block_comment[0]).removesuffix(language.block_comment[1])
+        return inner.strip(" *")
+    return None

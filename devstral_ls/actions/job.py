@@ -1,0 +1,83 @@
+"""One running action: what every kind of answer is made from, and the questions as templates fill them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from devstral_ls.actions.answer import longest_run, opened_with
+from devstral_ls.actions.asking import Asker, Question
+from devstral_ls.actions.checks import Checks
+from devstral_ls.actions.context import around
+from devstral_ls.actions.query import ActionQuery, Heard, Project, Result, Signatures
+from devstral_ls.actions.shape import Shape, shape_of, taken_out
+from devstral_ls.actions.table import Action
+from devstral_ls.actions.target import Target, language_at
+from devstral_ls.actions.templates import filled
+from devstral_ls.actions.windows import answer_tokens
+from devstral_ls.generation import ModelInfo
+from devstral_ls.prompt.chat import continues_answers
+from devstral_ls.text import Snapshot, Span
+
+MIN_REPEATS = 6
+"""A line may come so often in a row in an answer, and more often where the code itself has it so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is needed to do one action."""
+
+    action: Action
+    query: ActionQuery
+    target: Target
+    checks: Checks
+    asker: Asker
+    model: ModelInfo
+    heard: Heard
+    signatures: Signatures
+    project: Project
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The document."""
+        return self.query.snapshot
+
+    @property
+    def fence(self) -> str:
+        """The language as it stands behind a fence."""
+        return language_at(self.snapshot).id
+
+    @property
+    def title(self) -> str:
+        """What is done, for people."""
+        return self.action.title.format(what=self.target.words)
+
+    def shape(self, span: Span) -> Shape:
+        """How the code at ``span`` stands in the document."""
+        return shape_of(self.snapshot.of(span), self.snapshot.text)
+
+    def result(self, **what: object) -> Result:
+        """What came of it."""
+        return Result(self.action.id, self.title, usage=self.asker.usage, **what)  # type: ignore[arg-type]
+
+    def question(self, target: Target, begun: str | None, **values: str) -> Question:
+        """The row's template about ``target``; the answer is begun with ``begun`` between fences (``None``: with nothing)."""
+        text = taken_out(self.snapshot.of(target.span), self.shape(target.span))
+        language = language_at(self.snapshot)
+        known = {
+            "language": language.name,
+            "fence": self.fence,
+            "target": text,
+            "where": target.words,
+            "context": around(self.query, target, self.checks.syntax, self.signatures),
+            "path": self.project.path(self.snapshot.uri) or self.snapshot.uri.rpartition("/")[2],
+        }
+        system, user = filled(self.action.template, known | values)
+        opens = begun is not None and continues_answers(self.model)
+        return Question(
+            system,
+            user,
+            answer_tokens(text, self.model),
+            opened=opened_with(self.fence, begun or "") if opens else "",
+            stop=("\n```",) if opens else (),
+            repeats=max(MIN_REPEATS, longest_run(text) + 2),
+        )

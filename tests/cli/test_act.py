@@ -1,0 +1,103 @@
+"""``devstral-ls act``, over an engine that says what the test tells it to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from devstral_ls.cli import act, main
+from devstral_ls.directories import Directories
+from tests.scripted_engine import ScriptedEngine
+
+CODE = "def first(a):\n    b = a\n    return b\n"
+Run = Callable[..., int]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the command on ``a.py`` in a project of its own, with the model saying ``says``."""
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/test_x.py").write_text("")
+    (tmp_path / "a.py").write_text(CODE)
+    folders = Directories(data=tmp_path / "data", runtime=tmp_path / "run", config_file=tmp_path / "settings.toml")
+    monkeypatch.setattr(act, "directories", lambda: folders)
+
+    def command(*arguments: str, says: str = "    return a\n```") -> int:
+        @asynccontextmanager
+        async def session(settings: Any, *, quiet: bool) -> AsyncIterator[Any]:
+            yield SimpleNamespace(engine=ScriptedEngine(says))
+
+        monkeypatch.setattr(act, "session", session)
+        return main(["act", *(argument.replace("@", str(tmp_path / "a.py")) for argument in arguments)])
+
+    return command
+
+
+def test_an_edit_is_printed_as_a_diff(run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run("simplify", "@:2") == 0
+    assert capsys.readouterr().out == (
+        "--- a/a.py\n+++ b/a.py\n@@ -1,3 +1,2 @@\n def first(a):\n-    b = a\n-    return b\n+    return a\n"
+    )
+    assert (tmp_path / "a.py").read_text() == CODE
+
+
+def test_write_changes_the_file(run: Run, tmp_path: Path) -> None:
+    assert run("simplify", "@:2", "--write") == 0
+    assert (tmp_path / "a.py").read_text() == "def first(a):\n    return a\n"
+
+
+def test_write_makes_a_test_file(run: Run, tmp_path: Path) -> None:
+    assert run("tests", "@:2", "--write", says="first():\n    assert first(1) == 1\n```") == 0
+    made = (tmp_path / "tests/test_a.py").read_text()
+    assert made == "import pytest\n\nfrom a import first\n\n\ndef test_first():\n    assert first(1) == 1\n"
+
+
+def test_json_says_everything(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("rewrite", "@:1-3", "--json", "--instruction", "shorter", says="def first(a):\n    return a\n```") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["files"] == [{"path": "a.py", "text": "def first(a):\n    return a\n"}]
+    assert said["diff"].startswith("--- a/a.py\n")
+    assert said["tokens"]["prompt"] == 10
+    assert set(said["timings"]) == {"total", "prefill", "decode"}
+
+
+def test_findings_have_a_line_each(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("review", "@:2", says="    b = a\n    return b + 1\n```") == 0
+    assert capsys.readouterr().out.startswith("a.py:3: warning: ")
+    assert run("review", "@:2", says="    b = a\n    return b\n```") == 1
+    assert capsys.readouterr().err == "nothing found\n"
+
+
+def test_an_explanation_is_markdown(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("explain", "@:2", says="It gives back what it gets.") == 0
+    assert capsys.readouterr().out == "It gives back what it gets.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("fly", "@:1"), 2, "no action 'fly'"),
+        (("fix", "@"), 2, "no line given"),
+        (("fix", "@:1-x"), 2, "no line given"),
+        (("fix", "@:9"), 5, "line 9 of 4"),
+        (("fix", "@:3-1"), 5, "lines 3-1 of 4"),
+        (("fix", "nowhere.py:1"), 5, "No such file"),
+        (("rewrite", "@:2"), 1, "say what to change"),
+        (("extract", "@:2"), 1, "select the lines to extract"),
+        (("document", "@:4"), 1, "the cursor is in no function"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    run: Run, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, says: str
+) -> None:
+    assert run(*arguments) == code
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
