@@ -1,0 +1,385 @@
+"""VS Code, as code-server in a headless browser, with the packed extension: real keys, real ghost text.
+
+The text must be known, so the server is the real one over a scripted engine (``scripted.py``), but for the last tests.
+Slow to start (20 s), so that all tests share one window; each opens a file of its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.editors.conftest import Rig
+from tests.editors.vscode.window import EXTENSION_ID, START_S, CodeServer, Scripted, Window, build_package, is_alive, wait_for
+from tests.server.lsp_client import ROOT
+
+SCRIPTED = {"state": "ready", "model": "scripted", "engine": "scripted", "message": "ready"}
+
+_files = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def code_server(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CodeServer]:
+    program = rig("code_server")
+    folder = tmp_path_factory.mktemp("vscode")
+    server = CodeServer(program, folder / "s", build_package(folder))
+    yield server
+    server.close()
+    assert wait_for(lambda: not server.processes(), "all processes are gone", 10)
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Scripted:
+    return Scripted(tmp_path_factory.mktemp("c"))
+
+
+@pytest.fixture(scope="module")
+def shared_window(rig: Rig, code_server: CodeServer, line: Scripted) -> Iterator[Window]:
+    code_server.settings(scripted_settings(line))
+    window = Window(rig("code_server").parent, code_server)
+    try:
+        window.load()
+        wait_for(line.pid, "the server runs", START_S)
+        window.wait_for_status("scripted")
+        yield window
+    finally:
+        window.close()
+
+
+@pytest.fixture
+def window(
+    shared_window: Window, line: Scripted, request: pytest.FixtureRequest, dumps: Path
+) -> Iterator[Window]:
+    """The window, with an engine at rest; what it looks like at the end of a test is kept."""
+    line.ask(delay=0, says="", status=SCRIPTED)
+    yield shared_window
+    shared_window.screenshot(dumps / f"vscode_{request.node.name.partition('[')[0]}.png")
+    assert shared_window.notifications() == []
+    shared_window.press("Escape", "Control+s")
+
+
+def scripted_settings(line: Scripted) -> dict[str, Any]:
+    return {"devstral.client.command": line.command(sys.executable), "devstral.inline.debounceMs": 0}
+
+
+def name() -> str:
+    return f"f{next(_files)}_.py"
+
+
+def said(line: Scripted, method: str, direction: str) -> list[dict[str, Any]]:
+    return [m for m in line.ask()["said"] if (m["method"], m["direction"]) == (method, direction)]
+
+
+def offered(line: Scripted) -> dict[str, Any]:
+    """The server's last suggestion."""
+    items = [m["result"]["items"] for m in said(line, "textDocument/inlineCompletion", "sent") if "result" in m]
+    found: dict[str, Any] = next(item for item in reversed(items) if item)[0]
+    return found
+
+
+def accepted_ids(line: Scripted) -> list[str]:
+    commands = [m["params"] for m in said(line, "workspace/executeCommand", "received")]
+    return [c["arguments"][0] for c in commands if c["command"] == "devstral.accepted"]
+
+
+def edited(text: str, item: dict[str, Any]) -> str:
+    """``text`` after LSP's edit of an inline completion, in UTF-16."""
+    lines = text.split("\n")
+    start, end = (
+        sum(len(line.encode("utf-16-le")) + 2 for line in lines[: place["line"]]) + 2 * place["character"]
+        for place in (item["range"]["start"], item["range"]["end"])
+    )
+    raw = text.encode("utf-16-le")
+    return (raw[:start] + item["insertText"].encode("utf-16-le") + raw[end:]).decode("utf-16-le")
+
+
+ADD = "def add(a, b):\n    \n"
+
+
+def test_ghost_text_is_shown_and_taken_whole(window: Window, line: Scripted) -> None:
+    line.ask(says="a + b")
+    path = window.open(name(), ADD, 2, 5)
+    window.type("return ")
+    window.wait_for_ghost("a + b")
+    before = len(accepted_ids(line))
+    window.press("Tab")
+    window.wait_for_no_ghost()
+    assert window.saved(path) == "def add(a, b):\n    return a + b\n"
+    assert len(wait_for(lambda: accepted_ids(line)[before:], "the server hears of it")) == 1
+
+
+def test_it_is_taken_word_by_word(window: Window, line: Scripted) -> None:
+    line.ask(says="first + second")
+    path = window.open(name(), "def add(first, second):\n    \n", 2, 5)
+    window.type("return ")
+    window.wait_for_ghost("first + second")
+    window.press("Control+ArrowRight")
+    window.wait_for_ghost(" + second")
+    assert window.saved(path) == "def add(first, second):\n    return first\n"
+
+
+def test_it_is_taken_line_by_line(window: Window, line: Scripted) -> None:
+    line.ask(says="total = a + b\n    return total")
+    path = window.open(name(), ADD, 2, 5)
+    window.press("Alt+Backslash")
+    wait_for(lambda: "return total" in window.ghost(), "ghost text")
+    window.press("Alt+End")
+    wait_for(lambda: "total = a + b" not in window.ghost(), "the first line is taken")
+    assert window.saved(path) == "def add(a, b):\n    total = a + b\n\n"
+    window.press("Alt+End")
+    window.wait_for_no_ghost()
+    assert window.saved(path) == "def add(a, b):\n    total = a + b\n    return total\n"
+
+
+def test_typing_through_it_keeps_the_rest_and_does_not_ask_the_model(window: Window, line: Scripted) -> None:
+    line.ask(says="a + b")
+    path = window.open(name(), ADD, 2, 5)
+    window.type("return ")
+    window.wait_for_ghost("a + b")
+    asked = len(line.ask()["asked"])
+    window.type("a +")
+    window.wait_for_ghost(" b")
+    window.press("Tab")
+    window.wait_for_no_ghost()
+    assert window.saved(path) == "def add(a, b):\n    return a + b\n"
+    assert len(line.ask()["asked"]) == asked
+
+
+def test_escape_dismisses_it(window: Window, line: Scripted) -> None:
+    line.ask(says="a + b")
+    path = window.open(name(), ADD, 2, 5)
+    window.type("return ")
+    window.wait_for_ghost("a + b")
+    window.press("Escape")
+    window.wait_for_no_ghost()
+    assert window.saved(path) == "def add(a, b):\n    return \n"
+
+
+@pytest.mark.parametrize(
+    ("before", "place", "keys", "says"),
+    [
+        pytest.param("", (1, 1), "print(", '"hello", end="")', id="auto-closed brackets"),
+        pytest.param('d = {"a": 1}\n\n', (2, 1), 'd["', 'a"]', id="auto-closed quotes"),
+        pytest.param("if True:\n\tx = 1\n\t\n", (3, 2), "y = ", "x + 1\n\tz = y", id="tabs"),
+        pytest.param("def f(a):\r\n    \r\n", (2, 5), "b = ", "a + 1\n    return b", id="CRLF"),
+        pytest.param('s = "👩‍🚀🎉"; \n', (1, 15), "t = ", "s.upper()", id="emoji before the cursor"),
+    ],
+)  # fmt: skip
+def test_what_is_taken_is_the_servers_edit_exactly(
+    window: Window, line: Scripted, before: str, place: tuple[int, int], keys: str, says: str
+) -> None:
+    line.ask(says=says)
+    path = window.open(name(), before, *place)
+    window.type(keys)
+    first = says.splitlines()[0]
+    wait_for(lambda: window.ghost() and offered(line)["insertText"].endswith(says[-3:]), "ghost text")
+    wait_for(lambda: first[:3] in window.ghost() or first[:3] in offered(line)["insertText"], "the right one")
+    typed = window.saved(path)
+    window.wait_for_ghost_still()
+    item = offered(line)
+    window.press("Tab")
+    window.wait_for_no_ghost()
+    taken = window.saved(path)
+    eol = "\r\n" if "\r\n" in before else "\n"
+    assert taken.replace("\r\n", "\n") == edited(typed.replace("\r\n", "\n"), item)
+    assert taken.count("\n") == taken.count(eol)
+
+
+def test_typing_is_never_held_up_by_a_server_that_takes_two_seconds(window: Window, line: Scripted) -> None:
+    line.ask(says="late", delay=2)
+    path = window.open(name(), "\n", 1, 1)
+    text = "".join(f"word{i:02d} " for i in range(29))[:200]
+    assert len(text) == 200
+    start = time.monotonic()
+    window.type(text, 15)
+    typing_s = time.monotonic() - start
+    window.wait(f"document.querySelector('.view-lines').textContent.replaceAll('\\u00a0', ' ').includes({json.dumps(text)})", 1)
+    drawn_s = time.monotonic() - start - typing_s
+    print(f"200 keys in {typing_s:.2f} s, on the screen {1000 * drawn_s:.0f} ms after the last")
+    assert window.saved(path).startswith(text)
+    assert typing_s < 200 * 0.015 * 4
+
+
+def test_ghost_text_stands_soon_after_the_servers_answer(window: Window, line: Scripted) -> None:
+    line.ask(says="a + b", delay=0.5)
+    delays = []
+    window.open(name(), "\n" * 30, 1, 1)
+    for i in range(8):
+        window.call("armGhost")
+        window.type(f"x{i} = ", 1)
+        shown_at = window.call("ghostAt")
+        answers = [m["at"] for m in said(line, "textDocument/inlineCompletion", "sent") if m.get("result", {}).get("items")]
+        delays.append(1000 * (shown_at - max(at for at in answers if at <= shown_at + 0.002)))
+        window.press("Escape", "Control+End" if i % 2 else "ArrowDown", "End")
+        window.wait_for_no_ghost()
+    print("ms from the server's answer to ghost text:", *(f"{delay:.0f}" for delay in delays))
+    assert min(delays) < 20 or os.getloadavg()[0] > 3
+
+
+def test_the_status_bar_says_what_the_server_says(window: Window, line: Scripted) -> None:
+    for status, shown in [
+        ({"state": "absent", "message": "no model"}, "no model"),
+        ({"state": "loading", "model": "m", "message": "loading", "progress": 0.42}, "loading · m · 42 %"),
+        ({"state": "slow", "model": "m"}, "slow"),
+        ({"state": "failed", "message": "it broke"}, "failed"),
+        (SCRIPTED, "scripted"),
+    ]:
+        line.ask(status=status)
+        window.wait_for_status(shown)
+
+
+def test_the_menu_pauses_and_resumes(window: Window, line: Scripted, dumps: Path) -> None:
+    line.ask(says="a + b")
+    window.open(name(), ADD, 2, 5)
+    choose(window, "Pause", dumps / "vscode_menu.png")
+    window.wait_for_status("paused")
+    asked = len(line.ask()["asked"])
+    window.type("return ")
+    wait_for(lambda: offered_nothing(line), "an empty answer")
+    assert window.ghost() == ""
+    assert len(line.ask()["asked"]) == asked
+    choose(window, "Resume")
+    wait_for(lambda: "paused" not in window.status(), "resumed")
+    window.press("End")
+    window.type("1 + ")
+    window.wait_for_ghost("a + b")
+
+
+def test_the_menu_says_why_nothing_is_shown(window: Window, line: Scripted, dumps: Path) -> None:
+    line.ask(says="")
+    window.open(name(), ADD, 2, 5)
+    window.type("return ")
+    wait_for(lambda: offered_nothing(line), "an empty answer")
+    choose(window, "Why")
+    window.wait("[...document.querySelectorAll('.quick-input-list .monaco-list-row')].some(e => e.ariaLabel.includes('empty'))")
+    window.screenshot(dumps / "vscode_why.png")
+    window.press("Escape")
+
+
+def test_a_setting_reaches_the_running_server(window: Window, line: Scripted, code_server: CodeServer) -> None:
+    pid = line.pid()
+    line.ask(says="a + b")
+    code_server.settings(scripted_settings(line) | {"devstral.inline.disabledLanguages": ["python"]})
+    window.open(name(), ADD, 2, 5)
+    window.run("Devstral: Suggest here")
+    wait_for(lambda: offered_nothing(line), "an empty answer")
+    code_server.settings(scripted_settings(line) | {"devstral.inline.disabledLanguages": []})
+
+    def asks_again() -> bool:
+        window.type("a ")
+        return window.ghost() != ""
+
+    wait_for(asks_again, "suggestions again")
+    assert line.pid() == pid
+
+
+def test_only_what_the_user_has_set_is_sent(window: Window, line: Scripted) -> None:
+    (started,) = said(line, "initialize", "received")
+    assert started["params"]["initializationOptions"] == {"inline": {"debounceMs": 0}}
+
+
+def test_a_cell_of_a_notebook_gets_ghost_text(window: Window, line: Scripted) -> None:
+    line.ask(says="a + b")
+    cell = {"cell_type": "code", "metadata": {}, "source": ["a, b = 1, 2\n", "c = "], "outputs": [], "execution_count": None}
+    book = {"cells": [cell], "metadata": {"language_info": {"name": "python"}}, "nbformat": 4, "nbformat_minor": 5}
+    window.open_notebook("n.ipynb", json.dumps(book))
+    window.press("Control+End")
+    window.type("a * ")
+    wait_for(lambda: window.ghost(), lambda: f"ghost text; {line.ask()['documents']}")
+    assert any(uri.startswith("vscode-notebook-cell:") for uri in line.ask()["documents"])
+
+
+def test_a_server_that_was_killed_is_back(window: Window, line: Scripted) -> None:
+    pid = line.pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: line.pid() not in (None, pid), "another server")
+    window.wait_for_status("scripted")
+    line.ask(says="a + b")
+    window.open(name(), ADD, 2, 5)
+    window.type("return ")
+    window.wait_for_ghost("a + b")
+
+
+def test_a_server_that_keeps_dying_is_given_up_and_comes_back_when_asked_for(window: Window, line: Scripted) -> None:
+    while "crashed" not in window.status():
+        if (pid := line.pid()) is not None:
+            os.kill(pid, signal.SIGKILL)
+            wait_for(lambda pid=pid: not is_alive(pid), "it is gone")  # type: ignore[misc]
+        time.sleep(0.1)
+    assert window.notifications() == []
+    window.run("Devstral: Restart the server")
+    window.wait_for_status("scripted")
+
+
+def test_a_program_that_is_not_there_or_not_ours_is_said_in_the_status_bar_only(
+    window: Window, line: Scripted, code_server: CodeServer
+) -> None:
+    pid = line.pid()
+    assert pid is not None
+    code_server.settings({"devstral.client.command": ["/nowhere/devstral-ls"]})
+    window.wait_for_status("not installed")
+    wait_for(lambda: not is_alive(pid), "the old server is gone")
+    code_server.settings({"devstral.client.command": ["/bin/false"]})
+    window.wait_for_status("crashed")
+    assert window.notifications() == []
+    code_server.settings(scripted_settings(line))
+    window.wait_for_status("scripted")
+
+
+def test_without_a_model_the_status_says_so(
+    window: Window, line: Scripted, code_server: CodeServer, dumps: Path
+) -> None:
+    code_server.settings({"devstral.client.command": [sys.executable, "-m", "devstral_ls"]})
+    window.wait_for_status("no model")
+    window.screenshot(dumps / "vscode_no_model.png")
+    code_server.settings(scripted_settings(line))
+    window.wait_for_status("scripted")
+
+
+def test_nothing_is_left_after_the_extension_is_gone(window: Window, line: Scripted, code_server: CodeServer) -> None:
+    pid = line.pid()
+    assert pid is not None
+    window.run("Devstral: Stop the server")
+    wait_for(lambda: not is_alive(pid), "the server is gone", 10)
+    window.run("Devstral: Restart the server")
+    again = wait_for(line.pid, "a new server")
+    code_server.command("--uninstall-extension", EXTENSION_ID)
+    window.load()
+    wait_for(lambda: not is_alive(again), "the server of the uninstalled extension is gone", 20)
+    servers = [p for p in Path("/proc").glob("[0-9]*/cmdline") if b"tests.editors.scripted" in read(p)]
+    assert not [p for p in servers if str(line.path).encode() in read(p)]
+
+
+def read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def offered_nothing(line: Scripted) -> bool:
+    """Was the last request answered, with nothing to show?"""
+    asked = said(line, "textDocument/inlineCompletion", "received")
+    answers = [m for m in said(line, "textDocument/inlineCompletion", "sent") if "result" in m]
+    return bool(answers) and not answers[-1]["result"]["items"] and answers[-1]["at"] > asked[-1]["at"]
+
+
+def choose(window: Window, entry: str, picture: Path | None = None) -> None:
+    """Click the status bar item and choose from its menu."""
+    window.call("click", ".statusbar-item:has-text('Devstral')")
+    window.wait("document.querySelector('.quick-input-list .monaco-list-row')?.checkVisibility()")
+    if picture is not None:
+        window.screenshot(picture)
+    window.type(entry, 1)
+    window.wait(f"document.querySelector('.quick-input-list .monaco-list-row')?.ariaLabel?.includes({json.dumps(entry)})")
+    window.press("Enter")
