@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from devstral_ls.generation import Text
@@ -78,11 +79,8 @@ async def _listen(path: str, server: DevstralServer, rig: EditorRig, wire: Wire)
                 engine.says = value
             elif name == "status":
                 engine.set_status(value)
-            elif name == "exit":
-                os._exit(value)
         asked = ["".join(part.text for part in r.prompt if isinstance(part, Text)) for r in engine.requests]
-        documents = {uri: document.source for uri, document in server.workspace.text_documents.items()}
-        return {"pid": os.getpid(), "asked": asked, "said": wire.said, "documents": documents}
+        return {"pid": os.getpid(), "asked": asked, "said": wire.said}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():
@@ -93,7 +91,7 @@ async def _listen(path: str, server: DevstralServer, rig: EditorRig, wire: Wire)
     await server.pipeline()
     with_name = f"{path}.{os.getpid()}"
     await asyncio.start_unix_server(serve, with_name, limit=2**24)
-    os.replace(with_name, path)  # whoever ran before does not own the name any more
+    Path(with_name).replace(path)  # whoever ran before does not own the name any more
 
 
 def main() -> int:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -18,11 +20,24 @@ from typing import Any
 
 import pytest
 
+from devstral_ls.directories import directories
+from devstral_ls.models import store
 from tests.editors.conftest import Rig
-from tests.editors.vscode.window import EXTENSION_ID, START_S, CodeServer, Scripted, Window, build_package, is_alive, wait_for
-from tests.server.lsp_client import ROOT
+from tests.editors.vscode.window import (
+    EXTENSION_ID,
+    START_S,
+    CodeServer,
+    Scripted,
+    Window,
+    build_package,
+    is_alive,
+    wait_for,
+)
 
 SCRIPTED = {"state": "ready", "model": "scripted", "engine": "scripted", "message": "ready"}
+
+READY = re.compile(r"Devstral · (slow: by key only · )?[\w.-]+( · \d+ ms)?$")
+"""The status bar once a model answers."""
 
 _files = itertools.count(1)
 
@@ -43,6 +58,15 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Scripted:
 
 
 @pytest.fixture(scope="module")
+def starter() -> Path:
+    found = store.installed_as(directories().models, "starter")
+    path = found.path if found else Path(os.environ.get("DEVSTRAL_LS_TEST_MODEL", ""))
+    if not path.is_file():
+        pytest.skip("no model: `devstral-ls model pull starter`, or DEVSTRAL_LS_TEST_MODEL")
+    return path
+
+
+@pytest.fixture(scope="module")
 def shared_window(rig: Rig, code_server: CodeServer, line: Scripted) -> Iterator[Window]:
     code_server.settings(scripted_settings(line))
     window = Window(rig("code_server").parent, code_server)
@@ -56,9 +80,7 @@ def shared_window(rig: Rig, code_server: CodeServer, line: Scripted) -> Iterator
 
 
 @pytest.fixture
-def window(
-    shared_window: Window, line: Scripted, request: pytest.FixtureRequest, dumps: Path
-) -> Iterator[Window]:
+def window(shared_window: Window, line: Scripted, request: pytest.FixtureRequest, dumps: Path) -> Iterator[Window]:
     """The window, with an engine at rest; what it looks like at the end of a test is kept."""
     line.ask(delay=0, says="", status=SCRIPTED)
     yield shared_window
@@ -72,7 +94,8 @@ def scripted_settings(line: Scripted) -> dict[str, Any]:
 
 
 def name() -> str:
-    return f"f{next(_files)}_.py"
+    """A new file's; the newest is the first in the explorer, which draws only what there is room for."""
+    return f"f{999 - next(_files)}_.py"
 
 
 def said(line: Scripted, method: str, direction: str) -> list[dict[str, Any]]:
@@ -93,9 +116,9 @@ def accepted_ids(line: Scripted) -> list[str]:
 
 def edited(text: str, item: dict[str, Any]) -> str:
     """``text`` after LSP's edit of an inline completion, in UTF-16."""
-    lines = text.split("\n")
+    lines = text.splitlines(keepends=True)
     start, end = (
-        sum(len(line.encode("utf-16-le")) + 2 for line in lines[: place["line"]]) + 2 * place["character"]
+        sum(len(line.encode("utf-16-le")) for line in lines[: place["line"]]) + 2 * place["character"]
         for place in (item["range"]["start"], item["range"]["end"])
     )
     raw = text.encode("utf-16-le")
@@ -148,10 +171,10 @@ def test_typing_through_it_keeps_the_rest_and_does_not_ask_the_model(window: Win
     asked = len(line.ask()["asked"])
     window.type("a +")
     window.wait_for_ghost(" b")
+    assert len(line.ask()["asked"]) == asked
     window.press("Tab")
     window.wait_for_no_ghost()
     assert window.saved(path) == "def add(a, b):\n    return a + b\n"
-    assert len(line.ask()["asked"]) == asked
 
 
 def test_escape_dismisses_it(window: Window, line: Scripted) -> None:
@@ -165,51 +188,60 @@ def test_escape_dismisses_it(window: Window, line: Scripted) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "place", "keys", "says"),
+    ("before", "row", "keys", "says"),
     [
-        pytest.param("", (1, 1), "print(", '"hello", end="")', id="auto-closed brackets"),
-        pytest.param('d = {"a": 1}\n\n', (2, 1), 'd["', 'a"]', id="auto-closed quotes"),
-        pytest.param("if True:\n\tx = 1\n\t\n", (3, 2), "y = ", "x + 1\n\tz = y", id="tabs"),
-        pytest.param("def f(a):\r\n    \r\n", (2, 5), "b = ", "a + 1\n    return b", id="CRLF"),
-        pytest.param('s = "👩‍🚀🎉"; \n', (1, 15), "t = ", "s.upper()", id="emoji before the cursor"),
+        pytest.param("", 1, "print(", '"hello", end=""', id="auto-closed brackets"),
+        pytest.param('d = {"a": 1}\n\n', 2, 'd["', "key", id="auto-closed quotes"),
+        pytest.param("def f(a):\n\t\n", 2, "", "b = a + 1\n\treturn b", id="tabs"),
+        pytest.param("def f(a):\r\n    \r\n", 2, "", "b = a + 1\n    return b", id="CRLF"),
+        pytest.param('s = "👩‍🚀🎉"; \n', 1, "t = ", "s.upper()", id="emoji before the cursor"),
+        pytest.param('s = "👩‍🚀🎉"; \n', 1, "print(s, ", "end=s", id="emoji and brackets"),
     ],
 )  # fmt: skip
 def test_what_is_taken_is_the_servers_edit_exactly(
-    window: Window, line: Scripted, before: str, place: tuple[int, int], keys: str, says: str
+    window: Window, line: Scripted, before: str, row: int, keys: str, says: str
 ) -> None:
     line.ask(says=says)
-    path = window.open(name(), before, *place)
-    window.type(keys)
-    first = says.splitlines()[0]
-    wait_for(lambda: window.ghost() and offered(line)["insertText"].endswith(says[-3:]), "ghost text")
-    wait_for(lambda: first[:3] in window.ghost() or first[:3] in offered(line)["insertText"], "the right one")
+    path = window.open(name(), before, row)
+    window.press("End")
+    window.type(keys) if keys else window.press("Alt+Backslash")
+    wait_for(window.ghost, "ghost text")
     typed = window.saved(path)
-    window.wait_for_ghost_still()
-    item = offered(line)
+    item = wait_for(lambda: current(window, line), "the suggestion for what was typed last")
     window.press("Tab")
     window.wait_for_no_ghost()
     taken = window.saved(path)
-    eol = "\r\n" if "\r\n" in before else "\n"
-    assert taken.replace("\r\n", "\n") == edited(typed.replace("\r\n", "\n"), item)
-    assert taken.count("\n") == taken.count(eol)
+    assert taken == edited(typed, item)
+    assert taken != typed
+    assert taken.count("\r\n") == (taken.count("\n") if "\r\n" in before else 0)
 
 
-def test_typing_is_never_held_up_by_a_server_that_takes_two_seconds(window: Window, line: Scripted) -> None:
+def current(window: Window, line: Scripted) -> dict[str, Any] | None:
+    """The suggestion that is shown, once the last request is answered."""
+    asked = said(line, "textDocument/inlineCompletion", "received")[-1]
+    item = offered(line)
+    words = item["insertText"].split()
+    is_for_it = item["range"]["start"] == asked["params"]["position"] and not offered_nothing(line)
+    return item if is_for_it and all(word in window.ghost() for word in words) else None
+
+
+def test_typing_is_never_held_up_by_a_server_that_takes_two_seconds(
+    window: Window, line: Scripted, dumps: Path
+) -> None:
     line.ask(says="late", delay=2)
     path = window.open(name(), "\n", 1, 1)
     text = "".join(f"word{i:02d} " for i in range(29))[:200]
     assert len(text) == 200
-    start = time.monotonic()
-    window.type(text, 15)
-    typing_s = time.monotonic() - start
-    window.wait(f"document.querySelector('.view-lines').textContent.replaceAll('\\u00a0', ' ').includes({json.dumps(text)})", 1)
-    drawn_s = time.monotonic() - start - typing_s
-    print(f"200 keys in {typing_s:.2f} s, on the screen {1000 * drawn_s:.0f} ms after the last")
-    assert window.saved(path).startswith(text)
-    assert typing_s < 200 * 0.015 * 4
+    window.call("armTyping", text)
+    window.call("typeEvery", text, 15)
+    typing_ms, late_ms = window.call("typed")
+    note(dumps, f"200 keys in {typing_ms:.0f} ms; the whole line stands {late_ms:.0f} ms after the last")
+    assert late_ms < 250
+    assert window.saved(path) == text + "\n"
+    assert any("result" in m for m in said(line, "textDocument/inlineCompletion", "sent"))
 
 
-def test_ghost_text_stands_soon_after_the_servers_answer(window: Window, line: Scripted) -> None:
+def test_ghost_text_stands_soon_after_the_servers_answer(window: Window, line: Scripted, dumps: Path) -> None:
     line.ask(says="a + b", delay=0.5)
     delays = []
     window.open(name(), "\n" * 30, 1, 1)
@@ -217,12 +249,14 @@ def test_ghost_text_stands_soon_after_the_servers_answer(window: Window, line: S
         window.call("armGhost")
         window.type(f"x{i} = ", 1)
         shown_at = window.call("ghostAt")
-        answers = [m["at"] for m in said(line, "textDocument/inlineCompletion", "sent") if m.get("result", {}).get("items")]
+        answers = [
+            m["at"] for m in said(line, "textDocument/inlineCompletion", "sent") if m.get("result", {}).get("items")
+        ]
         delays.append(1000 * (shown_at - max(at for at in answers if at <= shown_at + 0.002)))
         window.press("Escape", "Control+End" if i % 2 else "ArrowDown", "End")
         window.wait_for_no_ghost()
-    print("ms from the server's answer to ghost text:", *(f"{delay:.0f}" for delay in delays))
-    assert min(delays) < 20 or os.getloadavg()[0] > 3
+    note(dumps, f"ms from the server's answer to ghost text: {' '.join(f'{delay:.0f}' for delay in delays)}")
+    assert min(delays) < 20  # the others say how busy the machine is
 
 
 def test_the_status_bar_says_what_the_server_says(window: Window, line: Scripted) -> None:
@@ -260,7 +294,9 @@ def test_the_menu_says_why_nothing_is_shown(window: Window, line: Scripted, dump
     window.type("return ")
     wait_for(lambda: offered_nothing(line), "an empty answer")
     choose(window, "Why")
-    window.wait("[...document.querySelectorAll('.quick-input-list .monaco-list-row')].some(e => e.ariaLabel.includes('empty'))")
+    window.wait(
+        "[...document.querySelectorAll('.quick-input-list .monaco-list-row')].some(e => e.ariaLabel.includes('empty'))"
+    )
     window.screenshot(dumps / "vscode_why.png")
     window.press("Escape")
 
@@ -284,18 +320,28 @@ def test_a_setting_reaches_the_running_server(window: Window, line: Scripted, co
 
 def test_only_what_the_user_has_set_is_sent(window: Window, line: Scripted) -> None:
     (started,) = said(line, "initialize", "received")
-    assert started["params"]["initializationOptions"] == {"inline": {"debounceMs": 0}}
+    options = started["params"]["initializationOptions"]
+    assert set(options) == {"inline"}
+    assert set(options["inline"]) <= {"debounceMs", "disabledLanguages"}
+    assert started["params"]["capabilities"]["experimental"]["devstral"] == {"asksInstruction": True}
 
 
 def test_a_cell_of_a_notebook_gets_ghost_text(window: Window, line: Scripted) -> None:
     line.ask(says="a + b")
-    cell = {"cell_type": "code", "metadata": {}, "source": ["a, b = 1, 2\n", "c = "], "outputs": [], "execution_count": None}
+    cell = {
+        "cell_type": "code",
+        "metadata": {},
+        "source": ["a, b = 1, 2\n", "c = "],
+        "outputs": [],
+        "execution_count": None,
+    }
     book = {"cells": [cell], "metadata": {"language_info": {"name": "python"}}, "nbformat": 4, "nbformat_minor": 5}
-    window.open_notebook("n.ipynb", json.dumps(book))
+    window.open_notebook("a.ipynb", json.dumps(book))
     window.press("Control+End")
     window.type("a * ")
-    wait_for(lambda: window.ghost(), lambda: f"ghost text; {line.ask()['documents']}")
-    assert any(uri.startswith("vscode-notebook-cell:") for uri in line.ask()["documents"])
+    wait_for(window.ghost, "ghost text")
+    asked = said(line, "textDocument/inlineCompletion", "received")[-1]
+    assert asked["params"]["textDocument"]["uri"].startswith("vscode-notebook-cell:")
 
 
 def test_a_server_that_was_killed_is_back(window: Window, line: Scripted) -> None:
@@ -346,6 +392,47 @@ def test_without_a_model_the_status_says_so(
     window.wait_for_status("scripted")
 
 
+def test_an_action_is_one_step_to_undo(window: Window, line: Scripted) -> None:
+    offers = said(line, "initialize", "sent")[-1]["result"]["capabilities"]
+    if "codeActionProvider" not in offers or "devstral.runAction" not in offers["executeCommandProvider"]["commands"]:
+        pytest.skip("this server offers no code actions")
+    line.ask(says='def add(a, b):\n    """Add a to b."""\n    return a + b\n')
+    path = window.open(name(), "def add(a, b):\n    return a + b\n", 1, 5)
+    window.press("Control+Shift+r")
+    window.wait(
+        "[...document.querySelectorAll('.action-widget .monaco-list-row')].some(e => e.textContent.includes('doc'))"
+    )
+    window.call("click", ".action-widget .monaco-list-row:has-text('doc')")
+    wait_for(lambda: "Add a to b" in window.saved(path), "the action's edit")
+    wait_for(lambda: said(line, "workspace/executeCommand", "sent"), "the action is over")
+    window.press("Control+z")
+    assert window.saved(path) == "def add(a, b):\n    return a + b\n"
+
+
+def test_the_real_server_and_a_real_model(
+    window: Window, line: Scripted, code_server: CodeServer, starter: Path, dumps: Path
+) -> None:
+    environment = [f"DEVSTRAL_LS_MODEL={starter}", "DEVSTRAL_LS_DATA_DIR=" + str(code_server.folder / "models")]
+    server = ["/usr/bin/env", *environment, sys.executable, "-m", "devstral_ls"]
+    code_server.settings({"devstral.client.command": server, "devstral.model.calibrate": "never"})
+    wait_for(lambda: READY.search(window.status()), lambda: f"a model; {window.status()}", 240)
+    window.open(name(), "def add(a, b):\n    return a + b\n\n\ndef subtract(a, b):\n    \n", 6, 5)
+    window.press("End")
+    window.type("return ")
+
+    def shown() -> str:
+        window.press("Alt+Backslash")  # a model that is slow here answers who asks by key
+        time.sleep(0.5)
+        return window.ghost()
+
+    assert "b" in wait_for(shown, "ghost text of the model", 120)
+    window.screenshot(dumps / "vscode_real.png")
+    engine = [sys.executable, "-m", "devstral_ls", "engine", "stop"]
+    subprocess.run(engine, env=os.environ | code_server.own_folders, check=True, timeout=60, capture_output=True)
+    code_server.settings(scripted_settings(line))
+    window.wait_for_status("scripted")
+
+
 def test_nothing_is_left_after_the_extension_is_gone(window: Window, line: Scripted, code_server: CodeServer) -> None:
     pid = line.pid()
     assert pid is not None
@@ -367,6 +454,11 @@ def read(path: Path) -> bytes:
         return b""
 
 
+def note(dumps: Path, text: str) -> None:
+    with (dumps / "vscode_times.txt").open("a", encoding="utf-8") as file:
+        file.write(f"{text}\n")
+
+
 def offered_nothing(line: Scripted) -> bool:
     """Was the last request answered, with nothing to show?"""
     asked = said(line, "textDocument/inlineCompletion", "received")
@@ -381,5 +473,7 @@ def choose(window: Window, entry: str, picture: Path | None = None) -> None:
     if picture is not None:
         window.screenshot(picture)
     window.type(entry, 1)
-    window.wait(f"document.querySelector('.quick-input-list .monaco-list-row')?.ariaLabel?.includes({json.dumps(entry)})")
+    window.wait(
+        f"document.querySelector('.quick-input-list .monaco-list-row')?.ariaLabel?.includes({json.dumps(entry)})"
+    )
     window.press("Enter")

@@ -10,13 +10,17 @@ import {
   TransportKind,
   type LanguageClientOptions,
   type Middleware,
+  type StaticFeature,
 } from "vscode-languageclient/node";
 
 import { OneUndo } from "./oneUndo";
 import { workspaceTree, type Inspect, type Key, type Tree } from "./settings";
 import type { ServerStatus } from "./status";
 
-export const RUN_ACTION = "devstral.runAction";
+const RUN_ACTION = "devstral.runAction";
+
+/** The action that comes without an instruction, for us to ask. */
+const NEEDS_INSTRUCTION = "rewrite";
 
 /** URI schemes of what people write; output panels, diffs and the like are not among them. */
 const SCHEMES = ["file", "untitled", "vscode-notebook-cell"];
@@ -96,19 +100,30 @@ export function createClient(
     { command: program as string, args, transport: TransportKind.stdio, options: { cwd } },
     clientOptions,
   );
+  client.registerFeature(ASKS_INSTRUCTION);
   client.onNotification("devstral/status", (status: ServerStatus) => callbacks.onStatus(status));
   return client;
 }
 
+/** Says that we ask the user for an instruction where an action needs one. */
+const ASKS_INSTRUCTION: StaticFeature = {
+  getState: () => ({ kind: "static" }),
+  fillClientCapabilities: (capabilities) => {
+    capabilities.experimental = { ...capabilities.experimental, devstral: { asksInstruction: true } };
+  },
+  initialize: () => undefined,
+  clear: () => undefined,
+};
+
 /** The arguments of an action, completed by what only the user can say; `undefined` if they do not want it after all. */
 async function withInstruction(args: readonly unknown[]): Promise<unknown[] | undefined> {
-  const [request, ...rest] = args;
-  if (typeof request !== "object" || request === null || !("instruction" in request) || request.instruction) {
+  const [request, ...rest] = args as readonly { readonly action?: unknown; readonly instruction?: unknown }[];
+  if (request?.action !== NEEDS_INSTRUCTION || request.instruction) {
     return [...args];
   }
   const instruction = await vscode.window.showInputBox({
     title: "Devstral",
-    prompt: "What should be done with the selected code?",
+    prompt: "What should be done with this code?",
     ignoreFocusOut: true,
   });
   return instruction ? [{ ...request, instruction }, ...rest] : undefined;

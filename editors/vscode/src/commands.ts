@@ -66,7 +66,7 @@ async function menu({ server }: Parts): Promise<void> {
   const running: Entry[] = [
     paused
       ? { label: "$(play) Resume", description: "suggest by itself again", command: "devstral-ls.togglePause" }
-      : { label: "$(debug-pause) Pause", description: "suggest by key only, in this window", command: "devstral-ls.togglePause" },
+      : { label: "$(debug-pause) Pause", description: "no suggestions in this window", command: "devstral-ls.togglePause" },
     { label: "$(question) Why is nothing shown here?", command: "devstral-ls.why" },
     { label: "$(package) Choose a model…", description: status?.model ?? "", command: "devstral-ls.chooseModel" },
     { label: "$(refresh) Restart the engine", description: status?.engine ?? "", command: "devstral-ls.restartEngine" },
@@ -76,7 +76,7 @@ async function menu({ server }: Parts): Promise<void> {
     { label: "$(folder-opened) Choose the program…", command: "devstral-ls.chooseServer" },
   ];
   const always: Entry[] = [
-    { label: "$(debug-restart) Restart the server", command: "devstral-ls.restartServer" },
+    { label: "$(sync) Restart the server", command: "devstral-ls.restartServer" },
     { label: "$(output) Show the log", command: "devstral-ls.showLog" },
     { label: "$(gear) Settings", command: "devstral-ls.settings" },
     { label: "$(book) First steps", command: "devstral-ls.walkthrough" },
@@ -86,6 +86,8 @@ async function menu({ server }: Parts): Promise<void> {
     [...(client === "running" ? running : []), ...(isMissing ? missing : []), ...always],
     { title: "Devstral", placeHolder: status?.message ?? server.situation.message ?? "" },
   );
+  // Whoever clicked the status bar goes on writing, not pressing its item with the next space.
+  await vscode.commands.executeCommand("workbench.action.focusActiveEditorGroup");
   if (picked !== undefined) {
     await vscode.commands.executeCommand(picked.command);
   }

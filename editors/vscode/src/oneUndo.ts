@@ -27,8 +27,8 @@ export class OneUndo {
 
   /** Apply an edit of the server. */
   apply(params: ApplyWorkspaceEditParams, edits: Edits, next: Next): Promise<ApplyWorkspaceEditResult> {
-    if (this.running === 0) {
-      return next();
+    if (this.running === 0 || params.edit.changeAnnotations !== undefined) {
+      return next(); // what is to be confirmed is VS Code's own affair
     }
     const applied = this.last.then(() => this.applyToEditor(params, edits, next));
     this.last = applied.catch(() => undefined); // in order, one at a time

@@ -46,6 +46,35 @@ const own = {
         observer.observe(document.body, { subtree: true, childList: true });
       });
     }),
+  // Milliseconds from the first key to the last, and from the last to the moment at which `text` stands in the editor.
+  armTyping: (text) =>
+    page.evaluate((text) => {
+      let first, last;
+      const key = () => ((first ??= performance.now()), (last = performance.now()));
+      document.addEventListener("keydown", key, true);
+      window.typed = new Promise((resolve) => {
+        const look = () => {
+          if (document.querySelector(".view-lines").textContent.replaceAll("\u00a0", " ").includes(text)) {
+            document.removeEventListener("keydown", key, true);
+            resolve([last - first, performance.now() - last]);
+          } else {
+            requestAnimationFrame(look);
+          }
+        };
+        look();
+      });
+    }, text),
+  typed: () => page.evaluate(() => window.typed),
+  // Keys leave here on time, whether or not the page has answered for the ones before.
+  typeEvery: async (text, ms) => {
+    const sent = [];
+    for (const key of text) {
+      const start = performance.now();
+      sent.push(page.keyboard.press(key === " " ? "Space" : key));
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, ms - (performance.now() - start))));
+    }
+    await Promise.all(sent);
+  },
   ghostAt: () => page.evaluate(() => window.ghostAt),
   evaluate: (source) => page.evaluate(source),
   waitForFunction: async (source, timeout) => {

@@ -28,6 +28,7 @@ _SETTINGS: dict[str, Any] = {
     "workbench.startupEditor": "none",
     "workbench.enableExperiments": False,
     "workbench.tips.enabled": False,
+    "workbench.reduceMotion": "on",
     "workbench.layoutControl.enabled": False,
     "telemetry.telemetryLevel": "off",
     "extensions.autoCheckUpdates": False,
@@ -45,6 +46,7 @@ _SETTINGS: dict[str, Any] = {
     "editor.fontSize": 15,
     "files.autoSave": "off",
     "git.enabled": False,
+    "explorer.autoReveal": False,
     "workbench.secondarySideBar.defaultVisibility": "hidden",
 }
 
@@ -98,17 +100,23 @@ class CodeServer:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
-        unwanted = ("VSCODE_", "ELECTRON_", "PORT", "npm_", "DEVSTRAL_LS_")
-        self._environ = {k: v for k, v in os.environ.items() if not k.startswith(unwanted)} | {
-            "HOME": str(folder),
-            **{f"XDG_{kind}_HOME": str(folder / kind.lower()) for kind in ("CONFIG", "DATA", "CACHE")},
-            "EXTENSIONS_GALLERY": json.dumps({"serviceUrl": "http://127.0.0.1:9"}),
-            "PYTHONPATH": str(ROOT),
+        self.own_folders = {
             "DEVSTRAL_LS_DATA_DIR": str(folder / "models"),
             "DEVSTRAL_LS_RUNTIME_DIR": str(folder / "run"),
             "DEVSTRAL_LS_CONFIG": str(folder / "settings.toml"),
             "DEVSTRAL_LS_OFFLINE": "1",
         }
+        unwanted = ("VSCODE_", "ELECTRON_", "PORT", "npm_", "DEVSTRAL_LS_")
+        self._environ = (
+            {k: v for k, v in os.environ.items() if not k.startswith(unwanted)}
+            | {
+                "HOME": str(folder),
+                **{f"XDG_{kind}_HOME": str(folder / kind.lower()) for kind in ("CONFIG", "DATA", "CACHE")},
+                "EXTENSIONS_GALLERY": json.dumps({"serviceUrl": "http://127.0.0.1:9"}),
+                "PYTHONPATH": str(ROOT),
+            }
+            | self.own_folders
+        )
         self.settings({})
         self.command("--install-extension", str(package))
         self._process = subprocess.Popen(
@@ -190,7 +198,8 @@ class Window:
         assert self._driver.stdout is not None
         self._driver.stdin.write(json.dumps({"call": call, "args": args}) + "\n")
         self._driver.stdin.flush()
-        ready, _, _ = select.select([self._driver.stdout], [], [], timeout_s)
+        # The browser's own time limits, of which this is the last resort, tell more.
+        ready, _, _ = select.select([self._driver.stdout], [], [], timeout_s + 10)
         assert ready, f"the browser does not answer: {call}"
         answer = json.loads(self._driver.stdout.readline())
         assert "error" not in answer, f"{call}{args}: {answer['error']}"
@@ -214,7 +223,7 @@ class Window:
         self.call("keyboard.type", text, {"delay": delay_ms})
 
     def screenshot(self, path: Path) -> None:
-        self.call("screenshot", {"path": str(path)})
+        self.call("screenshot", {"path": str(path), "animations": "disabled"})
 
     # --- the workbench ---
 
@@ -262,10 +271,6 @@ class Window:
 
     def wait_for_ghost(self, text: str) -> None:
         wait_for(lambda: self.ghost() == text, lambda: f"ghost text {text!r}, but {self.ghost()!r}")
-
-    def wait_for_ghost_still(self) -> None:
-        """Saving does not take the ghost text away."""
-        wait_for(self.ghost, "ghost text after saving")
 
     def wait_for_no_ghost(self) -> None:
         self.wait("!document.querySelector('.ghost-text-decoration, .ghost-text')")
