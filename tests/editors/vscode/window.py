@@ -59,8 +59,7 @@ def build_package(folder: Path) -> Path:
     package = folder / "devstral-ls.vsix"
     if not (EXTENSION / "node_modules").exists():
         _run("npm", "ci", "--no-audit", "--no-fund", cwd=EXTENSION)
-    vsce = ["npx", "--no-install", "vsce", "package", "--no-dependencies", "--allow-missing-repository"]
-    _run(*vsce, "-o", str(package), cwd=EXTENSION)
+    _run("npm", "run", "package", "--", "-o", str(package), cwd=EXTENSION)
     return package
 
 
