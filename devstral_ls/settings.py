@@ -14,7 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar
 
+from devstral_ls.related import SOURCES
+
 Auto = Literal["auto"]
+
+Use = Literal["inline", "actions"]
+"""What a model is asked for: ghost text and completion items, or code actions."""
 
 _T = TypeVar("_T")
 
@@ -83,7 +88,10 @@ class InlineSettings:
     )
     disabled_languages: tuple[str, ...] = _setting((), "Language ids for which nothing is suggested.")
     in_comments: bool = _setting(True, "Suggest inside comments, too.")
-    model: str | None = _setting(None, "Another model for ghost text only. (Not used yet.)")
+    excerpts: tuple[str, ...] = _setting(SOURCES, "What of other files the model is shown; an empty list: nothing.")
+    model: str | None = _setting(
+        None, "Another model for ghost text and completion items, by the same names as `model.name`."
+    )
 
 
 @dataclass(frozen=True)
@@ -115,11 +123,9 @@ class PrivacySettings:
         "Files of these names are never read, and nothing is suggested in them.",
     )  # fmt: skip
     redact_secrets: bool = _setting(
-        True, "Take keys and tokens out of prompts. (Not used yet: only whole files are left out.)"
+        True, "Take keys and tokens out of prompts, and suggest nothing where one is being typed."
     )
-    respect_ignore_files: bool = _setting(
-        True, "Do not read what .gitignore excludes. (Not used yet: no other files are read.)"
-    )
+    respect_ignore_files: bool = _setting(True, "Neither read what .gitignore and .ignore name nor suggest in it.")
 
 
 @dataclass(frozen=True)
@@ -142,6 +148,17 @@ class Settings:
     actions: ActionsSettings = field(default_factory=ActionsSettings)
     privacy: PrivacySettings = field(default_factory=PrivacySettings)
     log: LogSettings = field(default_factory=LogSettings)
+
+    def answering(self, use: Use) -> Settings:
+        """The same with the model that answers for ``use`` as ``model.name``, or as the remote one's."""
+        name = self.inline.model if use == "inline" else self.actions.model
+        if name is None:
+            return self
+        return replace(
+            self,
+            model=replace(self.model, name=name),
+            engine=replace(self.engine, remote_model=name),
+        )
 
 
 USER_ONLY = frozenset({"model", "engine", "privacy", "log"})

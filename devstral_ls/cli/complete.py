@@ -15,6 +15,7 @@ from devstral_ls.directories import directories
 from devstral_ls.languages.table import language_of
 from devstral_ls.suggest.trace import InlineQuery, Outcome
 from devstral_ls.text import Snapshot, Span
+from devstral_ls.workspace.index import path_of
 
 
 def run(options: argparse.Namespace) -> int:
@@ -23,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     settings = user_settings(directories(), options.model)
 
     async def ask() -> tuple[Outcome, float]:
-        async with session(settings, quiet=options.json) as asked:
+        async with session(settings, quiet=options.json, file=Path(path_of(query.snapshot.uri))) as asked:
             start = time.monotonic()
             outcome = await asked.suggester.inline(query, asked.settings)
             return outcome, (time.monotonic() - start) * 1000

@@ -20,6 +20,9 @@ MAX_DEPTH = 1_000
 MAX_IMPORTS, MAX_IMPORT_NODES, MAX_IMPORT_BYTES = 200, 400, 64 * 1024
 """Imports told, and how many of the root's children and bytes are searched for them."""
 
+MAX_OUTLINE_DEPTH = 12
+"""Levels of the tree looked at for the definitions of a whole file: a method of a class in a class has about 8."""
+
 _Captures = dict[str, list[tree_sitter.Node]]
 
 
@@ -77,6 +80,14 @@ class Around:
     comments: list[tree_sitter.Node]
     strings: list[tree_sitter.Node]
     interpolations: list[tree_sitter.Node]
+
+
+@dataclass(frozen=True, slots=True)
+class Everywhere:
+    """What a whole file defines, each list in the order of the text."""
+
+    definitions: list[Definition]
+    values: list[tree_sitter.Node]
 
 
 def around(tree: tree_sitter.Tree, grammar: Loaded, *places: int) -> Around:
@@ -163,3 +174,39 @@ def _add(found: dict[tuple[bool, int], Definition], kind: Literal["function", "c
         known.outer = node
     elif node.start_byte > known.inner.start_byte or node.end_byte < known.inner.end_byte:
         known.inner = node
+
+
+def everywhere(tree: tree_sitter.Tree, grammar: Loaded, others: Collection[str], n_nodes: int) -> Everywhere:
+    """The definitions of a whole file but for those inside functions, and the nodes of the types in ``others``.
+
+    Looks at ``n_nodes`` nodes and ``MAX_OUTLINE_DEPTH`` levels at most.
+    """
+    cursor = _at_node_only(grammar)
+    found: dict[tuple[bool, int], Definition] = {}
+    values: list[tree_sitter.Node] = []
+    closed: set[int] = set()
+    walk = tree.walk()
+    more = walk.goto_first_child()
+    for _ in range(n_nodes):
+        node = walk.node
+        if not more or node is None:
+            break
+        if node.type in others:
+            values.append(node)
+        elif node.type in grammar.kinds:
+            for _, captures in cursor.matches(node):
+                _sort(captures, found, {})
+                if "function" in captures and "body" in captures:
+                    closed.add(captures["body"][0].id)
+        more = _next(walk, into=node.id not in closed and walk.depth < MAX_OUTLINE_DEPTH)
+    return Everywhere(list(found.values()), values)
+
+
+def _next(walk: tree_sitter.TreeCursor, *, into: bool) -> bool:
+    """Go to the next node of the tree, to children only where ``into`` says so; was there one?"""
+    if into and walk.goto_first_child():
+        return True
+    while not walk.goto_next_sibling():
+        if not walk.goto_parent():
+            return False
+    return True

@@ -6,22 +6,46 @@ Prints a line of JSON with the file's ``size`` and ``sha256`` (or null) as soon 
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import re
 import sys
+from pathlib import Path
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def main(repository: str, file: str, revision: str, folder: str) -> None:
-    """Fetch ``file`` of ``repository`` into ``folder``; a file that is there in part is completed."""
+    """Fetch ``file`` of ``repository`` into ``folder``; what an earlier process got of the same content is completed."""
     hub = importlib.import_module("huggingface_hub")
     about = hub.get_hf_file_metadata(hub.hf_hub_url(repository, file, revision=revision))
     sha256 = about.etag if _SHA256.fullmatch(about.etag or "") else None
     _say(size=about.size, sha256=sha256)
-    path = hub.hf_hub_download(repository, file, revision=about.commit_hash or revision, local_dir=folder)
+    url = hub.hf_hub_url(repository, file, revision=about.commit_hash or revision)
+    part = Path(folder, f"{sha256 or _sum(url)}.incomplete")
+    _complete(part, url, about.size)
+    path = part.with_name(Path(file).name)
+    part.replace(path)
     _say(path=str(path))
+
+
+def _complete(part: Path, url: str, size: int | None) -> None:
+    """Append to ``part`` what it lacks.
+
+    ``hf_hub_download`` would begin anew: since 1.x it gives each process a file of its own and removes it on failure.
+    The lock of the store keeps others away from ours.
+    """
+    http_get = importlib.import_module("huggingface_hub.file_download").http_get
+    headers = importlib.import_module("huggingface_hub.utils").build_hf_headers()
+    if size is not None and part.exists() and part.stat().st_size > size:
+        part.unlink()
+    with part.open("ab") as written:
+        http_get(url, written, resume_size=written.tell(), headers=headers, expected_size=size)
+
+
+def _sum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _say(**facts: str | int | None) -> None:

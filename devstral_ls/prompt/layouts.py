@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from devstral_ls.errors import ModelUnsupported
-from devstral_ls.generation import ModelInfo, Prompt, Text
+from devstral_ls.generation import ModelInfo, Prompt, Special, Text
+from devstral_ls.languages.table import language_of
 from devstral_ls.models.family import FAMILIES, Family
 from devstral_ls.models.formats import ChatFormat, FimFormat
 from devstral_ls.prompt import fim, infill, overlap
+from devstral_ls.prompt.excerpts import as_comments, as_files, as_text
 from devstral_ls.prompt.healing import take_back
 from devstral_ls.prompt.window import Window
+from devstral_ls.related import Excerpt
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,8 @@ class Layout:
     build: Callable[[Family, Window, str], Prompt]
     suffix_share: float
     """The part of the budget for what follows the cursor: small where every key makes the engine read it again."""
+    hole: bool = False
+    """Is it written with FIM tokens, so that other files can be written as files?"""
     take_back: Callable[[str], tuple[str, str]] = take_back
     """From the text before the cursor: what of it the prompt shows, and what the answer is to begin with."""
 
@@ -39,9 +44,9 @@ def _chat(family: Family) -> ChatFormat:
 
 
 LAYOUTS: Mapping[str, Layout] = {
-    "fim-spm-in-psm": Layout(lambda f, w, path: fim.suffix_first_in_prefix_order(_fim(f), w, path), 0.3),
-    "fim-spm": Layout(lambda f, w, path: fim.suffix_first(_fim(f), w, path), 0.3),
-    "fim-psm": Layout(lambda f, w, path: fim.prefix_first(_fim(f), w, path), 0.15),
+    "fim-spm-in-psm": Layout(lambda f, w, path: fim.suffix_first_in_prefix_order(_fim(f), w, path), 0.3, hole=True),
+    "fim-spm": Layout(lambda f, w, path: fim.suffix_first(_fim(f), w, path), 0.3, hole=True),
+    "fim-psm": Layout(lambda f, w, path: fim.prefix_first(_fim(f), w, path), 0.15, hole=True),
     "chat-prefill": Layout(lambda f, w, path: infill.chat_prefill(_chat(f), w, path), 0.3),
     "chat-overlap": Layout(
         lambda f, w, path: overlap.chat_overlap(_chat(f), w, path), 0.3, take_back=overlap.last_line
@@ -50,15 +55,27 @@ LAYOUTS: Mapping[str, Layout] = {
 }
 
 
-def build(model: ModelInfo, window: Window, uri: str) -> tuple[Prompt, tuple[str, ...]]:
+def build(
+    model: ModelInfo, window: Window, uri: str, excerpts: Sequence[Excerpt] = ()
+) -> tuple[Prompt, tuple[str, ...]]:
     """The prompt for ``window`` in the model's first layout, and the strings that end an answer.
+
+    ``excerpts`` of other files come first: as files, where the family has a way to write those in front of a hole, else
+    as comments at the top of the text before the cursor.
 
     Raises:
         ModelUnsupported: the family does not know the layout.
     """
     family = FAMILIES[model.family]
     path = unquote(urlsplit(uri).path)
-    return LAYOUTS[model.layouts[0]].build(family, window, path), family.stops
+    layout = LAYOUTS[model.layouts[0]]
+    if excerpts and layout.hole and family.fim is not None and family.fim.file is not None:
+        if isinstance(family.fim.file, Special):
+            return (*as_files(excerpts, family.fim, path), *layout.build(family, window, path)), family.stops
+        window = Window(as_text(excerpts, family.fim.file.text, path) + window.prefix, window.suffix)
+    elif excerpts:
+        window = Window(as_comments(excerpts, language_of("", path)) + window.prefix, window.suffix)
+    return layout.build(family, window, path), family.stops
 
 
 def suffix_share(layout: str) -> float:

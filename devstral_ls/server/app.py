@@ -16,7 +16,7 @@ from pygls.protocol import default_converter
 import devstral_ls
 from devstral_ls.directories import Directories
 from devstral_ls.directories import directories as default_directories
-from devstral_ls.server import commands, completion, inline_completion, lifecycle, logs, status
+from devstral_ls.server import commands, completion, inline_completion, lifecycle, logs, others, status
 from devstral_ls.server.configuration import Configuration
 from devstral_ls.server.documents import Documents
 from devstral_ls.server.model_offer import ModelOffer
@@ -32,6 +32,7 @@ from devstral_ls.settings import LogSettings, Problem, Settings
 
 if TYPE_CHECKING:
     from devstral_ls.engine.status import EngineStatus
+    from devstral_ls.suggest.related import Related
 
 __all__ = ["DevstralServer", "create_server", "serve_stdio", "serve_tcp"]
 
@@ -67,7 +68,8 @@ class DevstralServer(LanguageServer):
         self.reporter = Reporter(self._show, lambda: self.settings.log.contents, self.clock)
         self.status = status.StatusReporter(lambda body: self.protocol.notify(status.METHOD, body), self.clock)
         self.loading = LoadingProgress(self.protocol, self.background)
-        self.parts = Parts(factories, directories, self.status, self._on_status)
+        self.others = others.Others()
+        self.parts = Parts(factories, directories, self.status, self._on_status, self._on_related)
         self.offer = ModelOffer(
             self.protocol,
             self.background,
@@ -109,6 +111,7 @@ class DevstralServer(LanguageServer):
         self.loading.end()
         self.offer.cancel()
         self.status.close()
+        await self.others.aclose()
         await self.parts.aclose()
         for task in self._tasks - {asyncio.current_task()}:
             task.cancel()
@@ -135,6 +138,7 @@ class DevstralServer(LanguageServer):
     def forget(self, uri: str) -> None:
         """The client has closed a document."""
         self.documents.close(uri)
+        self.others.closed(uri)
         if self.parts.pipeline is not None:
             self.parts.pipeline.forget(uri)
 
@@ -148,6 +152,7 @@ class DevstralServer(LanguageServer):
     async def apply_settings(self) -> None:
         """Hand changed settings on."""
         self.apply_log()
+        self.others.begin(others.folders(self), self.settings)
         await lifecycle.register(self)
         with self.reporter.reporting(asked_for=True):
             await self.parts.apply(self.settings)
@@ -183,6 +188,9 @@ class DevstralServer(LanguageServer):
         self.loading.update(engine)
         self.offer.update(engine, self.settings)
 
+    def _on_related(self, related: Related) -> None:
+        self.others.attach(related, others.folders(self), self.documents.all(), self.settings)
+
     def _show(self, message: str, kind: types.MessageType) -> None:
         self.window_show_message(types.ShowMessageParams(type=kind, message=message))
 
@@ -209,6 +217,9 @@ def create_server(
     feature(types.INITIALIZED)(lifecycle.initialized)
     feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)(lifecycle.did_change_configuration)
     feature(types.WINDOW_WORK_DONE_PROGRESS_CANCEL)(lifecycle.progress_cancelled)
+    feature(types.TEXT_DOCUMENT_DID_SAVE)(others.did_save)
+    feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)(others.did_change_watched_files)
+    feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)(others.did_change_workspace_folders)
     feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())(inline_completion.inline_completion)
     feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions())(completion.completion)
     for name, command in commands.COMMANDS.items():

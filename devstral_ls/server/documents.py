@@ -67,6 +67,10 @@ class Documents:
         """The client has closed a document."""
         self._open.pop(uri, None)
 
+    def all(self) -> list[Snapshot]:
+        """Every open document."""
+        return list(self._open.values())
+
     def snapshot(self, uri: str) -> Snapshot | None:
         """The document as it is now; ``None`` if it is not open."""
         return self._open.get(uri)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from devstral_ls.directories import Directories
@@ -16,6 +17,7 @@ from devstral_ls.settings import Settings
 
 if TYPE_CHECKING:
     from devstral_ls.server.ports import OnStatus
+    from devstral_ls.suggest.related import Related
 
 _log = logging.getLogger(__name__)
 
@@ -31,12 +33,18 @@ class Parts:
     """What answers requests. While it is not there, and after it failed, requests get nothing but an answer."""
 
     def __init__(
-        self, factories: Factories, directories: Directories, status: StatusReporter, on_status: OnStatus
+        self,
+        factories: Factories,
+        directories: Directories,
+        status: StatusReporter,
+        on_status: OnStatus,
+        on_related: Callable[[Related], None] = lambda related: None,
     ) -> None:
         self._factories = factories
         self._directories = directories
         self._status = status
         self._on_status = on_status
+        self._on_related = on_related
         self._making: asyncio.Task[Pipeline | None] | None = None
         self._options: Options | None = None
         self._engine: ServedEngine | None = None
@@ -58,7 +66,7 @@ class Parts:
         await asyncio.shield(self._making)
         if self._background is not None:
             self._background.enabled = settings.model.calibrate == "auto"
-        options = options_of(settings)
+        options = options_of(settings.answering("inline"))
         if self._engine is not None and self._options != options:
             self._options = options
             self._engine.reconfigure(options)
@@ -101,7 +109,7 @@ class Parts:
             _log.warning("%s: %s", error.code, error.message)
 
     async def _make(self, settings: Settings) -> Pipeline | None:
-        options = options_of(settings)
+        options = options_of(settings.answering("inline"))
         self._on_status(EngineStatus("starting"))
         try:
             await asyncio.to_thread(self._factories.preload)  # the loop goes on answering
@@ -109,6 +117,10 @@ class Parts:
             background = self._factories.background(engine)
             asked = background.engine if background is not None else engine
             self.pipeline = self._factories.pipeline(ReportingEngine(asked, self._status))
+            related = self._factories.related()
+            if related is not None:
+                self.pipeline.related = related
+                self._on_related(related)
         except DevstralError as error:
             self._failed(error.message, error.hint)
             return None

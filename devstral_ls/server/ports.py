@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from devstral_ls.engine.spec import Options
     from devstral_ls.engine.status import EngineStatus
     from devstral_ls.models.progress import Report
+    from devstral_ls.suggest.related import Related
     from devstral_ls.suggest.trace import InlineQuery, Outcome, Trace
 
 
@@ -69,6 +70,9 @@ class Pipeline(Protocol):
     def feedback(self) -> Feedback:
         """Where to say what became of a suggestion."""
         ...
+
+    related: Related
+    """What it knows of other files."""
 
     async def inline(self, query: InlineQuery, settings: Settings) -> Outcome:
         """Suggestions, or none and the reason."""
@@ -137,6 +141,8 @@ class Factories:
     pipeline: Callable[[Engine], Pipeline]
     background: Callable[[ServedEngine], Background | None] = lambda engine: None
     """What to do in idle time, if anything."""
+    related: Callable[[], Related | None] = lambda: None
+    """How other files are read, if they are."""
     preload: Callable[[], None] = lambda: None
     """Imports what the other two need; runs in a thread."""
     fetching: Fetching = field(default_factory=Fetching)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from devstral_ls.directories import Directories
     from devstral_ls.engine.spec import Options
     from devstral_ls.generation import Engine
+    from devstral_ls.suggest.related import Related
 
 _MODULES = (
     "devstral_ls.engine.make",
@@ -49,4 +50,11 @@ def _background(engine: ServedEngine) -> Background | None:
     return background.Background(engine) if isinstance(engine, ConfiguredEngine) else None
 
 
-FACTORIES = Factories(_engine, _pipeline, _background, _preload)
+def _related() -> Related | None:
+    from devstral_ls.suggest.related import Related
+    from devstral_ls.workspace.index import WorkspaceIndex
+
+    return Related(WorkspaceIndex())
+
+
+FACTORIES = Factories(_engine, _pipeline, _background, _related, _preload)

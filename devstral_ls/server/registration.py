@@ -11,6 +11,7 @@ from devstral_ls.settings import Settings
 
 INLINE = types.TEXT_DOCUMENT_INLINE_COMPLETION
 COMPLETION = types.TEXT_DOCUMENT_COMPLETION
+WATCHED = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
 CONFIGURATION = types.WORKSPACE_DID_CHANGE_CONFIGURATION
 
 
@@ -28,6 +29,7 @@ class Registration:
             INLINE: document and document.inline_completion,
             COMPLETION: document and document.completion,
             CONFIGURATION: workspace and workspace.did_change_configuration,
+            WATCHED: workspace and workspace.did_change_watched_files,
         }
         self._dynamic = {method for method, wish in asked.items() if wish and wish.dynamic_registration}
         if INLINE in self._dynamic:
@@ -45,6 +47,7 @@ class Registration:
             INLINE: {"documentSelector": None},
             COMPLETION: {"documentSelector": None} if settings.completion.enable else None,
             CONFIGURATION: {},
+            WATCHED: {"watchers": [{"globPattern": "**/*"}]},
         }
         for method in sorted(self._dynamic - self._known):
             if options[method] is not None:

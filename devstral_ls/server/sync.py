@@ -26,7 +26,7 @@ class DocumentSync(LanguageServerProtocol):
     @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
     def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> None:
         """Keep the document."""
-        self._server.documents.open(params.text_document)
+        self._open(params.text_document)
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
     def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> None:
@@ -42,7 +42,7 @@ class DocumentSync(LanguageServerProtocol):
     def lsp_notebook_document__did_open(self, params: types.DidOpenNotebookDocumentParams) -> None:
         """Keep the cells, each a document."""
         for cell in params.cell_text_documents:
-            self._server.documents.open(cell)
+            self._open(cell)
 
     @lsp_method(types.NOTEBOOK_DOCUMENT_DID_CHANGE)
     def lsp_notebook_document__did_change(self, params: types.DidChangeNotebookDocumentParams) -> None:
@@ -52,7 +52,7 @@ class DocumentSync(LanguageServerProtocol):
             return
         if cells.structure is not None:
             for cell in cells.structure.did_open or ():
-                self._server.documents.open(cell)
+                self._open(cell)
             for closed in cells.structure.did_close or ():
                 self._server.forget(closed.uri)
         for content in cells.text_content or ():
@@ -64,10 +64,22 @@ class DocumentSync(LanguageServerProtocol):
         for cell in params.cell_text_documents:
             self._server.forget(cell.uri)
 
+    def _open(self, item: types.TextDocumentItem) -> None:
+        self._server.documents.open(item)
+        snapshot = self._server.documents.snapshot(item.uri)
+        if snapshot is not None:
+            self._server.others.opened(snapshot)
+
     def _change(
         self,
         document: types.VersionedTextDocumentIdentifier,
         changes: Sequence[types.TextDocumentContentChangeEvent],
     ) -> None:
-        if not self._server.documents.change(document, changes):
+        documents = self._server.documents
+        before = documents.snapshot(document.uri)
+        changed = documents.change(document, changes)
+        after = documents.snapshot(document.uri)
+        if not changed or before is None or after is None:
             _log.warning("a change of a document that is not open")
+        else:
+            self._server.others.changed(before, after)

@@ -5,22 +5,32 @@ Suggestions and calibration ask alike, so what calibration measures is what sugg
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from devstral_ls.generation import Engine, FinishReason, GenerationRequest, ModelInfo
 from devstral_ls.prompt.layouts import LAYOUTS, build
 from devstral_ls.prompt.window import Window
+from devstral_ls.related import Excerpt
 from devstral_ls.suggest import stops
 from devstral_ls.suggest.draft import Draft, Place
 from devstral_ls.suggest.trace import Trace
 
 
-def request_for(window: Window, uri: str, model: ModelInfo, max_tokens: int, time_limit_ms: int) -> GenerationRequest:
-    """``window`` in the model's first layout, its last word taken back and forced.
+def request_for(
+    window: Window,
+    uri: str,
+    model: ModelInfo,
+    max_tokens: int,
+    time_limit_ms: int,
+    excerpts: Sequence[Excerpt] = (),
+) -> GenerationRequest:
+    """``window`` in the model's first layout, with ``excerpts`` of other files, its last word taken back and forced.
 
     Raises:
         ModelUnsupported: the family does not know the layout.
     """
     prefix, taken = LAYOUTS[model.layouts[0]].take_back(_unix(window.prefix))
-    prompt, stop = build(model, Window(prefix, _unix(window.suffix)), uri)
+    prompt, stop = build(model, Window(prefix, _unix(window.suffix)), uri, excerpts)
     return GenerationRequest(
         prompt=prompt, max_tokens=max_tokens, stop=stop, begins_with=taken, time_limit_ms=time_limit_ms
     )

@@ -18,8 +18,10 @@ from devstral_ls.generation import LINE_TIME, LINES_TIME, Engine, GenerationRequ
 from devstral_ls.languages.scopes import CursorScope, scope_at
 from devstral_ls.languages.syntax import SyntaxTrees
 from devstral_ls.languages.table import language_of
+from devstral_ls.prompt.excerpts import n_tokens
 from devstral_ls.prompt.layouts import suffix_share
 from devstral_ls.prompt.window import Window, cut
+from devstral_ls.related import Excerpt
 from devstral_ls.settings import InlineSettings, Settings
 from devstral_ls.suggest import gate
 from devstral_ls.suggest.asking import read, request_for
@@ -28,6 +30,7 @@ from devstral_ls.suggest.draft import Draft, Place, place_at
 from devstral_ls.suggest.feedback import Feedback
 from devstral_ls.suggest.pace import Pace, Superseded
 from devstral_ls.suggest.postprocess import NothingToShow, postprocess
+from devstral_ls.suggest.related import Related, without_secrets
 from devstral_ls.suggest.trace import InlineQuery, Outcome, Reason, Suggestion, Trace
 from devstral_ls.text import Snapshot, Span
 
@@ -60,9 +63,12 @@ class Suggester:
         trees: SyntaxTrees,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        related: Related | None = None,
     ) -> None:
         self._engine = engine
         self._trees = trees
+        self.related = related or Related()
+        """What other files say."""
         self._clock = clock
         self._pace = Pace(clock, sleep)
         self._cache = SuggestionCache()
@@ -112,6 +118,7 @@ class Suggester:
         self._cache.forget(uri)
         self._pace.forget(uri)
         self._trees.forget(uri)
+        self.related.forget(uri)
         self._traces.pop(uri, None)
 
     async def _join(self, query: InlineQuery) -> Outcome | None:
@@ -159,7 +166,7 @@ class Suggester:
             if not query.invoked:
                 with trace.stage("pace", self._clock):
                     await self._pace.wait(snapshot.uri, inline.debounce_ms)
-            draft = await self._ask(query, scope, place, model, inline, trace)
+            draft = await self._ask(query, scope, place, model, settings, trace)
             answer = self._remember(query, draft, _mode(model, inline))
         trace.reason = Reason.SHOWN
         return self._shown(query, answer)
@@ -190,21 +197,26 @@ class Suggester:
         scope: CursorScope,
         place: Place,
         model: ModelInfo,
-        inline: InlineSettings,
+        settings: Settings,
         trace: Trace,
     ) -> Draft:
         """What the model writes at the place. A prompt that is too long is cut to half and tried again."""
         layout = model.layouts[0]
         trace.layout, trace.model = layout, model.name
         budget = model.prompt_budget
+        with trace.stage("excerpts", self._clock):
+            excerpts = await self.related.around(query.snapshot, query.offset, scope, budget, settings)
         for _ in range(MAX_SMALLER_WINDOWS):
             with trace.stage("prompt", self._clock):
-                window = cut(query.snapshot, query.offset, scope, budget=budget, suffix_share=suffix_share(layout))
-                request = _request(window, query.snapshot, model, place, inline)
+                left = budget - n_tokens(excerpts)
+                window = cut(query.snapshot, query.offset, scope, budget=left, suffix_share=suffix_share(layout))
+                window = without_secrets(window, settings.privacy)
+                request = _request(window, query.snapshot, model, place, settings.inline, excerpts)
             try:
                 with trace.stage("engine", self._clock):
                     return await read(self._engine, request, place, trace)
             except PromptTooLong as too_long:
+                excerpts = ()
                 budget = min(budget // 2, too_long.limit)
         raise NothingToShow(Reason.TOO_LONG_LINE)
 
@@ -227,7 +239,12 @@ class Suggester:
 
 
 def _request(
-    window: Window, snapshot: Snapshot, model: ModelInfo, place: Place, inline: InlineSettings
+    window: Window,
+    snapshot: Snapshot,
+    model: ModelInfo,
+    place: Place,
+    inline: InlineSettings,
+    excerpts: tuple[Excerpt, ...],
 ) -> GenerationRequest:
     automatic = model.lines_tokens if place.multiline else model.line_tokens
     return request_for(
@@ -236,6 +253,7 @@ def _request(
         model,
         max_tokens=automatic if isinstance(inline.max_tokens, str) else inline.max_tokens,
         time_limit_ms=inline.latency_budget_ms * (LINES_TIME if place.multiline else LINE_TIME),
+        excerpts=excerpts,
     )
 
 

@@ -39,6 +39,10 @@ class Reason(Enum):
     """The cursor's line is too long to be code that people write."""
     EXCLUDED = "excluded"
     """The file's name is on the ``privacy.exclude`` list: it never reaches a prompt."""
+    IGNORED = "ignored"
+    """An ignore file names the document: it never reaches a prompt."""
+    SECRET = "secret"  # noqa: S105 - a reason
+    """The cursor is in a key or a password, or one is being typed."""
     NOT_READY = "not-ready"
     """No model, or it is still loading."""
     TOO_SLOW = "too-slow"

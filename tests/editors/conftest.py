@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from devstral_ls.directories import directories
+from devstral_ls.models import store
+
 RIGS = Path(os.environ.get("DEVSTRAL_LS_EDITOR_RIGS") or "~/.cache/devstral-ls-rigs").expanduser()
 
 DUMPS = Path(__file__).parents[2] / "build" / "editors"
@@ -20,6 +23,9 @@ DUMPS = Path(__file__).parents[2] / "build" / "editors"
 
 _missing: dict[str, str] = {}
 """Why an editor's tests were skipped, by the editor's name; for the closing lines."""
+
+_measured: list[str] = []
+"""What tests measured, a line each; for the closing lines."""
 
 Rig = Callable[..., Path]
 
@@ -60,7 +66,22 @@ def dumps() -> Path:
     return DUMPS
 
 
+@pytest.fixture(scope="session")
+def starter_model(request: pytest.FixtureRequest) -> Path:
+    """A model that writes sensibly: `starter` where it is installed, else the one that tests fetch."""
+    found = store.installed_as(directories().models, "starter")
+    return found.path if found is not None else request.getfixturevalue("tiny_model")
+
+
+@pytest.fixture
+def measured(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Takes a line of numbers for the closing lines."""
+    return lambda line: _measured.append(f"{request.node.name}: {line}")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name each editor that was not tested, with the reason."""
+    """Name what was measured, and each editor that was not tested, with the reason."""
+    for line in _measured:
+        terminalreporter.write_line(line)
     for name, reason in sorted(_missing.items()):
         terminalreporter.write_line(f"editor not tested: {name}: {reason}")

@@ -44,6 +44,21 @@ def test_the_settings_decide() -> None:
     assert read(tree, user=False)[0] == Settings(), "a workspace must not decide who is contacted"
 
 
+@pytest.mark.parametrize(
+    ("inline", "actions", "asked"),
+    [(None, None, ("m", "m")), ("small", None, ("small", "m")), ("small", "big", ("small", "big"))],
+)
+def test_ghost_text_and_actions_may_have_models_of_their_own(
+    inline: str | None, actions: str | None, asked: tuple[str, str]
+) -> None:
+    tree = {"model": {"name": "m"}, "inline": {"model": inline}, "actions": {"model": actions}}
+    settings, _ = read({**tree, "engine": {"remoteModel": "m"}})
+    answering = settings.answering("inline"), settings.answering("actions")
+    assert tuple(options_of(found).model for found in answering) == asked  # type: ignore[union-attr]
+    elsewhere = (replace(found, engine=replace(found.engine, kind="remote")) for found in answering)
+    assert tuple(options_of(found).remote_model for found in elsewhere) == asked  # type: ignore[union-attr]
+
+
 async def test_the_kind_changes_at_run_time(home: Directories, devstral_shaped: Path) -> None:
     statuses: list[EngineStatus] = []
     own = replace(Settings(), model=replace(Settings().model, name=str(devstral_shaped), context_tokens=512))

@@ -16,7 +16,7 @@ from devstral_ls.models.pull import fetch
 from tests.models.conftest import HUB, Shop
 
 STAND_IN = """
-import os, pathlib, shutil, threading, types
+import os, pathlib, threading, types
 
 def hf_hub_url(repository, file, revision):
     return f"{repository}/{file}@{revision}"
@@ -31,10 +31,11 @@ def get_hf_file_metadata(url):
     original = pathlib.Path(os.environ["STAND_IN_FILE"])
     return types.SimpleNamespace(size=original.stat().st_size, etag=os.environ["STAND_IN_SUM"], commit_hash="abc")
 
-def hf_hub_download(repository, file, revision, local_dir):
-    assert revision == "abc"
+def http_get(url, file, resume_size, headers, expected_size):
+    assert url == "somebody/some-model/some.gguf@abc", url
+    assert headers == {"user-agent": "stand-in"}
     print("chatter on stdout")
-    return shutil.copy(os.environ["STAND_IN_FILE"], pathlib.Path(local_dir) / file)
+    file.write(pathlib.Path(os.environ["STAND_IN_FILE"]).read_bytes())
 """
 
 
@@ -44,6 +45,8 @@ def model(tmp_path: Path, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Catalo
     package = tmp_path / "path" / "huggingface_hub"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(STAND_IN)
+    (package / "file_download.py").write_text("from huggingface_hub import http_get")
+    (package / "utils.py").write_text("def build_hf_headers(): return {'user-agent': 'stand-in'}")
     monkeypatch.syspath_prepend(package.parent)
     monkeypatch.setenv("PYTHONPATH", str(package.parent))
     monkeypatch.setenv("STAND_IN", "good")

@@ -85,9 +85,11 @@ async def here(tmp_path: Path) -> AsyncIterator[Callable[..., Here]]:
         real_pipeline: bool = False,
         status: dict[str, Any] | None = None,
         fetching: Fetching | None = None,
+        index: bool = False,
         **variables: str,
     ) -> Here:
-        rig = Rig(real_pipeline=real_pipeline, fetching=fetching, **({} if status is None else {"status": status}))
+        given = {} if status is None else {"status": status}
+        rig = Rig(real_pipeline=real_pipeline, fetching=fetching, index=index, **given)
         client = Here(rig, tmp_path, variables)
         client.server.protocol.set_writer(_Writer(client))
         made.append(client)

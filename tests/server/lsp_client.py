@@ -149,9 +149,15 @@ class LspClient:
     # --- LSP ---
 
     async def initialize(
-        self, capabilities: dict[str, Any] | None = None, options: Any = None, process_id: int | None = None
+        self,
+        capabilities: dict[str, Any] | None = None,
+        options: Any = None,
+        process_id: int | None = None,
+        folder: Path | None = None,
     ) -> Any:
         params: dict[str, Any] = {"processId": process_id, "rootUri": None, "capabilities": capabilities or {}}
+        if folder is not None:
+            params["workspaceFolders"] = [{"uri": folder.as_uri(), "name": folder.name}]
         if options is not None:
             params["initializationOptions"] = options
         result = await self.request("initialize", params)

@@ -21,6 +21,7 @@ from devstral_ls.errors import EngineUnavailable
 from devstral_ls.generation import GenerationRequest, Text
 from devstral_ls.server.app import DevstralServer, create_server, serve_stdio, serve_tcp
 from devstral_ls.server.ports import Factories, Fetching
+from devstral_ls.server.real import FACTORIES
 from devstral_ls.suggest.trace import InlineQuery, Outcome, Reason, Suggestion, Trace
 from devstral_ls.text import Span
 from tests.scripted_engine import QWEN, ScriptedEngine
@@ -116,8 +117,14 @@ class Rig:
     """What the test holds of a scripted server."""
 
     def __init__(
-        self, *, status: Mapping[str, Any] = READY, real_pipeline: bool = False, fetching: Fetching | None = None
+        self,
+        *,
+        status: Mapping[str, Any] = READY,
+        real_pipeline: bool = False,
+        fetching: Fetching | None = None,
+        index: bool = False,
     ) -> None:
+        self.index = index
         self.status = status
         self.real_pipeline = real_pipeline
         self.engine: Engine | None = None
@@ -133,7 +140,8 @@ class Rig:
             self.pipeline = _real(engine) if self.real_pipeline else PlainPipeline(engine)
             return self.pipeline
 
-        return Factories(engine, pipeline, fetching=self.fetching)
+        related = FACTORIES.related if self.index else lambda: None
+        return Factories(engine, pipeline, related=related, fetching=self.fetching)
 
 
 def _real(engine: Any) -> Any:
@@ -208,12 +216,13 @@ def scripted(rig: Rig, **options: Any) -> DevstralServer:
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--real-pipeline", action="store_true")
+    parser.add_argument("--index", action="store_true")
     parser.add_argument("--state", default="ready")
     parser.add_argument("--tcp", type=int)
     parser.add_argument("--client-process-id", type=int)
     options = parser.parse_args()
     status = READY if options.state == "ready" else {"state": options.state}
-    rig = Rig(status=status, real_pipeline=options.real_pipeline)
+    rig = Rig(status=status, real_pipeline=options.real_pipeline, index=options.index)
     server = scripted(rig, directories=replace(directories()), client_process_id=options.client_process_id)
     return serve_stdio(server) if options.tcp is None else serve_tcp(server, "127.0.0.1", options.tcp)
 

@@ -339,6 +339,10 @@ async def test_the_engine_hears_only_of_what_concerns_it(here: Make, tmp_path: P
     client.notify("workspace/didChangeConfiguration", {"settings": None})
     await client.script()
     assert (await client.script())["models"] == ["auto", "other"]
+    config(tmp_path, '[model]\nname = "other"\n[inline]\nmodel = "small"\n')
+    client.notify("workspace/didChangeConfiguration", {"settings": None})
+    await client.script()
+    assert (await client.script())["models"] == ["auto", "other", "small"]
 
 
 async def test_registered_where_the_client_asks_for_it(here: Make) -> None:

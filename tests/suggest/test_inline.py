@@ -464,7 +464,7 @@ async def test_the_token_caps_are_the_models() -> None:
 
 async def test_every_stage_is_timed() -> None:
     outcome = await Desk(ScriptedEngine("1")).ask("x = ▮\n")
-    assert list(outcome.trace.stages) == ["cache", "scope", "pace", "prompt", "engine"]
+    assert list(outcome.trace.stages) == ["cache", "scope", "pace", "excerpts", "prompt", "engine"]
     assert (outcome.trace.model, outcome.trace.layout) == (QWEN.name, "fim-spm-in-psm")
 
 

@@ -1,0 +1,54 @@
+"""Run a program that a model wrote a part of: in a process of its own, with limits of time, memory and output."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+SECONDS = 5
+MEGABYTES = 512
+
+_LIMITED = """
+import resource, sys
+seconds, memory = int(sys.argv[1]), int(sys.argv[2]) << 20
+resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+if sys.platform != "darwin":  # which does not know this limit
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+import runpy
+runpy.run_path("program.py", run_name="__main__")
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a program ended."""
+
+    passed: bool
+    said: str
+    """Why not: the last line of its errors, or what limit it met."""
+
+
+def run(program: str, test: str, *, seconds: int = SECONDS, megabytes: int = MEGABYTES) -> Ran:
+    """Run ``program`` and then ``test``, which raises where the program is wrong. Limits are of processor time, twice
+    that on the clock, and of address space.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        # A program that leaves early, by whatever exit code, has not come to the last line.
+        whole = f"{program}\n\n\n{test}\n\nprint('all-' + 'green')\n"
+        Path(folder, "program.py").write_text(whole, encoding="utf-8")
+        command = [sys.executable, "-I", "-c", _LIMITED, str(seconds), str(megabytes)]
+        try:
+            done = subprocess.run(
+                command, cwd=folder, env={"PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "0"}, stdin=subprocess.DEVNULL,
+                capture_output=True, timeout=2 * seconds, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return Ran(passed=False, said=f"no end within {2 * seconds} s")
+    errors = done.stderr.decode("utf-8", "replace").strip()
+    passed = done.returncode == 0 and b"all-green" in done.stdout
+    return Ran(passed, "" if passed else errors.rsplit("\n", 1)[-1][:200] or f"ended with {done.returncode}")

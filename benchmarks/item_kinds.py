@@ -1,0 +1,105 @@
+"""The values the benchmarks work on. Offsets and columns are in code points, lines count from 0."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from devstral_ls.text import Span
+
+HoleKind = Literal["line", "lines", "span"]
+Action = Literal["fix", "document", "review"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A piece cut out of a working file: ``before + middle + after`` is the file."""
+
+    id: str
+    language: str
+    """LSP language id."""
+    name: str
+    """File name."""
+    kind: HoleKind
+    """``line`` and ``lines`` begin at the start of a line or after its indentation and end at a line end."""
+    before: str
+    middle: str
+    after: str
+    test: str | None
+    """Python source to append to the file; raises if the file does not work. ``None`` for other languages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A file to be typed character by character."""
+
+    id: str
+    language: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """A cursor where nothing should be shown, between ``before`` and ``after``."""
+
+    id: str
+    language: str
+    name: str
+    before: str
+    after: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """What a linter, compiler or test runner says about a case's text."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    severity: Literal["error", "warning"]
+    source: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """A planted bug: a finding on one of these lines has found it. ``end_line`` is the last line."""
+
+    line: int
+    end_line: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActionCase:
+    """A document on which an action is asked for.
+
+    ``fix``: the answer may change ``target`` only; ``test`` fails on ``text`` and must pass afterwards.
+    ``document``: the target has no documentation; the answer adds it, and changes no code and nothing else.
+    ``review``: findings on the lines of ``bugs`` are right, all others false alarms; without bugs the text is clean.
+    """
+
+    id: str
+    action: Action
+    language: str
+    name: str
+    text: str
+    target_line: int
+    """Where the cursor goes: the line of the first diagnostic, else the first line of the target."""
+    target: Span
+    """The definition that is to be changed or reviewed; the whole text where none is marked."""
+    test: str | None
+    """As in ``Hole``: passes on ``reference``. ``None`` for other languages than Python, and for ``document``."""
+    diagnostics: tuple[Diagnostic, ...]
+    bugs: tuple[Bug, ...]
+    reference: str | None
+    """The text with every bug mended; ``None`` where nothing was broken."""
+
+    def keeps_the_rest(self, answer: str) -> bool:
+        """Is ``answer``, a whole file, the same as ``text`` before and after the target?"""
+        head, tail = self.text[: self.target.start], self.text[self.target.end :]
+        return len(answer) >= len(head) + len(tail) and answer.startswith(head) and answer.endswith(tail)

@@ -1,0 +1,126 @@
+"""How good an answer is: pure functions of what stood before and after the hole, what was cut out, and the answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import tree_sitter
+
+from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.text import Snapshot
+
+MIN_REPEATED = 4
+"""Characters of code that must come again to count as a repeat of what follows; closers come again by right."""
+
+_CLOSERS = " \t)]};,:"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was written into a hole."""
+
+    text: str
+    n_replaced: int = 0
+    """Characters behind the cursor that it takes the place of."""
+
+
+def document(before: str, answer: Answer, after: str) -> str:
+    """The file with ``answer`` in the hole."""
+    return before + answer.text + after[answer.n_replaced :]
+
+
+def effective(answer: Answer, after: str) -> str:
+    """The part of ``answer`` that belongs into the hole: what it replaces by the same is left out."""
+    replaced = after[: answer.n_replaced]
+    return answer.text.removesuffix(replaced) if replaced else answer.text
+
+
+def is_exact(before: str, middle: str, after: str, answer: Answer) -> bool:
+    """Is the file as it was, but for white space at the ends of lines?"""
+    return _tidy(document(before, answer, after)) == _tidy(before + middle + after)
+
+
+def first_line(text: str) -> str:
+    """The first line, without trailing space. An answer is never stripped at its front."""
+    return text.split("\n", 1)[0].rstrip()
+
+
+def edit_similarity(one: str, other: str) -> float:
+    """100 x (1 - Levenshtein distance / length of the longer), both right-stripped."""
+    one, other = one.rstrip(), other.rstrip()
+    longer = max(len(one), len(other))
+    return 100.0 * (1 - levenshtein(one, other) / longer) if longer else 100.0
+
+
+def levenshtein(one: Sequence[str], other: Sequence[str]) -> int:
+    """The fewest insertions, deletions and replacements that turn one into the other."""
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        diagonal, row[0] = row[0], i
+        for j, b in enumerate(other, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (a != b))
+    return row[-1]
+
+
+def repeats_suffix(before: str, answer: str, after: str) -> bool:
+    """Does the answer hold what stands behind the cursor already: the next line, or at its end the rest of its line?"""
+    lines = answer.rstrip().split("\n")
+    lines[0] = before.rsplit("\n", 1)[-1] + lines[0]
+    same_line, *below = after.split("\n")
+    following = next((line.rstrip() for line in below if line.strip()), "")
+    if _is_code(following) and any(line.rstrip() == following for line in lines):
+        return True
+    return _is_code(same_line) and answer.rstrip().endswith(same_line.strip())
+
+
+def _is_code(line: str) -> bool:
+    return len(line.strip(_CLOSERS)) >= MIN_REPEATED
+
+
+def over_generation(answer: str, middle: str) -> float:
+    """Length of the answer over that of what was cut out."""
+    return len(answer.strip()) / max(1, len(middle.strip()))
+
+
+def n_errors(text: str, language: str) -> int | None:
+    """Syntax errors of ``text``; ``None`` where there is no grammar."""
+    syntax = SyntaxTrees(parse_seconds=10.0).tree(Snapshot("file:///scored", 1, language, text))
+    return None if syntax is None else _errors(syntax.tree.root_node)
+
+
+def _errors(root: tree_sitter.Node) -> int:
+    found, waiting = 0, [root]
+    while waiting:
+        node = waiting.pop()
+        found += node.is_error or node.is_missing
+        if node.has_error:
+            waiting += node.children
+    return found
+
+
+def is_valid(before: str, after: str, answer: Answer, language: str) -> bool:
+    """Does the file parse at least as well as before the answer was put in?"""
+    was = n_errors(before + after, language)
+    now = n_errors(document(before, answer, after), language)
+    return was is None or now is None or now <= was
+
+
+def undoes(answer: str, deleted: str) -> bool:
+    """Does the answer bring back what was deleted last?"""
+    return bool(deleted.strip()) and answer.startswith(deleted)
+
+
+def cut_at_repeat(answer: str, after: str) -> str:
+    """The least trim a plain client would do: the answer up to the first line that is the next line of the document."""
+    following = next((line.rstrip() for line in after.split("\n")[1:] if line.strip()), "")
+    if not following.strip(_CLOSERS):
+        return answer
+    lines = answer.split("\n")
+    end = next((n for n, line in enumerate(lines) if n and line.rstrip() == following), len(lines))
+    return "\n".join(lines[:end])
+
+
+def _tidy(text: str) -> str:
+    return re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE).rstrip()

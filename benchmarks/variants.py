@@ -1,0 +1,92 @@
+"""What can be compared: the whole server, the server as shipped, other layouts, and each part of ours switched off.
+
+``OFF`` replaces parts inside a server process of its own (``benchmarks.variant_server``); nothing of it is known to the
+code under test. A part that moved is an error and not a variant that measures nothing: ``tests/benchmarks`` tries all.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from benchmarks.plain import RIVAL_AFTER, RIVAL_BEFORE
+from benchmarks.rig import SHIPPED_MS, Arm
+from devstral_ls.prompt.window import Window
+
+
+def without_window() -> None:
+    """A fixed number of lines around the cursor, as the rival cuts them, in the place of the budgeted, sticky window."""
+
+    def lines_around(snapshot: Any, offset: int, *_: Any, **__: Any) -> Window:
+        before, after = snapshot.text[:offset], snapshot.text[offset:]
+        above, below = before.split("\n")[-RIVAL_BEFORE - 1 :], after.split("\n")[: RIVAL_AFTER + 1]
+        return Window("\n".join(above), "\n".join(below))
+
+    _put("devstral_ls.suggest.inline", "cut", lines_around)
+
+
+def without_healing() -> None:
+    """The word before the cursor stays in the prompt."""
+    layouts = importlib.import_module("devstral_ls.prompt.layouts")
+    table = {name: replace(layout, take_back=lambda prefix: (prefix, "")) for name, layout in layouts.LAYOUTS.items()}
+    _put("devstral_ls.prompt.layouts", "LAYOUTS", table)
+    _put("devstral_ls.suggest.asking", "LAYOUTS", table)
+
+
+def without_syntax_cut() -> None:
+    """One line ends at its end, several lines when the model ends them."""
+
+    def cut(text: str, place: Any) -> str | None:
+        return None if place.multiline or "\n" not in text else text[: text.index("\n")]
+
+    _put("devstral_ls.suggest.stops", "cut", cut)
+    _put("devstral_ls.suggest.postprocess", "cut", cut)
+
+
+def without_postprocessing() -> None:
+    """What was read is shown as it is."""
+    _put("devstral_ls.suggest.postprocess", "STEPS", ())
+
+
+def without_gate() -> None:
+    """Nothing is held back but where settings forbid to ask."""
+    gate = "devstral_ls.suggest.gate"
+    _put(gate, "_declined_by_line", lambda snapshot, offset: None)
+    _put(gate, "declined_in", lambda query, scope, settings: None)
+
+
+OFF: Mapping[str, Callable[[], None]] = {
+    "syntax-cut": without_syntax_cut,
+    "postprocessing": without_postprocessing,
+    "gate": without_gate,
+    "window": without_window,
+    "healing": without_healing,
+}
+"""Those that leave the prompt as it is come first: asked one after the other, they find it in the engine's cache."""
+
+LAYOUT_NAMES = ("fim-spm-in-psm", "fim-psm", "fim-spm", "chat-prefill", "chat-overlap", "left-to-right")
+
+ARMS: Mapping[str, Arm] = {
+    "ours": Arm("ours"),
+    "shipped": Arm("shipped", latency_ms=SHIPPED_MS),
+    **{f"layout {name}": Arm(f"layout {name}", layout=name) for name in LAYOUT_NAMES},
+    **{f"without {name}": Arm(f"without {name}", off=(name,)) for name in OFF},
+}
+
+
+def switch_off(names: list[str]) -> None:
+    """Switch the parts of these names off, in this process.
+
+    Raises:
+        AttributeError: the code under test has moved on; the variant must follow.
+    """
+    for name in names:
+        OFF[name]()
+
+
+def _put(module_name: str, attribute: str, value: object) -> None:
+    module = importlib.import_module(module_name)
+    getattr(module, attribute)
+    setattr(module, attribute, value)

@@ -1,0 +1,233 @@
+"""What other files say about the place of a cursor: asked of the workspace, chosen once, kept while one types.
+
+Excerpts stand at the beginning of a prompt, so a different one makes the engine read all of it again. They change when
+the cursor goes to another definition, the imports change, or the line at the cursor uses something that is not shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from urllib.parse import unquote, urlsplit
+
+from devstral_ls.languages.scopes import CursorScope
+from devstral_ls.languages.table import language_of
+from devstral_ls.prompt import excerpts
+from devstral_ls.prompt.window import CHARACTERS_PER_TOKEN, Window
+from devstral_ls.related import Definition, Excerpt
+from devstral_ls.settings import PrivacySettings, Settings
+from devstral_ls.suggest.postprocess import NothingToShow
+from devstral_ls.suggest.trace import Reason
+from devstral_ls.text import Snapshot
+from devstral_ls.workspace.ignore import is_excluded
+from devstral_ls.workspace.index import Scope, WorkspaceIndex, path_of
+from devstral_ls.workspace.recent import Recent
+from devstral_ls.workspace.redact import redacted, redacted_around
+
+MAX_DOCUMENTS = 64
+
+NEAR = 2_500
+"""Characters before the cursor in which names are looked for, and a fifth of it behind."""
+
+MAX_NAMES = 48
+"""Asked for at once, the nearest."""
+
+AT_CURSOR, NEARBY, IMPORTED, SUBJECT, EDITED, VIEWED = 3.0, 2.0, 1.0, 1.5, 0.8, 0.5
+"""Ranks."""
+
+_NAME = re.compile(r"[A-Za-z_$][\w$]{2,}(?:(?:\.|::)[A-Za-z_$][\w$]*)?")
+
+_DEFINED = r"(?:\b(?:def|class|func|fn|function|struct|interface|enum|trait|type|let|const|var|val|record)\s+{0}\b|\b{0}\s*:?=[^=])"
+
+
+@dataclass(slots=True)
+class _Known:
+    """What was found out for a document."""
+
+    imports: tuple[str, ...]
+    found: dict[str, tuple[str, Definition] | None] = field(default_factory=dict)
+    other: tuple[Definition, ...] = ()
+    root: str = ""
+    allowed: bool = True
+    key: object = None
+    chosen: tuple[Excerpt, ...] = ()
+
+
+class Related:
+    """Made once for a server. Without an index only open documents are known."""
+
+    def __init__(self, index: WorkspaceIndex | None = None) -> None:
+        self.index = index
+        self._recent = Recent()
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+
+    def edited(self, before: Snapshot, after: Snapshot) -> None:
+        """A document has changed."""
+        self._recent.edited(before, after)
+
+    def begin(self, folders: Sequence[str], settings: Settings) -> None:
+        """Read the workspace's folders, given by URI, as far as the settings allow."""
+        if self.index is not None:
+            privacy = settings.privacy
+            paths = tuple(path for uri in folders if (path := path_of(uri)))
+            used = settings.inline.enable or settings.completion.enable or settings.actions.enable
+            self.index.begin(Scope(paths if used else (), privacy.exclude, privacy.respect_ignore_files))
+
+    def opened(self, snapshot: Snapshot) -> None:
+        """The text of a document, when it is opened and when it rests after a change."""
+        if self.index is not None:
+            self.index.opened(snapshot.uri, snapshot.text)
+            self.outdated(snapshot.uri)
+
+    def closed(self, uri: str) -> None:
+        """A document was closed."""
+        if self.index is not None:
+            self.index.closed(uri)
+
+    def changed_on_disk(self, uris: Sequence[str]) -> None:
+        """Files were made, changed or removed."""
+        if self.index is not None:
+            self.index.changed_on_disk(uris)
+            self.outdated()
+
+    async def aclose(self) -> None:
+        """Let go of the index."""
+        if self.index is not None:
+            await self.index.aclose()
+
+    def outdated(self, but: str = "") -> None:
+        """Other files have changed: what was found out is asked again, what was chosen stays."""
+        for uri, known in self._known.items():
+            if uri != but:
+                known.found.clear()
+
+    def forget(self, uri: str) -> None:
+        """The document was closed."""
+        self._known.pop(uri, None)
+
+    async def around(
+        self, snapshot: Snapshot, offset: int, scope: CursorScope, budget: int, settings: Settings
+    ) -> tuple[Excerpt, ...]:
+        """The excerpts for a prompt of ``budget`` tokens at ``offset``.
+
+        Raises:
+            NothingToShow: an ignore file names the document.
+        """
+        n_characters = excerpts.room(budget)
+        sources = settings.inline.excerpts
+        known = await self._find_out(snapshot, offset, scope, asks=bool(sources) and n_characters > 0)
+        if not known.allowed and settings.privacy.respect_ignore_files:
+            raise NothingToShow(Reason.IGNORED)
+        self._recent.viewed(snapshot, offset)
+        if not n_characters or not sources:
+            return ()
+        candidates = [one for one in self._candidates(snapshot, offset, known, settings) if one.source in sources]
+        key = (tuple(one.name for one in scope.scopes), known.imports, n_characters, sources, settings.privacy)
+        shown = {one.text for one in known.chosen}
+        window = _near(snapshot, offset, budget)
+        urgent = [one for one in candidates if one.rank >= AT_CURSOR and one.text not in window]
+        if known.key != key or any(one.text not in shown for one in urgent):
+            known.key, known.chosen = key, excerpts.choose(candidates, n_characters, window)
+        return known.chosen
+
+    async def _find_out(self, snapshot: Snapshot, offset: int, scope: CursorScope, *, asks: bool) -> _Known:
+        imports = tuple(snapshot.of(span) for span in scope.imports)
+        known = self._known.get(snapshot.uri)
+        is_new = known is None or known.imports != imports
+        if known is None or is_new:
+            known = self._known[snapshot.uri] = _Known(imports, key=known.key if known else None)
+        self._known.move_to_end(snapshot.uri)
+        if len(self._known) > MAX_DOCUMENTS:
+            self._known.popitem(last=False)
+        names = [name for name in dict.fromkeys(_names(snapshot, offset, imports)) if name not in known.found]
+        names = names[:MAX_NAMES] if asks else []
+        if self.index is None or not (names or is_new):
+            return known
+        found = await self.index.find(names, snapshot.uri, imports, snapshot.language, counterpart=is_new)
+        known.allowed, known.root = found.allowed, found.root
+        known.other = found.counterpart if is_new else known.other
+        known.found.update(dict.fromkeys(names))
+        known.found.update({name: (source, one) for source, name, one in found.definitions})
+        return known
+
+    def _candidates(self, snapshot: Snapshot, offset: int, known: _Known, settings: Settings) -> Iterator[Excerpt]:
+        line = snapshot.text[snapshot.line_starts[snapshot.line_at(offset)] : offset]
+        here = {_plain(name) for name in _NAME.findall(line)}
+        near = {_plain(name) for name in _NAME.findall(_around(snapshot, offset))}
+        words = set(re.findall(r"\w+", " ".join(known.imports)))
+        for name, found in known.found.items():
+            if found is None:
+                continue
+            source, one = found
+            if source == "names" and (name in words or name not in near or _is_own(name, snapshot.text)):
+                continue
+            rank = AT_CURSOR if name in here else NEARBY if name in near else IMPORTED
+            yield _signature(source, one, known.root, rank, settings.privacy)
+        for number, one in enumerate(known.other[:12]):
+            yield _signature("test", one, known.root, SUBJECT - number / 100, settings.privacy)
+        for number, region in enumerate(self._recent.elsewhere(snapshot.uri)):
+            path = PurePath(unquote(urlsplit(region.uri).path))
+            other = self._known.get(region.uri)
+            if other is None or not other.allowed or is_excluded(path, settings.privacy.exclude):
+                continue
+            rank = (EDITED if region.edited else VIEWED) - number / 100
+            text = redacted(region.text) if settings.privacy.redact_secrets else region.text
+            yield Excerpt("edited" if region.edited else "viewed", _relative(str(path), known.root), text, rank)
+
+
+def without_secrets(window: Window, settings: PrivacySettings) -> Window:
+    """``window`` as it may be shown to a model.
+
+    Raises:
+        NothingToShow: the cursor is in a secret.
+    """
+    if not settings.redact_secrets:
+        return window
+    shown = redacted_around(window.prefix, window.suffix)
+    if shown is None:
+        raise NothingToShow(Reason.SECRET)
+    return Window(*shown)
+
+
+def _names(snapshot: Snapshot, offset: int, imports: tuple[str, ...]) -> Iterator[str]:
+    """The names used around the cursor, the nearest before it first, then those of the imports."""
+    before = _NAME.findall(snapshot.text[max(0, offset - NEAR) : offset])
+    yield from map(_plain, reversed(before))
+    yield from map(_plain, _NAME.findall(snapshot.text[offset : offset + NEAR // 5]))
+    for statement in imports:
+        yield from re.findall(r"[A-Za-z_$][\w$]+", statement.rpartition("import")[2][:2_000])
+
+
+def _plain(name: str) -> str:
+    return name.replace("::", ".")
+
+
+def _around(snapshot: Snapshot, offset: int) -> str:
+    return snapshot.text[max(0, offset - NEAR) : offset + NEAR // 5]
+
+
+def _near(snapshot: Snapshot, offset: int, budget: int) -> str:
+    """About what the window will show."""
+    n = int(budget * CHARACTERS_PER_TOKEN * 0.7)
+    return snapshot.text[max(0, offset - n) : offset + n // 2]
+
+
+def _is_own(name: str, text: str) -> bool:
+    """Does the document itself define ``name``?"""
+    return re.search(_DEFINED.format(re.escape(name)), text) is not None
+
+
+def _signature(source: str, one: Definition, root: str, rank: float, settings: PrivacySettings) -> Excerpt:
+    text = one.signature
+    if one.doc and one.kind != "class" and "\n" not in one.doc:
+        mark = language_of("", one.path).line_comment
+        text = f"{text}  {mark} {one.doc}" if mark else text
+    return Excerpt(source, _relative(one.path, root), redacted(text) if settings.redact_secrets else text, rank)
+
+
+def _relative(path: str, root: str) -> str:
+    inside = path[len(root) :] if root and path.startswith(root) else path.rpartition("/")[2]
+    return inside.replace("\\", "/").lstrip("/")

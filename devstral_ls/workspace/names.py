@@ -1,0 +1,67 @@
+"""Which files define a name: a table in memory, compact enough for a million entries."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable
+
+MAX_FILES = 100_000
+"""Offered to the index; files beyond are found by import only."""
+
+MAX_ROWS = 1_000_000
+"""Of (name, file), at about 30 bytes each."""
+
+MAX_NAME = 80
+"""Characters."""
+
+
+class Names:
+    """The table. Rows may be out of date: whoever asks looks into the file before believing them."""
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self._db.executescript(
+            """
+            PRAGMA journal_mode = OFF;
+            CREATE TABLE files (id INTEGER PRIMARY KEY, path TEXT UNIQUE, stem TEXT);
+            CREATE INDEX stems ON files (stem);
+            CREATE TABLE names (name TEXT, file INTEGER, PRIMARY KEY (name, file)) WITHOUT ROWID;
+            """
+        )
+        self.n_files = 0
+        self.n_rows = 0
+
+    @property
+    def is_full(self) -> bool:
+        """No more room?"""
+        return self.n_files >= MAX_FILES or self.n_rows >= MAX_ROWS
+
+    def put(self, path: str, names: Iterable[str]) -> None:
+        """The file at ``path`` defines ``names``. Names it had before stay."""
+        row = self._db.execute("SELECT id FROM files WHERE path = ?", (path,)).fetchone()
+        if row is None:
+            if self.is_full:
+                return
+            stem = os.path.basename(path).split(".")[0].lower()
+            file = self._db.execute("INSERT INTO files (path, stem) VALUES (?, ?)", (path, stem)).lastrowid
+            self.n_files += 1
+        else:
+            file = row[0]
+        rows = [(name, file) for name in set(names) if len(name) <= MAX_NAME]
+        if rows and self.n_rows < MAX_ROWS:
+            self.n_rows += self._db.executemany("INSERT OR IGNORE INTO names VALUES (?, ?)", rows).rowcount
+
+    def files_with(self, name: str, limit: int) -> list[str]:
+        """Files that may define ``name``."""
+        question = "SELECT path FROM names JOIN files ON id = file WHERE name = ? LIMIT ?"
+        return [row[0] for row in self._db.execute(question, (name, limit))]
+
+    def files_called(self, stem: str, limit: int) -> list[str]:
+        """Files whose name begins so, up to the first dot, whatever the case."""
+        question = "SELECT path FROM files WHERE stem = ? LIMIT ?"
+        return [row[0] for row in self._db.execute(question, (stem.lower(), limit))]
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._db.close()

@@ -1,0 +1,70 @@
+-- What belongs to a buffer that the server knows: autocommands and keys, from attaching to detaching.
+local ask = require('devstral.ask')
+local keys = require('devstral.keys')
+local session = require('devstral.session')
+
+local M = {}
+
+local group = vim.api.nvim_create_augroup('devstral.buffers', {})
+
+local intercepted = {}
+
+-- Neovim 0.12 asks by itself (after 200 ms of its own); before, we do, at once: when to bother the model is the
+-- server's decision.
+local function ask_by_itself(client, buf)
+  if ask.native then
+    if not intercepted[client.id] then
+      intercepted[client.id] = true
+      ask.intercept(client)
+    end
+    vim.lsp.inline_completion.enable(true, { bufnr = buf })
+    return
+  end
+  local last
+  vim.api.nvim_create_autocmd({ 'InsertEnter', 'CursorMovedI', 'TextChangedI', 'TextChangedP' }, {
+    group = group,
+    buffer = buf,
+    callback = function(event)
+      -- Several events speak of one key.
+      local cursor = vim.api.nvim_win_get_cursor(0)
+      local now = ('%d:%d:%d'):format(vim.api.nvim_buf_get_changedtick(buf), cursor[1], cursor[2])
+      if now ~= last or event.event == 'InsertEnter' then
+        last = now
+        ask.ask(buf, 'Automatic')
+      end
+    end,
+  })
+end
+
+---@param client vim.lsp.Client
+---@param buf integer
+function M.attach(client, buf)
+  vim.api.nvim_clear_autocmds({ group = group, buffer = buf })
+  vim.api.nvim_create_autocmd({ 'CursorMovedI', 'TextChangedI', 'TextChangedP' }, {
+    group = group,
+    buffer = buf,
+    callback = function()
+      session.moved(buf)
+    end,
+  })
+  vim.api.nvim_create_autocmd({ 'InsertLeave', 'BufLeave' }, {
+    group = group,
+    buffer = buf,
+    callback = function()
+      ask.cancel(buf)
+      session.clear(buf)
+    end,
+  })
+  ask_by_itself(client, buf)
+  keys.map(buf)
+end
+
+---@param buf integer
+function M.detach(buf)
+  vim.api.nvim_clear_autocmds({ group = group, buffer = buf })
+  ask.forget(buf)
+  session.drop(buf)
+  keys.unmap(buf)
+end
+
+return M

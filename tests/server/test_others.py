@@ -1,0 +1,94 @@
+"""Other files of the workspace, as a client sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devstral_ls.generation import Text
+from tests.server.conftest import Here
+from tests.server.lsp_client import LspClient, edit
+from tests.workspace.tree import write
+
+LONG_S = 30.0
+FILES = {
+    "shapes.py": "def area(width: float) -> float:\n    return width\n",
+    "a.py": "from shapes import area\n\nx = area(",
+}
+
+
+async def prompt(client: Here, uri: str, line: int, character: int) -> str:
+    """The text of the prompt that a request makes."""
+    async with asyncio.timeout(LONG_S):
+        while client.rig.engine is None or client.server.parts.pipeline is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        engine = client.rig.engine
+        n_asked = len(engine.requests)
+        await client.ask_inline(uri, line, character, kind=1)
+    asked = engine.requests[n_asked:]
+    return "".join(part.text for part in asked[0].prompt if isinstance(part, Text)) if asked else ""
+
+
+async def test_what_another_file_defines_reaches_the_prompt(here: Callable[..., Here], tmp_path: Path) -> None:
+    write(tmp_path, FILES)
+    client = here(real_pipeline=True, index=True)
+    await client.initialize(folder=tmp_path)
+    a = client.open(FILES["a.py"], uri=(tmp_path / "a.py").as_uri())
+    assert "def area(width: float) -> float: ..." in await prompt(client, a, 2, 9)
+    # What is typed into the other file counts before it is saved.
+    other = client.open(FILES["shapes.py"], uri=(tmp_path / "shapes.py").as_uri())
+    client.change(other, edit((0, 9), (0, 14), "side"))
+    client.notify("textDocument/didSave", {"textDocument": {"uri": other}})
+    client.change(a, edit((1, 0), (1, 0), "def f():\n    y = area(\n"))
+    assert "def area(side: float) -> float: ..." in await prompt(client, a, 2, 13)
+    index: Any = client.server.parts.pipeline.related.index
+    pid = index.pid
+    await client.end()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def test_without_a_workspace_there_is_no_second_process(here: Callable[..., Here], tmp_path: Path) -> None:
+    client = here(real_pipeline=True, index=True)
+    await client.initialize()
+    uri = client.open(FILES["a.py"], uri=(tmp_path / "a.py").as_uri())
+    assert "width" not in await prompt(client, uri, 2, 9)
+    assert client.server.parts.pipeline.related.index.pid is None  # type: ignore[union-attr]
+
+
+async def test_a_client_that_watches_files_is_asked_to(here: Callable[..., Here]) -> None:
+    client = here()
+    await client.initialize({"workspace": {"didChangeWatchedFiles": {"dynamicRegistration": True}}})
+    registered = await asyncio.wait_for(client.next("client/registerCapability"), LONG_S)
+    methods = {one["method"] for one in registered["registrations"]}
+    assert methods == {"workspace/didChangeWatchedFiles"}
+
+
+def stat(pid: int) -> str:
+    """What the kernel says of a process; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
+async def test_a_server_that_is_killed_takes_the_index_with_it(
+    spawn: Callable[..., Awaitable[LspClient]], tmp_path: Path
+) -> None:
+    write(tmp_path, FILES)
+    client = await spawn("--real-pipeline", "--index")
+    await client.initialize(folder=tmp_path)
+    uri = client.open(FILES["a.py"], uri=(tmp_path / "a.py").as_uri())
+    await client.ask_inline(uri, 2, 9, kind=1)
+    pid = client.process.pid
+    (index,) = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())  # noqa: ASYNC240
+    client.process.kill()
+    async with asyncio.timeout(LONG_S):
+        while stat(index) and " Z " not in stat(index):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
