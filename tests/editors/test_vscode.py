@@ -24,7 +24,6 @@ from devstral_ls.directories import directories
 from devstral_ls.models import store
 from tests.editors.conftest import Rig
 from tests.editors.vscode.window import (
-    EXTENSION_ID,
     START_S,
     CodeServer,
     Scripted,
@@ -434,18 +433,25 @@ def test_the_real_server_and_a_real_model(
     window.wait_for_status("scripted")
 
 
-def test_nothing_is_left_after_the_extension_is_gone(window: Window, line: Scripted, code_server: CodeServer) -> None:
+def test_nothing_is_left_of_a_server_that_is_stopped_or_whose_window_is_closed(
+    window: Window, line: Scripted, code_server: CodeServer
+) -> None:
     pid = line.pid()
     assert pid is not None
     window.run("Devstral: Stop the server")
     wait_for(lambda: not is_alive(pid), "the server is gone", 10)
     window.run("Devstral: Restart the server")
     again = wait_for(line.pid, "a new server")
-    code_server.command("--uninstall-extension", EXTENSION_ID)
-    window.load()
-    wait_for(lambda: not is_alive(again), "the server of the uninstalled extension is gone", 20)
-    servers = [p for p in Path("/proc").glob("[0-9]*/cmdline") if b"tests.editors.scripted" in read(p)]
-    assert not [p for p in servers if str(line.path).encode() in read(p)]
+    assert servers_of(line) == [again]
+    window.call("goto", "about:blank")
+    wait_for(lambda: servers_of(line) == [], "the server of the closed window is gone")
+
+
+def servers_of(line: Scripted) -> list[int]:
+    """The processes that run for this test."""
+    commands = Path("/proc").glob("[0-9]*/cmdline")
+    found = [int(path.parent.name) for path in commands if str(line.path).encode() in read(path).split(b"\0")]
+    return [pid for pid in found if is_alive(pid)]
 
 
 def read(path: Path) -> bytes:

@@ -18,7 +18,6 @@ from urllib.request import urlopen
 from tests.server.lsp_client import ROOT
 
 EXTENSION = ROOT / "editors" / "vscode"
-EXTENSION_ID = "devstral-ls.devstral-ls"
 TIMEOUT_S = 30.0
 START_S = 120.0
 """For code-server, its page and the extension to start, on a busy machine."""
