@@ -64,6 +64,7 @@ bench: $(INSTALLED) ## measure; results and report.html in benchmarks/results/ (
 docs: $(INSTALLED) ## write the pages that are made from the code
 	$(BIN)/devstral-ls settings --markdown > docs/settings.md
 	$(BIN)/devstral-ls settings --schema > docs/settings.schema.json
+	$(BIN)/python editors/vscode/write_settings.py
 
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile pyproject.toml --extra dev --extra editors --universal --python-version 3.11 --generate-hashes --no-annotate \

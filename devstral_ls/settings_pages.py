@@ -1,4 +1,4 @@
-"""The pages made from the settings tree: its JSON schema and ``docs/settings.md``."""
+"""The pages made from the settings tree: JSON schema, ``docs/settings.md``, the section of the VS Code extension."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Literal
 
-from devstral_ls.settings import Settings, alternatives, camel, expected
+from devstral_ls.settings import USER_ONLY, USER_ONLY_KEYS, Settings, alternatives, camel, expected
 
 _SOURCES = (
     "Sources, later wins: defaults, the user file `settings.toml`, `initializationOptions`, "
@@ -67,6 +67,29 @@ def _json_type(kind: Any, bounds: Mapping[str, Any]) -> dict[str, Any]:
 
 def _about(section: Any) -> str:
     return (section.__doc__ or "").strip()
+
+
+def vscode_configuration() -> list[dict[str, Any]]:
+    """``contributes.configuration`` of the VS Code extension: one page for each section.
+
+    What a workspace has no say in is of VS Code's scope ``machine``.
+    """
+    return [
+        {
+            "title": section.name.capitalize(),
+            "properties": {
+                f"devstral.{section.name}.{key}": _vscode_property(f"{section.name}.{key}", entry, order)
+                for order, (key, entry) in enumerate(_properties(section.default_factory).items())
+            },
+        }
+        for section in fields(Settings)
+    ]
+
+
+def _vscode_property(key: str, entry: dict[str, Any], order: int) -> dict[str, Any]:
+    is_users = key.split(".")[0] in USER_ONLY or key in USER_ONLY_KEYS
+    told = {"markdownDescription" if word == "description" else word: value for word, value in entry.items()}
+    return {**told, "scope": "machine" if is_users else "window", "order": order}
 
 
 def markdown() -> str:

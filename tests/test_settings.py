@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from devstral_ls.settings import InlineSettings, Settings, read
-from devstral_ls.settings_pages import markdown, schema
+from devstral_ls.settings import USER_ONLY, InlineSettings, Settings, read
+from devstral_ls.settings_pages import markdown, schema, vscode_configuration
 from devstral_ls.user_settings import over_environment, read_user_file
 
 ROOT = Path(__file__).parent.parent
@@ -107,3 +107,15 @@ def test_the_pages_are_fresh() -> None:
     stale = "run `make docs`"
     assert (ROOT / "docs/settings.md").read_text(encoding="utf-8") == markdown(), stale
     assert json.loads((ROOT / "docs/settings.schema.json").read_text(encoding="utf-8")) == schema(), stale
+
+
+def test_the_vscode_extension_has_every_setting() -> None:
+    manifest = json.loads((ROOT / "editors/vscode/package.json").read_text(encoding="utf-8"))
+    own, *pages = manifest["contributes"]["configuration"]
+    assert pages == vscode_configuration(), "run `make docs`"
+    properties = {name: entry for page in (own, *pages) for name, entry in page["properties"].items()}
+    users = {name for name, entry in properties.items() if entry["scope"] == "machine"}
+    assert {name.split(".")[1] for name in users} == {"client", *USER_ONLY, "inline", "actions"}
+    assert not users & {"devstral.inline.enable", "devstral.actions.apply"}
+    restricted = manifest["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"]
+    assert set(restricted) == users, "run `make docs`"

@@ -1,0 +1,84 @@
+/** One undo for one action, however many edits the server streams for it. */
+
+import * as vscode from "vscode";
+import type { ApplyWorkspaceEditParams, ApplyWorkspaceEditResult } from "vscode-languageclient/node";
+
+type Edits = () => Promise<vscode.WorkspaceEdit | undefined>;
+type Next = () => Promise<ApplyWorkspaceEditResult>;
+
+/** Puts the edits that arrive while an action runs into one step of the undo history of the document they change. */
+export class OneUndo {
+  private running = 0;
+  private readonly begun = new Set<vscode.TextEditor>();
+  private last: Promise<unknown> = Promise.resolve();
+
+  /** Run an action. */
+  async during<T>(action: () => Promise<T>): Promise<T> {
+    this.running += 1;
+    try {
+      return await action();
+    } finally {
+      this.running -= 1;
+      if (this.running === 0) {
+        await this.end();
+      }
+    }
+  }
+
+  /** Apply an edit of the server. */
+  apply(params: ApplyWorkspaceEditParams, edits: Edits, next: Next): Promise<ApplyWorkspaceEditResult> {
+    if (this.running === 0 || params.edit.changeAnnotations !== undefined) {
+      return next(); // what is to be confirmed is VS Code's own affair
+    }
+    const applied = this.last.then(() => this.applyToEditor(params, edits, next));
+    this.last = applied.catch(() => undefined); // in order, one at a time
+    return applied;
+  }
+
+  private async applyToEditor(
+    params: ApplyWorkspaceEditParams,
+    edits: Edits,
+    next: Next,
+  ): Promise<ApplyWorkspaceEditResult> {
+    const edit = await edits();
+    const [change, ...others] = edit?.entries() ?? [];
+    const editor = change && vscode.window.visibleTextEditors.find((e) => e.document.uri.toString() === change[0].toString());
+    if (change === undefined || others.length > 0 || editor === undefined) {
+      return next(); // an editor that nobody sees has no undo steps to join
+    }
+    if (versions(params).some((version) => version !== editor.document.version)) {
+      return { applied: false, failureReason: "the document has changed" };
+    }
+    const isFirst = !this.begun.has(editor);
+    this.begun.add(editor);
+    const applied = await editor.edit(
+      (builder) => {
+        for (const { range, newText } of change[1]) {
+          builder.replace(range, newText);
+        }
+      },
+      { undoStopBefore: isFirst, undoStopAfter: false },
+    );
+    return { applied };
+  }
+
+  /** What the user types next is a step of its own. */
+  private async end(): Promise<void> {
+    await this.last;
+    const editors = [...this.begun].filter((editor) => vscode.window.visibleTextEditors.includes(editor));
+    this.begun.clear();
+    for (const editor of editors) {
+      // An edit that changes nothing carries the stop; one without any change at all is not sent.
+      await editor.edit((builder) => builder.insert(new vscode.Position(0, 0), ""), {
+        undoStopBefore: false,
+        undoStopAfter: true,
+      });
+    }
+  }
+}
+
+function versions(params: ApplyWorkspaceEditParams): number[] {
+  return (params.edit.documentChanges ?? []).flatMap((change) =>
+    "textDocument" in change && change.textDocument.version !== null ? [change.textDocument.version] : [],
+  );
+}

@@ -1,0 +1,486 @@
+"""VS Code, as code-server in a headless browser, with the packed extension: real keys, real ghost text.
+
+The text must be known, so the server is the real one over a scripted engine (``scripted.py``), but for the last tests.
+Slow to start (20 s), so that all tests share one window; each opens a file of its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devstral_ls.directories import directories
+from devstral_ls.models import store
+from tests.editors.conftest import Rig
+from tests.editors.vscode.window import (
+    START_S,
+    CodeServer,
+    Scripted,
+    Window,
+    build_package,
+    is_alive,
+    wait_for,
+)
+
+SCRIPTED = {"state": "ready", "model": "scripted", "engine": "scripted", "message": "ready"}
+
+READY = re.compile(r"Devstral · (slow: by key only · )?(?!scripted|starting|loading|calibrating)[\w.-]+( · \d+ ms)?$")
+"""The status bar once a real model answers."""
+
+_files = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def code_server(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CodeServer]:
+    program = rig("code_server")
+    folder = tmp_path_factory.mktemp("vscode")
+    server = CodeServer(program, folder / "s", build_package(folder))
+    yield server
+    server.close()
+    assert wait_for(lambda: not server.processes(), "all processes are gone", 10)
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Scripted:
+    return Scripted(tmp_path_factory.mktemp("c"))
+
+
+@pytest.fixture(scope="module")
+def starter() -> Path:
+    found = store.installed_as(directories().models, "starter")
+    path = found.path if found else Path(os.environ.get("DEVSTRAL_LS_TEST_MODEL", ""))
+    if not path.is_file():
+        pytest.skip("no model: `devstral-ls model pull starter`, or DEVSTRAL_LS_TEST_MODEL")
+    return path
+
+
+@pytest.fixture(scope="module")
+def shared_window(rig: Rig, code_server: CodeServer, line: Scripted) -> Iterator[Window]:
+    code_server.settings(scripted_settings(line))
+    window = Window(rig("code_server").parent, code_server)
+    try:
+        window.load()
+        wait_for(line.pid, "the server runs", START_S)
+        window.wait_for_status("scripted")
+        yield window
+    finally:
+        window.close()
+
+
+@pytest.fixture
+def window(shared_window: Window, line: Scripted, request: pytest.FixtureRequest, dumps: Path) -> Iterator[Window]:
+    """The window, with an engine at rest; what it looks like at the end of a test is kept."""
+    line.ask(delay=0, says="", status=SCRIPTED)
+    yield shared_window
+    shared_window.screenshot(dumps / f"vscode_{request.node.name.partition('[')[0]}.png")
+    assert shared_window.notifications() == []
+    shared_window.press("Escape", "Control+s")
+
+
+def scripted_settings(line: Scripted) -> dict[str, Any]:
+    return {"devstral.client.command": line.command(sys.executable), "devstral.inline.debounceMs": 0}
+
+
+def name() -> str:
+    """A new file's; the newest is the first in the explorer, which draws only what there is room for."""
+    return f"f{999 - next(_files)}_.py"
+
+
+def said(line: Scripted, method: str, direction: str) -> list[dict[str, Any]]:
+    return [m for m in line.ask()["said"] if (m["method"], m["direction"]) == (method, direction)]
+
+
+def offered(line: Scripted) -> dict[str, Any]:
+    """The server's last suggestion."""
+    items = [m["result"]["items"] for m in said(line, "textDocument/inlineCompletion", "sent") if "result" in m]
+    found: dict[str, Any] = next(item for item in reversed(items) if item)[0]
+    return found
+
+
+def accepted_ids(line: Scripted) -> list[str]:
+    commands = [m["params"] for m in said(line, "workspace/executeCommand", "received")]
+    return [c["arguments"][0] for c in commands if c["command"] == "devstral.accepted"]
+
+
+def edited(text: str, item: dict[str, Any]) -> str:
+    """``text`` after LSP's edit of an inline completion, in UTF-16."""
+    lines = text.splitlines(keepends=True)
+    start, end = (
+        sum(len(line.encode("utf-16-le")) for line in lines[: place["line"]]) + 2 * place["character"]
+        for place in (item["range"]["start"], item["range"]["end"])
+    )
+    raw = text.encode("utf-16-le")
+    return (raw[:start] + item["insertText"].encode("utf-16-le") + raw[end:]).decode("utf-16-le")
+
+
+ADD = "def add(a, b):\n    \n"
+
+
+def test_ghost_text_is_shown_and_taken_whole(window: Window, line: Scripted) -> None:
+    line.ask(says="a + b")
+    path = window.open(name(), ADD, 2, 5)
+    window.type("return ")
+    window.wait_for_ghost("a + b")
+    before = len(accepted_ids(line))
+    line.ask(says="")  # nothing to go on with
+    window.press("Tab")
+    window.wait_for_no_ghost()
+    assert window.saved(path) == "def add(a, b):\n    return a + b\n"
+    assert len(wait_for(lambda: accepted_ids(line)[before:], "the server hears of it")) == 1
+
+
+def test_it_is_taken_word_by_word(window: Window, line: Scripted) -> None:
+    line.ask(says="first + second")
+    path = window.open(name(), "def add(first, second):\n    \n", 2, 5)
+    window.type("return ")
+    window.wait_for_ghost("first + second")
+    window.press("Control+ArrowRight")
+    window.wait_for_ghost(" + second")
+    assert window.saved(path) == "def add(first, second):\n    return first\n"
+
+
+def test_it_is_taken_line_by_line(window: Window, line: Scripted) -> None:
+    line.ask(says="total = a + b\n    return total")
+    path = window.open(name(), ADD, 2, 5)
+    window.press("Alt+Backslash")
+    wait_for(lambda: "return total" in window.ghost(), "ghost text")
+    window.press("Alt+End")
+    wait_for(lambda: "total = a + b" not in window.ghost(), "the first line is taken")
+    assert window.saved(path) == "def add(a, b):\n    total = a + b\n\n"
+    line.ask(says="")
+    window.press("Alt+End")
+    window.wait_for_no_ghost()
+    assert window.saved(path) == "def add(a, b):\n    total = a + b\n    return total\n"
+
+
+def test_typing_through_it_keeps_the_rest_and_does_not_ask_the_model(window: Window, line: Scripted) -> None:
+    line.ask(says="a + b")
+    path = window.open(name(), ADD, 2, 5)
+    window.type("return ")
+    window.wait_for_ghost("a + b")
+    asked = len(line.ask()["asked"])
+    window.type("a +")
+    window.wait_for_ghost(" b")
+    assert len(line.ask()["asked"]) == asked
+    line.ask(says="")  # nothing to go on with
+    window.press("Tab")
+    window.wait_for_no_ghost()
+    assert window.saved(path) == "def add(a, b):\n    return a + b\n"
+
+
+def test_escape_dismisses_it(window: Window, line: Scripted) -> None:
+    line.ask(says="a + b")
+    path = window.open(name(), ADD, 2, 5)
+    window.type("return ")
+    window.wait_for_ghost("a + b")
+    window.press("Escape")
+    window.wait_for_no_ghost()
+    assert window.saved(path) == "def add(a, b):\n    return \n"
+
+
+@pytest.mark.parametrize(
+    ("before", "row", "keys", "says"),
+    [
+        pytest.param("", 1, "print(", '"hello", end=""', id="auto-closed brackets"),
+        pytest.param('d = {"a": 1}\n\n', 2, 'd["', "key", id="auto-closed quotes"),
+        pytest.param("def f(a):\n\t\n", 2, "", "b = a + 1\n\treturn b", id="tabs"),
+        pytest.param("def f(a):\r\n    \r\n", 2, "", "b = a + 1\n    return b", id="CRLF"),
+        pytest.param('s = "👩‍🚀🎉"; \n', 1, "t = ", "s.upper()", id="emoji before the cursor"),
+        pytest.param('s = "👩‍🚀🎉"; \n', 1, "print(s, ", "end=s", id="emoji and brackets"),
+    ],
+)  # fmt: skip
+def test_what_is_taken_is_the_servers_edit_exactly(
+    window: Window, line: Scripted, before: str, row: int, keys: str, says: str
+) -> None:
+    line.ask(says=says)
+    path = window.open(name(), before, row)
+    window.press("End")
+    window.type(keys) if keys else window.press("Alt+Backslash")
+    wait_for(window.ghost, "ghost text")
+    typed = window.saved(path)
+    item = wait_for(lambda: current(window, line), "the suggestion for what was typed last")
+    window.press("Tab")
+    taken = wait_for(lambda: (now := window.saved(path)) != typed and now, "the suggestion is taken")
+    assert taken == edited(typed, item)
+    assert taken.count("\r\n") == (taken.count("\n") if "\r\n" in before else 0)
+
+
+def current(window: Window, line: Scripted) -> dict[str, Any] | None:
+    """The suggestion that is shown, once the last request is answered."""
+    asked = said(line, "textDocument/inlineCompletion", "received")[-1]
+    item = offered(line)
+    words = item["insertText"].split()
+    is_for_it = item["range"]["start"] == asked["params"]["position"] and not offered_nothing(line)
+    return item if is_for_it and all(word in window.ghost() for word in words) else None
+
+
+def test_typing_is_never_held_up_by_a_server_that_takes_two_seconds(
+    window: Window, line: Scripted, dumps: Path
+) -> None:
+    line.ask(says="late", delay=2)
+    path = window.open(name(), "\n", 1, 1)
+    text = "".join(f"word{i:02d} " for i in range(29))[:200]
+    assert len(text) == 200
+    window.call("armTyping", text)
+    window.call("typeEvery", text, 15)
+    typing_ms, late_ms = window.call("typed")
+    note(dumps, f"200 keys in {typing_ms:.0f} ms; the whole line stands {late_ms:.0f} ms after the last")
+    assert late_ms < 250
+    assert window.saved(path) == text + "\n"
+    assert any("result" in m for m in said(line, "textDocument/inlineCompletion", "sent"))
+
+
+def test_ghost_text_stands_soon_after_the_servers_answer(window: Window, line: Scripted, dumps: Path) -> None:
+    line.ask(says="a + b", delay=0.5)
+    delays = []
+    window.open(name(), "\n" * 30, 1, 1)
+    for i in range(8):
+        window.call("armGhost")
+        window.type(f"x{i} = ", 1)
+        shown_at = window.call("ghostAt")
+        answers = [
+            m["at"] for m in said(line, "textDocument/inlineCompletion", "sent") if m.get("result", {}).get("items")
+        ]
+        delays.append(1000 * (shown_at - max(at for at in answers if at <= shown_at + 0.002)))
+        window.press("Escape", "Control+End" if i % 2 else "ArrowDown", "End")
+        window.wait_for_no_ghost()
+    note(dumps, f"ms from the server's answer to ghost text: {' '.join(f'{delay:.0f}' for delay in delays)}")
+    assert min(delays) < 20  # the others say how busy the machine is
+
+
+def test_the_status_bar_says_what_the_server_says(window: Window, line: Scripted) -> None:
+    for status, shown in [
+        ({"state": "absent", "message": "no model"}, "no model"),
+        ({"state": "loading", "model": "m", "message": "loading", "progress": 0.42}, "loading · m · 42 %"),
+        ({"state": "slow", "model": "m"}, "slow"),
+        ({"state": "failed", "message": "it broke"}, "failed"),
+        (SCRIPTED, "scripted"),
+    ]:
+        line.ask(status=status)
+        window.wait_for_status(shown)
+
+
+def test_the_menu_pauses_and_resumes(window: Window, line: Scripted, dumps: Path) -> None:
+    line.ask(says="a + b")
+    window.open(name(), ADD, 2, 5)
+    choose(window, "Pause", dumps / "vscode_menu.png")
+    window.wait_for_status("paused")
+    asked = len(line.ask()["asked"])
+    window.type("return ")
+    wait_for(lambda: offered_nothing(line), "an empty answer")
+    assert window.ghost() == ""
+    assert len(line.ask()["asked"]) == asked
+    choose(window, "Resume")
+    wait_for(lambda: "paused" not in window.status(), "resumed")
+    window.press("End")
+    window.type("1 + ")
+    window.wait_for_ghost("a + b")
+
+
+def test_the_menu_says_why_nothing_is_shown(window: Window, line: Scripted, dumps: Path) -> None:
+    line.ask(says="")
+    window.open(name(), ADD, 2, 5)
+    window.type("return ")
+    wait_for(lambda: offered_nothing(line), "an empty answer")
+    choose(window, "Why")
+    window.wait(
+        "[...document.querySelectorAll('.quick-input-list .monaco-list-row')].some(e => e.ariaLabel.includes('empty'))"
+    )
+    window.screenshot(dumps / "vscode_why.png")
+    window.press("Escape")
+
+
+def test_a_setting_reaches_the_running_server(window: Window, line: Scripted, code_server: CodeServer) -> None:
+    pid = line.pid()
+    line.ask(says="a + b")
+    code_server.settings(scripted_settings(line) | {"devstral.inline.disabledLanguages": ["python"]})
+    window.open(name(), ADD, 2, 5)
+    window.run("Devstral: Suggest here")
+    wait_for(lambda: offered_nothing(line), "an empty answer")
+    code_server.settings(scripted_settings(line) | {"devstral.inline.disabledLanguages": []})
+
+    def asks_again() -> bool:
+        window.type("a ")
+        return window.ghost() != ""
+
+    wait_for(asks_again, "suggestions again")
+    assert line.pid() == pid
+
+
+def test_only_what_the_user_has_set_is_sent(window: Window, line: Scripted) -> None:
+    (started,) = said(line, "initialize", "received")
+    options = started["params"]["initializationOptions"]
+    assert set(options) == {"inline"}
+    assert set(options["inline"]) <= {"debounceMs", "disabledLanguages"}
+    assert started["params"]["capabilities"]["experimental"]["devstral"] == {"asksInstruction": True}
+
+
+def test_a_cell_of_a_notebook_gets_ghost_text(window: Window, line: Scripted) -> None:
+    line.ask(says="a + b")
+    cell = {
+        "cell_type": "code",
+        "metadata": {},
+        "source": ["a, b = 1, 2\n", "c = "],
+        "outputs": [],
+        "execution_count": None,
+    }
+    book = {"cells": [cell], "metadata": {"language_info": {"name": "python"}}, "nbformat": 4, "nbformat_minor": 5}
+    window.open_notebook("a.ipynb", json.dumps(book))
+    window.press("Control+End")
+    window.type("a * ")
+    wait_for(window.ghost, "ghost text")
+    asked = said(line, "textDocument/inlineCompletion", "received")[-1]
+    assert asked["params"]["textDocument"]["uri"].startswith("vscode-notebook-cell:")
+
+
+def test_a_server_that_was_killed_is_back(window: Window, line: Scripted) -> None:
+    pid = line.pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: line.pid() not in (None, pid), "another server")
+    window.wait_for_status("scripted")
+    line.ask(says="a + b")
+    window.open(name(), ADD, 2, 5)
+    window.type("return ")
+    window.wait_for_ghost("a + b")
+
+
+def test_a_server_that_keeps_dying_is_given_up_and_comes_back_when_asked_for(window: Window, line: Scripted) -> None:
+    while "crashed" not in window.status():
+        if (pid := line.pid()) is not None:
+            os.kill(pid, signal.SIGKILL)
+            wait_for(lambda pid=pid: not is_alive(pid), "it is gone")  # type: ignore[misc]
+        time.sleep(0.1)
+    assert window.notifications() == []
+    window.run("Devstral: Restart the server")
+    window.wait_for_status("scripted")
+
+
+def test_a_program_that_is_not_there_or_not_ours_is_said_in_the_status_bar_only(
+    window: Window, line: Scripted, code_server: CodeServer
+) -> None:
+    pid = line.pid()
+    assert pid is not None
+    code_server.settings({"devstral.client.command": ["/nowhere/devstral-ls"]})
+    window.wait_for_status("not installed")
+    wait_for(lambda: not is_alive(pid), "the old server is gone")
+    code_server.settings({"devstral.client.command": ["/bin/false"]})
+    window.wait_for_status("crashed")
+    assert window.notifications() == []
+    code_server.settings(scripted_settings(line))
+    window.wait_for_status("scripted")
+
+
+def test_without_a_model_the_status_says_so(
+    window: Window, line: Scripted, code_server: CodeServer, dumps: Path
+) -> None:
+    code_server.settings({"devstral.client.command": [sys.executable, "-m", "devstral_ls"]})
+    window.wait_for_status("no model")
+    window.screenshot(dumps / "vscode_no_model.png")
+    code_server.settings(scripted_settings(line))
+    window.wait_for_status("scripted")
+
+
+def test_an_action_is_one_step_to_undo(window: Window, line: Scripted) -> None:
+    offers = said(line, "initialize", "sent")[-1]["result"]["capabilities"]
+    if "codeActionProvider" not in offers or "devstral.runAction" not in offers["executeCommandProvider"]["commands"]:
+        pytest.skip("this server offers no code actions")
+    line.ask(says='def add(a, b):\n    """Add a to b."""\n    return a + b\n')
+    path = window.open(name(), "def add(a, b):\n    return a + b\n", 1, 5)
+    window.press("Control+Shift+r")
+    window.wait(
+        "[...document.querySelectorAll('.action-widget .monaco-list-row')].some(e => e.textContent.includes('doc'))"
+    )
+    window.call("click", ".action-widget .monaco-list-row:has-text('doc')")
+    wait_for(lambda: "Add a to b" in window.saved(path), "the action's edit")
+    wait_for(lambda: said(line, "workspace/executeCommand", "sent"), "the action is over")
+    window.press("Control+z")
+    assert window.saved(path) == "def add(a, b):\n    return a + b\n"
+
+
+def test_the_real_server_and_a_real_model(
+    window: Window, line: Scripted, code_server: CodeServer, starter: Path, dumps: Path
+) -> None:
+    environment = [f"DEVSTRAL_LS_MODEL={starter}", "DEVSTRAL_LS_DATA_DIR=" + str(code_server.folder / "models")]
+    server = ["/usr/bin/env", *environment, sys.executable, "-m", "devstral_ls"]
+    code_server.settings({"devstral.client.command": server, "devstral.model.calibrate": "never"})
+    wait_for(lambda: READY.search(window.status()), lambda: f"a model; {window.status()}", 240)
+    window.open(name(), "def add(a, b):\n    return a + b\n\n\ndef subtract(a, b):\n    \n", 6, 5)
+    window.press("End")
+    window.type("return ")
+
+    try:
+        wait_for(window.ghost, "ghost text of the model")
+    except AssertionError:
+        window.press("Alt+Backslash")  # a model that is slow here answers who asks by key
+        wait_for(window.ghost, "ghost text of the model, asked for by key", 120)
+    assert "b" in window.ghost()
+    window.screenshot(dumps / "vscode_real.png")
+    engine = [sys.executable, "-m", "devstral_ls", "engine", "stop"]
+    subprocess.run(engine, env=os.environ | code_server.own_folders, check=True, timeout=60, capture_output=True)
+    code_server.settings(scripted_settings(line))
+    window.wait_for_status("scripted")
+
+
+def test_nothing_is_left_of_a_server_that_is_stopped_or_whose_window_is_closed(
+    window: Window, line: Scripted, code_server: CodeServer
+) -> None:
+    pid = line.pid()
+    assert pid is not None
+    window.run("Devstral: Stop the server")
+    wait_for(lambda: not is_alive(pid), "the server is gone", 10)
+    window.run("Devstral: Restart the server")
+    again = wait_for(line.pid, "a new server")
+    assert servers_of(line) == [again]
+    window.call("goto", "about:blank")
+    wait_for(lambda: servers_of(line) == [], "the server of the closed window is gone")
+
+
+def servers_of(line: Scripted) -> list[int]:
+    """The processes that run for this test."""
+    commands = Path("/proc").glob("[0-9]*/cmdline")
+    found = [int(path.parent.name) for path in commands if str(line.path).encode() in read(path).split(b"\0")]
+    return [pid for pid in found if is_alive(pid)]
+
+
+def read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def note(dumps: Path, text: str) -> None:
+    with (dumps / "vscode_times.txt").open("a", encoding="utf-8") as file:
+        file.write(f"{text}\n")
+
+
+def offered_nothing(line: Scripted) -> bool:
+    """Was the last request answered, with nothing to show?"""
+    asked = said(line, "textDocument/inlineCompletion", "received")
+    answers = [m for m in said(line, "textDocument/inlineCompletion", "sent") if "result" in m]
+    return bool(answers) and not answers[-1]["result"]["items"] and answers[-1]["at"] > asked[-1]["at"]
+
+
+def choose(window: Window, entry: str, picture: Path | None = None) -> None:
+    """Click the status bar item and choose from its menu."""
+    window.call("click", ".statusbar-item:has-text('Devstral')")
+    window.wait("document.querySelector('.quick-input-list .monaco-list-row')?.checkVisibility()")
+    if picture is not None:
+        window.screenshot(picture)
+    window.type(entry, 1)
+    window.wait(
+        f"document.querySelector('.quick-input-list .monaco-list-row')?.ariaLabel?.includes({json.dumps(entry)})"
+    )
+    window.press("Enter")
