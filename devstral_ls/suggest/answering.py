@@ -64,7 +64,8 @@ class Answering:
         clock: Callable[[], float],
     ) -> None:
         self._engine = engine
-        self._related = related
+        self.related = related
+        """What other files say."""
         self._trees = trees
         self._cache = cache
         self._clock = clock
@@ -138,7 +139,7 @@ class Answering:
     async def _excerpts(self, question: Question) -> tuple[Excerpt, ...]:
         """Raises NothingToShow: an ignore file names the document."""
         query, budget = question.query, question.model.prompt_budget
-        return await self._related.around(query.snapshot, query.offset, question.scope, budget, question.settings)
+        return await self.related.around(query.snapshot, query.offset, question.scope, budget, question.settings)
 
     def _request(self, question: Question, budget: int, excerpts: tuple[Excerpt, ...]) -> GenerationRequest:
         """Raises NothingToShow: the cursor is in a secret."""

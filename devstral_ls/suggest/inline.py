@@ -46,8 +46,6 @@ class Suggester:
     ) -> None:
         self._engine = engine
         self._trees = trees
-        self.related = related or Related()
-        """What other files say."""
         self._clock = clock
         self._pace = Pace(clock, sleep)
         self._cache = SuggestionCache()
@@ -55,10 +53,19 @@ class Suggester:
         self._joining = Joining()
         self._edits = LastEdits()
         self._writings = Writings(sleep)
-        self._answering = Answering(engine, trees, self._cache, self.related, clock)
+        self._answering = Answering(engine, trees, self._cache, related or Related(), clock)
         self._ahead = Ahead(engine, self._answering, self._cache, self._writings, sleep)
         self._unready: tuple[InlineQuery, Settings] | None = None
         self.feedback = Feedback()
+
+    @property
+    def related(self) -> Related:
+        """What other files say."""
+        return self._answering.related
+
+    @related.setter
+    def related(self, related: Related) -> None:
+        self._answering.related = related
 
     async def inline(self, query: InlineQuery, settings: Settings) -> Outcome:
         """Suggestions for ``query``, or none and the reason.
