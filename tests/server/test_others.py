@@ -37,7 +37,7 @@ async def prompt(client: Here, uri: str, line: int, character: int) -> str:
 async def test_what_another_file_defines_reaches_the_prompt(here: Callable[..., Here], tmp_path: Path) -> None:
     write(tmp_path, FILES)
     client = here(real_pipeline=True, index=True)
-    await client.initialize(folder=tmp_path)
+    await client.initialize(folder=tmp_path, options={"inline": {"ahead": False}})
     a = client.open(FILES["a.py"], uri=(tmp_path / "a.py").as_uri())
     assert "def area(width: float) -> float: ..." in await prompt(client, a, 2, 9)
     # What is typed into the other file counts before it is saved.
@@ -83,7 +83,7 @@ async def test_a_server_that_is_killed_takes_the_index_with_it(
 ) -> None:
     write(tmp_path, FILES)
     client = await spawn("--real-pipeline", "--index")
-    await client.initialize(folder=tmp_path)
+    await client.initialize(folder=tmp_path, options={"inline": {"ahead": False}})
     uri = client.open(FILES["a.py"], uri=(tmp_path / "a.py").as_uri())
     await client.ask_inline(uri, 2, 9, kind=1)
     pid = client.process.pid
