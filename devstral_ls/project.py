@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -31,11 +31,15 @@ _MAX_NAMES = 2_000
 class ProjectFiles:
     """The project of one root. Nothing outside of it is read, whatever a path or a link says."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, opened: Callable[[str], str | None] = lambda uri: None) -> None:
+        """``opened`` has the text of documents that are open, by URI: theirs counts, and not the disk's."""
         self.root = Path(os.path.realpath(root))
+        self._opened = opened
 
     @staticmethod
-    def of(uri: str, folders: Sequence[str] = ()) -> ProjectFiles | None:
+    def of(
+        uri: str, folders: Sequence[str] = (), opened: Callable[[str], str | None] = lambda uri: None
+    ) -> ProjectFiles | None:
         """The project of a document: the client's workspace folder it is in, else by what stands above it.
 
         ``folders`` are URIs. ``None`` for a document that is no file.
@@ -45,11 +49,11 @@ class ProjectFiles:
             return None
         roots = [root for root in map(path_of, folders) if root is not None and path.is_relative_to(root)]
         if roots:
-            return ProjectFiles(max(roots, key=lambda root: len(root.parts)))
+            return ProjectFiles(max(roots, key=lambda root: len(root.parts)), opened)
         for folder in list(path.parents)[:_MAX_UP]:
             if any((folder / mark).exists() for mark in MARKS):
-                return ProjectFiles(folder)
-        return ProjectFiles(path.parent)
+                return ProjectFiles(folder, opened)
+        return ProjectFiles(path.parent, opened)
 
     def path(self, uri: str) -> str | None:
         """The document's path in the project, with slashes."""
@@ -66,6 +70,8 @@ class ProjectFiles:
     def read(self, path: str) -> str | None:
         """The text of a file; ``None`` if there is none, or none to be read."""
         real = self._inside(path)
+        if real is not None and (text := self._opened(self.uri(path))) is not None:
+            return text
         try:
             if real is None or not real.is_file() or real.stat().st_size > MAX_BYTES:
                 return None

@@ -35,6 +35,8 @@ class ScriptedEngine:
         self.asked = asyncio.Event()
         self.left = asyncio.Event()
         self.error: Exception | None = None
+        self.dies: Exception | None = None
+        """Raised at the end of an answer's text."""
         self.finish = FinishReason.STOP
         self.sure: Callable[[str], float] = lambda piece: 1.0
         self._model = model
@@ -65,6 +67,8 @@ class ScriptedEngine:
             for piece in (text[i : i + 3] for i in range(0, len(text), 3)):
                 told = (math.log(self.sure(piece)),) if request.logprobs else ()
                 yield Chunk(piece, logprobs=told)
+            if self.dies is not None:
+                raise self.dies
             finished = True
             yield Chunk("", self.finish, Usage(10, 8, len(text) // 3, 1.0, 1.0))
 

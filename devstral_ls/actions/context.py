@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
-from devstral_ls.actions.query import ActionQuery, Problem, Signatures
+from devstral_ls.actions.query import ActionQuery, Problem
 from devstral_ls.actions.shape import unix
 from devstral_ls.actions.target import Target, language_at
 from devstral_ls.languages.defined import outline, words
@@ -19,10 +20,17 @@ MAX_AROUND_LINES = 6
 MAX_LINE = 200
 """Characters of a line of context."""
 
+MAX_NAMES = 48
+"""Looked for in other files."""
+
 _MAX_PROBLEMS = 5
 
+_NAME = re.compile(r"(?<![\w.])[A-Za-z_$][\w$]{2,}(?:(?:\.|::)[A-Za-z_$][\w$]*)?")
 
-def around(query: ActionQuery, target: Target, syntax: Syntax | None, signatures: Signatures) -> str:
+_SELVES = frozenset({"self", "this", "cls", "super"})
+
+
+def around(query: ActionQuery, target: Target, syntax: Syntax | None, signatures: Mapping[str, str]) -> str:
     """Everything around ``target`` as text in front of it; empty where there is nothing."""
     snapshot, fence = query.snapshot, language_at(query.snapshot).id
     blocks = []
@@ -38,6 +46,15 @@ def around(query: ActionQuery, target: Target, syntax: Syntax | None, signatures
     if used:
         blocks.append(("It uses:", used))
     return "".join(f"{says}\n```{fence}\n{_joined(lines)}\n```\n" for says, lines in blocks)
+
+
+def unknown(syntax: Syntax | None, snapshot: Snapshot, span: Span) -> list[str]:
+    """Names used in ``span`` that other files may define: ``a`` and ``a.b``, in the order of the text."""
+    if syntax is None:
+        return []
+    asked = words(syntax, span) - {one.name for one in outline(syntax)} - _SELVES
+    found = (match[0].replace("::", ".") for match in _NAME.finditer(snapshot.of(span)))
+    return list(dict.fromkeys(name for name in found if name.partition(".")[0] in asked))[:MAX_NAMES]
 
 
 def problems_said(snapshot: Snapshot, target: Span, problems: Sequence[Problem]) -> str:
@@ -66,7 +83,7 @@ def _neighbours(snapshot: Snapshot, span: Span) -> list[tuple[str, list[str]]]:
     return found
 
 
-def _used(snapshot: Snapshot, target: Target, syntax: Syntax | None, signatures: Signatures) -> list[str]:
+def _used(snapshot: Snapshot, target: Target, syntax: Syntax | None, signatures: Mapping[str, str]) -> list[str]:
     """First lines of what the target uses: definitions of this file, then those the index knows."""
     if syntax is None:
         return []
@@ -76,8 +93,8 @@ def _used(snapshot: Snapshot, target: Target, syntax: Syntax | None, signatures:
         for one in outline(syntax)
         if one.name in names and (one.span.end <= target.span.start or one.span.start >= target.span.end)
     ]
-    known = {one.name for one in outline(syntax)}
-    elsewhere = signatures.signatures(names - known, snapshot)
+    text = snapshot.of(target.span)
+    elsewhere = [signature for name, signature in signatures.items() if re.search(rf"\b{re.escape(name)}\b", text)]
     return [line for line in dict.fromkeys([*here, *elsewhere]) if line][:MAX_SIGNATURES]
 
 

@@ -10,7 +10,6 @@ from devstral_ls.actions.query import ActionRefused, Result
 from devstral_ls.actions.replace import TOO_LONG
 from devstral_ls.actions.shape import taken_out, unix
 from devstral_ls.actions.target import Target, language_at
-from devstral_ls.actions.windows import piece_chars
 from devstral_ls.errors import PromptTooLong
 from devstral_ls.text import Edit, Snapshot, Span
 
@@ -53,7 +52,8 @@ async def documentation(job: Job) -> Result:
     style = doc_style(language_at(snapshot))
     if style is None or target.header is None:  # said above
         raise ActionRefused("there is nothing to document")
-    text = await _comment(job, style)
+    shown = job.beginning()
+    text = await _comment(job, style, shown)
     edit = _edit(job, style, text)
     if job.heard.draft is not None:
         await job.heard.draft(edit)
@@ -61,13 +61,13 @@ async def documentation(job: Job) -> Result:
         raise ActionRefused(f"the model wrote a comment that does not parse ({worse})")
     if job.checks.syntax is not None and job.checks.changes_code(edit, types=True):
         raise ActionRefused("the model wrote more than a comment")
-    return job.result(edit=edit)
+    return job.result(edit=edit, notes=job.in_part(shown))
 
 
-async def _comment(job: Job, style: DocStyle) -> list[str]:
+async def _comment(job: Job, style: DocStyle, shown: Target) -> list[str]:
     """The lines of the comment, without its signs."""
     opening = style.opening.format(name=job.target.name)
-    question = _question(job, style, opening)
+    question = _question(job, style, opening, shown)
     try:
         answer = await job.asker.ask(question, lambda text: _is_over(text, style, question.opened))
     except PromptTooLong as error:
@@ -85,30 +85,17 @@ async def _comment(job: Job, style: DocStyle) -> list[str]:
     return lines
 
 
-def _question(job: Job, style: DocStyle, opening: str) -> Question:
+def _question(job: Job, style: DocStyle, opening: str, shown: Target) -> Question:
     begun = opening.rstrip(" ")  # a word begins with its space
     target, snapshot = job.target, job.snapshot
     if style.inside and target.header is not None:
         header = taken_out(snapshot.text[target.span.start : target.header.end], job.shape(target.span))
         begun = f"{header}\n{_step(snapshot, target)}{opening}"
-    question = job.question(_shortened(job), begun, style=style.about)
+    question = job.question(shown, begun, style=style.about)
     stop = (style.closing,) if style.closing and question.opened else ()
     return Question(
         question.system, question.user, MAX_TOKENS, question.opened, stop=(*stop, *question.stop), repeats=2
     )
-
-
-def _shortened(job: Job) -> Target:
-    """The target, or as much of its beginning as fits: what is left out is told by its name and header."""
-    from dataclasses import replace
-
-    room = piece_chars(job.model, rewrites=False)
-    span = job.target.span
-    if len(span) <= room:
-        return job.target
-    end = job.snapshot.line_span(job.snapshot.line_at(span.start + room) - 1).end
-    job.asker.stage = "reading its beginning"
-    return replace(job.target, span=Span(span.start, max(end, span.start + 1)))
 
 
 def _is_over(text: str, style: DocStyle, opened: str) -> bool:

@@ -11,7 +11,6 @@ from devstral_ls.actions.query import ActionRefused, Result
 from devstral_ls.actions.replace import TOO_LONG
 from devstral_ls.actions.shape import put_back, taken_out
 from devstral_ls.actions.target import Target, language_at
-from devstral_ls.actions.windows import piece_chars
 from devstral_ls.errors import PromptTooLong
 from devstral_ls.languages.sameness import ANNOTATIONS
 from devstral_ls.text import Edit, Snapshot, Span
@@ -46,10 +45,11 @@ async def typed(job: Job) -> Result:
     if (why := typable(job.snapshot, target)) or target.header is None:
         raise ActionRefused(f"{target.words}: {why}")
     span = Span(job.snapshot.line_starts[job.snapshot.line_at(target.header.start)], target.header.end)
+    job.keep_secrets(span)
     shape = job.shape(span)
     old = taken_out(job.snapshot.of(span), shape)
     begun = old[: max(old.find("("), 0)]
-    shown = _shown(job)
+    shown = job.beginning()
     question = job.question(shown, begun, types=_HINTS.get(language_at(job.snapshot).queries, ""))
     question = replace(question, max_tokens=MAX_TOKENS)
     fault = ""
@@ -64,7 +64,7 @@ async def typed(job: Job) -> Result:
         if not fault and edit is not None:
             if job.heard.draft is not None:
                 await job.heard.draft(edit)
-            return job.result(edit=edit)
+            return job.result(edit=edit, notes=job.in_part(shown))
         if attempt == 0:
             job.asker.stage = "trying once more"
             again = f"That cannot be used: it {fault}. Write the first lines again; add types, and change nothing else."
@@ -86,15 +86,6 @@ def _fault(job: Job, edit: Edit, header: str) -> str:
     if unknown := job.checks.unknown_types(header):
         return f"uses names that are not imported: {', '.join(sorted(unknown)[:4])}"
     return ""
-
-
-def _shown(job: Job) -> Target:
-    """The target, or its beginning: types follow from what is done with the parameters, most of it near the top."""
-    room, span = piece_chars(job.model, rewrites=False), job.target.span
-    if len(span) <= room:
-        return job.target
-    end = job.snapshot.line_span(max(job.snapshot.line_at(span.start + room) - 1, 0)).end
-    return replace(job.target, span=Span(span.start, max(end, span.start + 1)))
 
 
 def _cut(text: str, old: str) -> str:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from devstral_ls.actions.answer import longest_run, opened_with
 from devstral_ls.actions.asking import Asker, Question
 from devstral_ls.actions.checks import Checks
 from devstral_ls.actions.context import around
-from devstral_ls.actions.query import ActionQuery, Heard, Project, Result, Signatures
+from devstral_ls.actions.privacy import keep_secrets
+from devstral_ls.actions.query import ActionQuery, Heard, Project, Result
 from devstral_ls.actions.shape import Shape, shape_of, taken_out
 from devstral_ls.actions.table import Action
 from devstral_ls.actions.target import Target, language_at
 from devstral_ls.actions.templates import filled
-from devstral_ls.actions.windows import answer_tokens
+from devstral_ls.actions.windows import answer_tokens, piece_chars
 from devstral_ls.generation import ModelInfo
 from devstral_ls.prompt.chat import continues_answers
+from devstral_ls.settings import PrivacySettings
 from devstral_ls.text import Snapshot, Span
 
 MIN_REPEATS = 6
@@ -33,8 +36,12 @@ class Job:
     asker: Asker
     model: ModelInfo
     heard: Heard
-    signatures: Signatures
     project: Project
+    signatures: Mapping[str, str]
+    """Of what the target uses and other files define, by name."""
+    privacy: PrivacySettings
+    secrets: tuple[Span, ...] = ()
+    """What ``x`` stands for in the document as we see it."""
 
     @property
     def snapshot(self) -> Snapshot:
@@ -54,6 +61,30 @@ class Job:
     def shape(self, span: Span) -> Shape:
         """How the code at ``span`` stands in the document."""
         return shape_of(self.snapshot.of(span), self.snapshot.text)
+
+    def keep_secrets(self, span: Span) -> None:
+        """See to it that the code at ``span`` may be written anew.
+
+        Raises:
+            ActionRefused: there is a secret in it.
+        """
+        keep_secrets(self.snapshot, span, self.secrets, self.target.words)
+
+    def beginning(self) -> Target:
+        """The target, or as much of its beginning as the model takes, where it need not be rewritten."""
+        span, room = self.target.span, piece_chars(self.model, rewrites=False)
+        if len(span) <= room:
+            return self.target
+        self.asker.stage = "reading its beginning"
+        end = self.snapshot.line_span(max(self.snapshot.line_at(span.start + room) - 1, 0)).end
+        return replace(self.target, span=Span(span.start, max(end, span.start + 1)))
+
+    def in_part(self, shown: Target) -> tuple[str, ...]:
+        """What to say where only ``shown`` of the target was read."""
+        if len(shown.span) == len(self.target.span):
+            return ()
+        n_lines = self.snapshot.of(shown.span).count("\n") + 1
+        return (f"only the first {n_lines} lines of {self.target.words} were read: it is long for {self.model.name}",)
 
     def result(self, **what: object) -> Result:
         """What came of it."""

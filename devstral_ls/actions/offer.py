@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devstral_ls.actions.document import undocumented
 from devstral_ls.actions.frameworks import rows_of
@@ -47,6 +47,8 @@ class Asked:
     """Does the client ask by itself? Then only what belongs to diagnostics is offered."""
     asks_instructions: bool = False
     """Can the client ask its user what to do?"""
+    hidden: str = ""
+    """Why no model may see the document; empty if it may."""
 
 
 def offers(asked: Asked, syntax: Syntax | None, model: ModelInfo | None) -> list[Offer]:
@@ -61,7 +63,8 @@ def offers(asked: Asked, syntax: Syntax | None, model: ModelInfo | None) -> list
         if action.where not in targets:
             problems = tuple(problem.span for problem in asked.problems)
             targets[action.where] = target_of(action, syntax, asked.snapshot, asked.span, problems)
-        made.append(_offer(action, asked, targets[action.where], model))
+        offer = _offer(action, asked, targets[action.where], model)
+        made.append(replace(offer, disabled=asked.hidden, needs_instruction=False) if asked.hidden else offer)
     return made
 
 
@@ -96,6 +99,8 @@ def _hindrance(action: Action, snapshot: Snapshot, target: Target) -> str:
         return typable(snapshot, target)
     if action.gives is Gives.TESTS and not rows_of(language.id):
         return f"no test framework is known for {language.name}"
+    if action.gives is Gives.TESTS and not snapshot.uri.startswith("file:"):
+        return "this document is no file, so there is no place beside it for tests"
     return ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -111,17 +111,28 @@ Report = Callable[[Progressed], None]
 class Signatures(Protocol):
     """What the workspace knows of names: an index of definitions, if there is one."""
 
-    def signatures(self, names: Collection[str], snapshot: Snapshot) -> Sequence[str]:
-        """The first lines of the definitions of ``names`` in other files, the most useful first."""
+    async def allows(self, snapshot: Snapshot) -> bool:
+        """May the document be shown to a model? Not if an ignore file names it."""
+        ...
+
+    async def signatures(self, names: Sequence[str], snapshot: Snapshot, imports: Sequence[str]) -> Mapping[str, str]:
+        """The signatures of ``names`` that other files define, as they may be shown; ``a.b`` is ``b`` of ``a``.
+
+        ``imports`` are the import statements of ``snapshot``.
+        """
         ...
 
 
 class NoSignatures:
     """Without an index."""
 
-    def signatures(self, names: Collection[str], snapshot: Snapshot) -> Sequence[str]:
+    async def allows(self, snapshot: Snapshot) -> bool:
+        """Nobody says no."""
+        return True
+
+    async def signatures(self, names: Sequence[str], snapshot: Snapshot, imports: Sequence[str]) -> Mapping[str, str]:
         """None."""
-        return ()
+        return {}
 
 
 class Project(Protocol):

@@ -61,6 +61,7 @@ async def rewritten(job: Job) -> tuple[Edit, tuple[str, ...]]:
         ActionRefused: as for ``replacement``.
     """
     target, snapshot = job.target, job.snapshot
+    job.keep_secrets(target.span)
     spans = pieces(job.checks.syntax, snapshot, target, piece_chars(job.model))
     spans = None if spans is None else _with_problems(job, spans)
     if spans is None:

@@ -131,6 +131,8 @@ def _repairs(job: Job, target: Target, old: str, new: str) -> list[Finding] | No
         line = first + min(low, len(before) - 1)
         texts = [f"{shape.indent}{text}".rstrip() if text.strip() else "" for text in after[new_low:new_high]]
         span = _lines_span(job.snapshot, first + low, first + high)
+        if any(one.start < span.end and span.start < one.end for one in job.secrets):
+            continue  # what stands there was not shown
         edit = Edit(span, "".join(f"{text}{shape.line_end}" for text in texts))
         if job.checks.worse(edit) or not _is_code(job, edit):
             continue

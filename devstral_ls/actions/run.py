@@ -8,11 +8,13 @@ from dataclasses import replace
 
 from devstral_ls.actions.asking import Asker
 from devstral_ls.actions.checks import Checks
+from devstral_ls.actions.context import unknown
 from devstral_ls.actions.document import documentation
 from devstral_ls.actions.explain import explanation
 from devstral_ls.actions.header import typed
 from devstral_ls.actions.instruction import instruction_for
 from devstral_ls.actions.job import Job
+from devstral_ls.actions.privacy import EXCLUDED, IGNORED, NOT_SHOWN, is_excluded, shown
 from devstral_ls.actions.query import (
     ActionQuery,
     ActionRefused,
@@ -33,6 +35,7 @@ from devstral_ls.errors import EngineUnavailable, ModelUnsupported
 from devstral_ls.generation import Engine
 from devstral_ls.languages.soundness import soundness
 from devstral_ls.prompt.chat import chat_format
+from devstral_ls.settings import PrivacySettings
 from devstral_ls.text import Edit, Span
 
 NO_CHAT = "only completes text: it cannot be told what to do"
@@ -55,8 +58,10 @@ class Actor:
         engine: Engine,
         signatures: Signatures | None = None,
         clock: Callable[[], float] = time.monotonic,
+        privacy: PrivacySettings | None = None,
     ) -> None:
         self.engine = engine
+        self._privacy = privacy or PrivacySettings()
         self._signatures = signatures or NoSignatures()
         self._clock = clock
 
@@ -78,14 +83,42 @@ class Actor:
             raise EngineUnavailable("the model is not ready", hint="Try again when the status says that it is.")
         if chat_format(model) is None:
             raise ModelUnsupported(f"{model.name} {NO_CHAT}", hint="Use a model with a chat format, as Devstral is.")
+        query, secrets = await self._seen(query)
         checks = Checks(query.snapshot)
         query = _with_syntax_error(query, action, checks)
         query, lead = _with_instruction(query, action, checks)
         target = _target(query, action, checks, lead)
         conversation = f"{query.snapshot.uri}#{action.id}"
         asker = Asker(self.engine, model, conversation, heard.report, self._clock)
-        job = Job(action, query, target, checks, asker, model, heard, self._signatures, project or NoProject())
+        names = unknown(checks.syntax, query.snapshot, target.span)
+        imports = [query.snapshot.of(span) for span in target.scope.imports]
+        signatures = await self._signatures.signatures(names, query.snapshot, imports) if names else {}
+        job = Job(
+            action,
+            query,
+            target,
+            checks,
+            asker,
+            model,
+            heard,
+            project or NoProject(),
+            signatures,
+            self._privacy,
+            secrets,
+        )
         return _with_lead(await _WAYS[action.gives](job), lead)
+
+    async def _seen(self, query: ActionQuery) -> tuple[ActionQuery, tuple[Span, ...]]:
+        """The query as a model may see it, and where its document has secrets.
+
+        Raises:
+            ActionRefused: no model may see the document.
+        """
+        if is_excluded(query.snapshot.uri, self._privacy):
+            raise ActionRefused(EXCLUDED, hint=NOT_SHOWN)
+        if not await self._signatures.allows(query.snapshot):
+            raise ActionRefused(IGNORED, hint=NOT_SHOWN)
+        return shown(query, self._privacy)
 
 
 def _target(query: ActionQuery, action: Action, checks: Checks, lead: Span | None) -> Target:

@@ -8,6 +8,7 @@ from devstral_ls.actions.answer import code_in
 from devstral_ls.actions.asking import Answer, Question
 from devstral_ls.actions.checks import Checks
 from devstral_ls.actions.job import Job
+from devstral_ls.actions.privacy import shown_file
 from devstral_ls.actions.query import ActionRefused, FileEdit, Result
 from devstral_ls.actions.replace import TOO_LONG
 from devstral_ls.actions.target import language_at
@@ -35,8 +36,12 @@ async def tests(job: Job) -> Result:
     if len(target.span) > piece_chars(job.model):
         raise ActionRefused(f"{target.words} is too long for {job.model.name}", hint=TOO_LONG)
     existing = ""
-    if place.before is not None and place.path != job.project.path(job.snapshot.uri):
-        existing = f" These tests are there already:\n```{job.fence}\n{place.before[:MAX_SHOWN]}\n```\nWrite others."
+    own = job.project.path(job.snapshot.uri)
+    if own is None:
+        raise ActionRefused("this document is no file of a project, so there is no place beside it for tests")
+    shown = shown_file(place.path, place.before or "", job.privacy)[:MAX_SHOWN]
+    if shown.strip() and place.path != own:
+        existing = f" These tests are there already:\n```{job.fence}\n{shown}\n```\nWrite others."
     question = job.question(target, place.opening, framework=place.framework.name, existing=existing)
     question = replace(question, max_tokens=min(MAX_TOKENS, job.model.context_tokens // 3))
     answer = await _ask(job, question)
@@ -111,6 +116,8 @@ def _result(job: Job, place: TestsPlace, text: str) -> Result:
         return job.result(files=(FileEdit(place.path, f"{text}\n", None),), notes=notes)
     at = len(place.before.rstrip())
     added = _joined(place, text)[at:]
+    if "\r\n" in place.before:
+        added = added.replace("\n", "\r\n")
     if place.path == job.project.path(job.snapshot.uri) or place.before == job.snapshot.text:
         return job.result(edit=Edit(Span(at, len(place.before)), added), notes=notes)
     return job.result(files=(FileEdit(place.path, added, at, place.before),), notes=notes)

@@ -20,6 +20,8 @@ from devstral_ls.cli.session import session, user_settings
 from devstral_ls.directories import directories
 from devstral_ls.project import ProjectFiles
 from devstral_ls.text import Snapshot, Span, apply
+from devstral_ls.workspace.index import path_of
+from devstral_ls.workspace.signatures import IndexSignatures
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,9 +33,11 @@ def run(options: argparse.Namespace) -> int:
     project = ProjectFiles.of(query.snapshot.uri)
 
     async def act() -> tuple[Result, float]:
-        async with session(settings, quiet=options.json) as asked:
+        async with session(settings, quiet=options.json, file=Path(path_of(query.snapshot.uri))) as asked:
             start = time.monotonic()
-            result = await Actor(asked.engine).run(query, Heard(report=_reporter(quiet=options.json)), project)
+            elsewhere = IndexSignatures(asked.suggester.related.index, settings.privacy)
+            actor = Actor(asked.engine, elsewhere, privacy=settings.privacy)
+            result = await actor.run(query, Heard(report=_reporter(quiet=options.json)), project)
             return result, (time.monotonic() - start) * 1000
 
     try:

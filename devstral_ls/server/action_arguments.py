@@ -11,7 +11,6 @@ from pygls.exceptions import JsonRpcInvalidParams
 from devstral_ls.actions.query import ActionQuery, Problem
 from devstral_ls.actions.table import ACTIONS
 from devstral_ls.errors import EditConflict
-from devstral_ls.suggest.exclusion import is_excluded
 from devstral_ls.text import Snapshot, Span
 
 if TYPE_CHECKING:
@@ -59,8 +58,6 @@ def query_of(ls: DevstralServer, said: Any, where: str) -> ActionQuery:
     snapshot = ls.documents.snapshot(uri)
     if snapshot is None:
         raise JsonRpcInvalidParams(f"{where}: uri: that document is not open")
-    if is_excluded(uri, ls.settings.privacy):
-        raise EditConflict("this file is excluded by privacy.exclude", hint="No model is shown it.")
     version = said.get("version")
     if isinstance(version, int) and version != snapshot.version:
         raise EditConflict("the document has changed since the action was offered", hint="Ask for it again.")

@@ -17,8 +17,8 @@ async def run_action(ls: DevstralServer, *arguments: Any) -> dict[str, Any]:
     """``devstral.runAction``: do an action, with ``{action, uri, version?, range, instruction?, diagnostics?}``."""
     if len(arguments) != 1:
         raise JsonRpcInvalidParams(f"{RUN}: expected one argument, an object with action, uri and range")
-    query = query_of(ls, arguments[0], RUN)
     try:
+        query = query_of(ls, arguments[0], RUN)
         outcome: dict[str, Any] = await ls.actions.run(query)
     except DevstralError as error:
         ls.reporter.tell(error.message, error.hint)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from devstral_ls.languages.syntax import SyntaxTrees
     from devstral_ls.server.app import DevstralServer
     from devstral_ls.server.ports import ServedEngine
+    from devstral_ls.workspace.signatures import IndexSignatures
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,8 @@ class Actions:
         task = self._ls.background(_guarded(work))
         self._running[progress.token] = task
         if action.edits:
-            self._busy.add(query.snapshot.uri)
+            self._busy.add(query.snapshot.uri)  # until it has cleaned up, too
+            task.add_done_callback(lambda _: self._busy.discard(query.snapshot.uri))
         message = "done"
         try:
             outcome, error = await asyncio.shield(task)
@@ -150,7 +152,6 @@ class Actions:
             raise
         finally:
             self._running.pop(progress.token, None)
-            self._busy.discard(query.snapshot.uri)
             progress.end(message)
         return outcome
 
@@ -158,12 +159,21 @@ class Actions:
         from devstral_ls.actions.run import Actor
 
         engine = await self.engine()
+        if self._own is not None and engine is self._own[1] and engine.model is None:
+            raise EngineUnavailable("the model of actions.model is not ready", hint="Try again in a moment.")
         if engine is None or engine.model is None:
             status = self._ls.status.engine
             why = status.message if status is not None and status.message else "the model is not ready"
             hint = status.hint if status is not None and status.hint else "Try again when the status says that it is."
             raise EngineUnavailable(why, hint=hint)
-        return Actor(engine, clock=self._ls.clock)
+        return Actor(engine, self.elsewhere, self._ls.clock, self._ls.settings.privacy)
+
+    @property
+    def elsewhere(self) -> IndexSignatures:
+        """What other files say, as far as the settings let it be said."""
+        from devstral_ls.workspace.signatures import IndexSignatures
+
+        return IndexSignatures(self._ls.others.index, self._ls.settings.privacy)
 
     async def _resolve(self, actor: Actor, query: ActionQuery, progress: ActionProgress) -> types.WorkspaceEdit:
         """The edit of an action, to be applied by the client."""
@@ -180,27 +190,30 @@ class Actions:
     async def _perform(self, actor: Actor, query: ActionQuery, progress: ActionProgress) -> dict[str, Any]:
         """Do the action and have the client show what comes of it."""
         project, action = self._project(query), ACTIONS[query.action]
+        if action.edits and not self.abilities.applies:
+            raise ActionRefused("this editor does not take edits from a server", hint="Use `devstral-ls act`.")
         stream = EditStream(self._ls, query.snapshot, action.title.format(what="code"))
         live = self._ls.settings.actions.apply == "live" and self.abilities.versioned and self.abilities.applies
         live = live and action.gives is Gives.REPLACEMENT
+        result = None
         try:
             result = await actor.run(query, Heard(stream.draft if live else None, progress.report), project)
         except asyncio.CancelledError:
             n_kept = await stream.keep()
+            stream.leave()
             kept = f"cancelled; {n_kept} new lines were kept, undo takes them back" if n_kept else "cancelled"
             return {"applied": bool(n_kept), "cancelled": True, "message": kept}
         except EditConflict:
+            stream.leave()
             raise
-        except DevstralError:
-            await stream.roll_back()
-            raise
+        finally:
+            if result is None:
+                await stream.roll_back()
         return await self._deliver(query, result, stream, project)
 
     async def _deliver(
         self, query: ActionQuery, result: Result, stream: EditStream, project: ProjectFiles | None
     ) -> dict[str, Any]:
-        if (result.edit or result.files) and not self.abilities.applies:
-            raise ActionRefused("this editor does not take edits from a server", hint="Use `devstral-ls act`.")
         if result.edit is not None:
             await stream.finish(result.edit)
             self._note(query, result)
@@ -242,7 +255,11 @@ class Actions:
 
     def _project(self, query: ActionQuery) -> ProjectFiles | None:
         folders = [folder.uri for folder in self._ls.protocol.workspace.folders.values()]
-        return ProjectFiles.of(query.snapshot.uri, folders)
+        return ProjectFiles.of(query.snapshot.uri, folders, self._opened)
+
+    def _opened(self, uri: str) -> str | None:
+        snapshot = self._ls.documents.snapshot(uri)
+        return None if snapshot is None else snapshot.text
 
 
 def _uris(project: ProjectFiles | None) -> Any:

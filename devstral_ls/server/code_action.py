@@ -10,7 +10,6 @@ from lsprotocol import types
 from devstral_ls.actions.query import Problem
 from devstral_ls.actions.table import ACTIONS, KINDS
 from devstral_ls.server.action_arguments import CLEAR, RUN, arguments_of, query_of
-from devstral_ls.suggest.exclusion import is_excluded
 from devstral_ls.text import Snapshot, Span
 
 if TYPE_CHECKING:
@@ -27,15 +26,19 @@ async def code_action(
 ) -> Sequence[types.CodeAction | types.Command] | None:
     """Answer ``textDocument/codeAction``; editors ask at every move of the cursor."""
     snapshot = ls.documents.snapshot(params.text_document.uri)
-    if snapshot is None or not ls.settings.actions.enable or is_excluded(snapshot.uri, ls.settings.privacy):
+    if snapshot is None:
         return None
     start = ls.documents.offset(snapshot, params.range.start)
     end = ls.documents.offset(snapshot, params.range.end)
     span = Span(min(start, end), max(start, end))
+    if start == end:
+        ls.rests(snapshot, end)  # nothing else in the protocol tells of a cursor that moves
+    if not ls.settings.actions.enable:
+        return None
     made: list[types.CodeAction] = []
     with ls.reporter.reporting(asked_for=False):
         await ls.pipeline()  # imports what is needed, beside the event loop
-        made = [*_of_findings(ls, snapshot, span, params.context), *_offered(ls, snapshot, span, params.context)]
+        made = [*_of_findings(ls, snapshot, span, params.context), *await _offered(ls, snapshot, span, params.context)]
     if ls.actions.abilities.literals:
         return made
     return [action.command for action in made if action.command is not None and action.disabled is None]
@@ -50,24 +53,37 @@ async def resolve(ls: DevstralServer, action: types.CodeAction) -> types.CodeAct
     return action
 
 
-def _offered(
+async def _offered(
     ls: DevstralServer, snapshot: Snapshot, span: Span, context: types.CodeActionContext
 ) -> list[types.CodeAction]:
     from devstral_ls.actions.offer import Asked, offers
 
+    automatic = context.trigger_kind is types.CodeActionTriggerKind.Automatic
+    if automatic and not context.diagnostics:
+        return []  # at every move of the cursor
     problems = tuple(_problem(ls, snapshot, one) for one in context.diagnostics)
     asked = Asked(
         snapshot,
         span,
         problems,
         None if context.only is None else tuple(_value(kind) for kind in context.only),
-        context.trigger_kind is types.CodeActionTriggerKind.Automatic,
+        automatic,
         ls.actions.abilities.asks,
+        await _hidden(ls, snapshot),
     )
     model = ls.parts.engine.model if ls.parts.engine is not None else None
     found = offers(asked, ls.actions.trees.tree(snapshot), model)
     made = (_action(ls, snapshot, span, context, offer) for offer in found)
     return [one for one in made if one is not None]
+
+
+async def _hidden(ls: DevstralServer, snapshot: Snapshot) -> str:
+    """Why no model may see the document; empty if it may."""
+    from devstral_ls.actions.privacy import EXCLUDED, IGNORED, is_excluded
+
+    if is_excluded(snapshot.uri, ls.settings.privacy):
+        return EXCLUDED
+    return "" if await ls.actions.elsewhere.allows(snapshot) else IGNORED
 
 
 def _action(

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 SEEN_S = 3.0
 """Seconds a client may take to say that the document has changed, after it has applied our edit."""
 
+MOVED_S = 0.5
+"""Seconds a client may take to say that somebody typed, after it has refused an edit for an older version."""
+
+MAX_TRIES = 4
+"""How often an edit is sent to somebody who types on elsewhere."""
+
 DRAFT_S = 0.15
 """Seconds between two drafts: each is an edit for the editor to draw."""
 
@@ -84,6 +90,10 @@ class EditStream:
         if self._stream is not None:
             await self._show(self._stream.undone().shown, self._stream)
 
+    def leave(self) -> None:
+        """The document stays as it is now."""
+        self._stream = None
+
     async def keep(self) -> int:
         """Make one step of what was shown so far; how many lines of it are new?
 
@@ -103,6 +113,41 @@ class EditStream:
         return n_new
 
     async def _show(self, text: str, stream: StreamedEdit) -> None:
+        """Have ``text`` stand there. Somebody who types elsewhere at that moment makes it take another try.
+
+        Raises:
+            EditConflict: somebody changed the code itself, or the client does not want the edit.
+        """
+        for _ in range(MAX_TRIES - 1):
+            before = self._ls.documents.snapshot(self._snapshot.uri)
+            try:
+                return await self._show_once(text, stream)
+            except EditConflict:
+                if before is None or self._stream is None or not await self._moves_on(before):
+                    raise
+                stream = self._stream
+        return await self._show_once(text, stream)
+
+    async def _moves_on(self, before: Snapshot) -> bool:
+        """Is the document another than ``before``, or does the client say so in a moment?"""
+        changed = asyncio.Event()
+
+        def hear(uri: str) -> None:
+            if uri == before.uri:
+                changed.set()
+
+        self._ls.documents.listeners.append(hear)
+        try:
+            if self._ls.documents.snapshot(before.uri) is before:
+                async with asyncio.timeout(MOVED_S):
+                    await changed.wait()
+        except TimeoutError:
+            return False
+        finally:
+            self._ls.documents.listeners.remove(hear)
+        return True
+
+    async def _show_once(self, text: str, stream: StreamedEdit) -> None:
         now = self._ls.documents.snapshot(self._snapshot.uri)
         if now is None:
             raise EditConflict("the document was closed")

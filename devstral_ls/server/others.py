@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from devstral_ls.server.app import DevstralServer
     from devstral_ls.settings import Settings
     from devstral_ls.suggest.related import Related
+    from devstral_ls.workspace.index import WorkspaceIndex
 
 TELL_S = 1.0
 """Seconds after the last change of a document until the index is told its text."""
@@ -25,6 +26,11 @@ class Others:
         self._related: Related | None = None
         self._folders: tuple[str, ...] = ()
         self._due: dict[str, asyncio.TimerHandle] = {}
+
+    @property
+    def index(self) -> WorkspaceIndex | None:
+        """Who knows the definitions of other files, if anybody does."""
+        return self._related.index if self._related is not None else None
 
     def attach(self, related: Related, folders: tuple[str, ...], documents: list[Snapshot], settings: Settings) -> None:
         """There is somebody to tell."""

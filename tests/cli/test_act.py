@@ -13,7 +13,9 @@ import pytest
 
 from devstral_ls.cli import act, main
 from devstral_ls.directories import Directories
-from tests.scripted_engine import ScriptedEngine
+from devstral_ls.suggest.related import Related
+from devstral_ls.workspace.index import WorkspaceIndex
+from tests.scripted_engine import ScriptedEngine, plain
 
 CODE = "def first(a):\n    b = a\n    return b\n"
 Run = Callable[..., int]
@@ -31,8 +33,14 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
     def command(*arguments: str, says: str = "    return a\n```") -> int:
         @asynccontextmanager
-        async def session(settings: Any, *, quiet: bool) -> AsyncIterator[Any]:
-            yield SimpleNamespace(engine=ScriptedEngine(says))
+        async def session(settings: Any, *, quiet: bool, file: Path) -> AsyncIterator[Any]:
+            related = Related(WorkspaceIndex())
+            related.begin([tmp_path.as_uri()], settings)
+            command.engine = ScriptedEngine(says)  # type: ignore[attr-defined]
+            try:
+                yield SimpleNamespace(engine=command.engine, suggester=SimpleNamespace(related=related))  # type: ignore[attr-defined]
+            finally:
+                await related.aclose()
 
         monkeypatch.setattr(act, "session", session)
         return main(["act", *(argument.replace("@", str(tmp_path / "a.py")) for argument in arguments)])
@@ -66,6 +74,32 @@ def test_json_says_everything(run: Run, capsys: pytest.CaptureFixture[str]) -> N
     assert said["diff"].startswith("--- a/a.py\n")
     assert said["tokens"]["prompt"] == 10
     assert set(said["timings"]) == {"total", "prefill", "decode"}
+
+
+def test_signatures_of_imported_names_are_shown(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "money.py").write_text("def rounded(amount: float, digits: int = 2) -> float:\n    return amount\n")
+    (tmp_path / "a.py").write_text("from money import rounded\n\n\ndef first(a):\n    b = rounded(a)\n    return b\n")
+    assert run("simplify", "@:5", says="    return rounded(a)\n```") == 0
+    (request,) = run.engine.requests  # type: ignore[attr-defined]
+    assert "It uses:\n```python\ndef rounded(amount: float, digits: int = 2) -> float: ...\n```" in plain(request)
+
+
+@pytest.mark.parametrize(
+    ("name", "ignored", "says"),
+    [
+        ("aws_credentials.py", "", "this file is excluded by privacy.exclude"),
+        ("a.py", "a.py\n", "an ignore file names this file"),
+    ],
+)
+def test_what_no_model_may_see_is_refused(
+    run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, ignored: str, says: str
+) -> None:
+    (tmp_path / name).write_text(CODE)
+    (tmp_path / ".gitignore").write_text(ignored)
+    assert run("simplify", f"{tmp_path / name}:2", "--write") == 1
+    assert says in capsys.readouterr().err
+    assert run.engine.requests == []  # type: ignore[attr-defined]
+    assert (tmp_path / name).read_text() == CODE
 
 
 def test_findings_have_a_line_each(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,49 @@
+"""Signatures of what other files define, for code actions: the index's answer as text that a model may see."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from devstral_ls.settings import PrivacySettings
+from devstral_ls.text import Snapshot
+from devstral_ls.workspace.index import WorkspaceIndex
+from devstral_ls.workspace.redact import redacted
+
+MAX_CHARACTERS = 2_000
+"""Of all signatures together: they are context, and the code itself comes first."""
+
+MAX_LINES = 8
+"""Of one; a class may have many methods."""
+
+
+class IndexSignatures:
+    """What an index knows, or nothing without one. Never raises."""
+
+    def __init__(self, index: WorkspaceIndex | None, privacy: PrivacySettings) -> None:
+        self._index = index
+        self._privacy = privacy
+
+    async def allows(self, snapshot: Snapshot) -> bool:
+        """May the document be shown to a model? Not if an ignore file names it."""
+        if self._index is None or not self._privacy.respect_ignore_files:
+            return True
+        return (await self._index.find((), snapshot.uri, (), snapshot.language)).allowed
+
+    async def signatures(self, names: Sequence[str], snapshot: Snapshot, imports: Sequence[str]) -> Mapping[str, str]:
+        """The signatures of ``names`` by name: what ``snapshot`` imports, and what it calls and one file defines."""
+        if self._index is None or not names:
+            return {}
+        found = await self._index.find(names, snapshot.uri, imports, snapshot.language)
+        shown: dict[str, str] = {}
+        room = MAX_CHARACTERS
+        for source, name, one in found.definitions:
+            if source != "imports" and not re.search(rf"\b{re.escape(name)}\s*\(", snapshot.text):
+                continue  # a variable that is called as something elsewhere is
+            text = "\n".join(one.signature.split("\n")[:MAX_LINES])
+            text = redacted(text) if self._privacy.redact_secrets else text
+            room -= len(text)
+            if room < 0:
+                break
+            shown[name] = text
+        return shown
