@@ -1,8 +1,9 @@
-"""Code actions against the same model with a plain prompt: ``python -m benchmarks.actions [--limit N] [--out FILE]``.
+"""Code actions against the same model with a plain prompt: ``python -m benchmarks.actions [--minutes N] [--journal FILE]``.
 
 Every case is asked twice in turn: through ``actions`` as an editor would, and with one sentence and the code, the
 first fenced block taken as it comes. Python fixes are run with their tests, in a process of their own; of other
 languages a fix counts if it is the reference but for white space. The model is that of the settings.
+A journal has a line for each answer; the same command goes on where it ended, and prints what all of it says.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from benchmarks.items import ActionCase, action_cases, digest
+from benchmarks.stats import wilson
 from devstral_ls.actions.asking import Asker, Question
 from devstral_ls.actions.checks import Checks
 from devstral_ls.actions.query import ActionQuery, Problem
@@ -162,9 +164,20 @@ def judge_findings(case: ActionCase, lines: list[int], outcome: Outcome) -> None
     outcome.found = sum(any(bug.line <= line <= bug.end_line for line in hit) for bug in case.bugs)
 
 
+def violations(outcomes: list[Outcome]) -> list[str]:
+    """Offered edits of ours that should never have been offered."""
+    found = []
+    for one in outcomes:
+        is_document = one.case.startswith("document-")
+        if one.way == "actions" and one.offered and not one.case.startswith("review-"):
+            kept = one.parses and one.only_target and (one.keeps_code or not is_document)
+            found += [] if kept else [one.case]
+    return found
+
+
 def table(outcomes: list[Outcome]) -> str:
     """What came of it, a line for each action and way."""
-    lines = []
+    lines = [f"offered, but broken: {', '.join(violations(outcomes)) or 'none'}"]
     for action in ("fix", "document", "review"):
         for way in ("actions", "plain"):
             of = [one for one in outcomes if one.case.startswith(f"{action}-") and one.way == way]
@@ -189,22 +202,44 @@ def table(outcomes: list[Outcome]) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    return f"{part}/{whole}" + (f" ({100 * part / whole:.0f} %)" if whole else "")
+    low, high = wilson(part, whole)
+    said = f" ({100 * part / whole:.0f} %, 95 % interval {100 * low:.0f} to {100 * high:.0f} %)" if whole else ""
+    return f"{part}/{whole}{said}"
 
 
-async def run(cases: list[ActionCase], until: float) -> tuple[list[Outcome], str]:
-    outcomes: list[Outcome] = []
+async def run(
+    cases: list[ActionCase], ways: Sequence[str], until: float, journal: Path | None
+) -> tuple[list[Outcome], str]:
+    outcomes = read(journal)
+    known = {(one.case, one.way) for one in outcomes}
     async with session(user_settings(directories()), quiet=True) as asked:
         model = asked.engine.model
         name = model.name if model is not None else "?"
         for case in cases:
             if time.monotonic() > until:
                 break
-            for ask in (ours, plain):
-                outcome = await ask(asked.engine, case)
+            for way in ways:
+                if (case.id, way) in known:
+                    continue
+                outcome = await _WAYS[way](asked.engine, case)
                 outcomes.append(outcome)
-                print(json.dumps(asdict(outcome), ensure_ascii=False), flush=True)
-    return outcomes, name
+                line = json.dumps(asdict(outcome), ensure_ascii=False)
+                print(line, flush=True)
+                if journal is not None:
+                    with journal.open("a", encoding="utf-8") as file:
+                        file.write(f"{line}\n")
+    ids = {case.id for case in cases}
+    return [one for one in outcomes if one.case in ids and one.way in ways], name
+
+
+_WAYS: dict[str, Callable[[Engine, ActionCase], Awaitable[Outcome]]] = {"actions": ours, "plain": plain}
+
+
+def read(journal: Path | None) -> list[Outcome]:
+    """What an earlier run has found out."""
+    if journal is None or not journal.exists():
+        return []
+    return [Outcome(**json.loads(line)) for line in journal.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
 def in_turns(cases: list[ActionCase]) -> list[ActionCase]:
@@ -219,15 +254,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--limit", type=int, help="so many cases only")
     parser.add_argument("--minutes", type=float, default=600, help="no new case after so many")
-    parser.add_argument("--out", type=Path, help="where the outcomes are written as JSON")
+    parser.add_argument("--action", choices=("fix", "document", "review"), help="cases of one action only")
+    parser.add_argument("--way", choices=tuple(_WAYS), help="one way of asking only")
+    parser.add_argument("--journal", type=Path, help="what is found out, a line each; a run goes on from it")
     options = parser.parse_args()
-    cases = in_turns(list(action_cases()))[: options.limit]
-    outcomes, model = asyncio.run(run(cases, time.monotonic() + 60 * options.minutes))
-    head = f"{model}; {len(outcomes) // 2} of {len(action_cases())} cases, digest {digest(action_cases())[:16]}"
-    print(f"{head}\n{table(outcomes)}")
-    if options.out is not None:
-        said: dict[str, Any] = {"model": model, "cases": head, "outcomes": [asdict(one) for one in outcomes]}
-        options.out.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    cases = [case for case in action_cases() if options.action in (None, case.action)]
+    cases = in_turns(cases)[: options.limit]
+    ways = (options.way,) if options.way else tuple(_WAYS)
+    outcomes, model = asyncio.run(run(cases, ways, time.monotonic() + 60 * options.minutes, options.journal))
+    n_cases = len({one.case for one in outcomes})
+    print(f"{model}; {n_cases} of {len(action_cases())} cases, digest {digest(action_cases())[:16]}\n{table(outcomes)}")
+    if violations(outcomes):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -171,6 +171,20 @@ async def test_a_fix_is_told_the_problem_and_its_line() -> None:
     assert "- index out of range, on the line `return v[len(v)]`" in plain(done.engine.requests[0])
 
 
+async def test_a_fix_that_changes_nothing_is_asked_for_once_more() -> None:
+    done = await act(
+        "fix", CODE, ["    b = a\n    return b\n```", "    return a\n```"], problems=[(9, "b is not needed")]
+    )
+    assert done.text == ABOVE + "def first(a):\n    return a" + BELOW
+    assert "the problem is still there" in plain(done.engine.requests[1])
+
+
+async def test_a_fix_that_changes_nothing_twice_is_refused() -> None:
+    done = await act("fix", CODE, "    b = a\n    return b\n```", problems=[(9, "b is not needed")])
+    assert done.refused == "the model wrote code that is the same as before, so the problem is still there"
+    assert len(done.engine.requests) == 2
+
+
 async def test_a_problem_in_the_header_leaves_the_header_to_the_model() -> None:
     code = "def f(v=[]):▮\n    return v\n"
     done = await act("fix", code, "def f(v=()):\n    return v\n```", problems=[(1, "mutable default")])
@@ -266,6 +280,16 @@ async def test_a_long_function_is_rewritten_in_pieces_and_nothing_is_left_out() 
     assert len(done.engine.requests) > 2
     assert done.text == code.replace("▮", "").replace("compute_something_long", "compute")
     assert n_errors(done.text) == 0
+
+
+@pytest.mark.parametrize(("action", "says"), [("document", 'Do it.\n    """'), ("types", "(a: int):\n")])
+async def test_a_long_function_that_was_read_in_part_says_so(action: str, says: str) -> None:
+    code = "def first(a):\n" + "".join(f"    value_{n} = a + {n}\n" for n in range(2_000)) + "    return a▮\n"
+    done = await act(action, code, says)
+    assert done.result is not None, done.refused
+    (note,) = done.result.notes
+    assert note.startswith("only the first ")
+    assert note.endswith(" lines of `first` were read: it is long for scripted")
 
 
 async def test_a_statement_too_long_for_the_model_is_refused_whole() -> None:
