@@ -19,8 +19,6 @@ from devstral_ls.errors import PromptTooLong
 from devstral_ls.languages.defined import Defined, outline
 from devstral_ls.text import Edit, Span, apply
 
-SAME = "is the same as before, so the problem is still there"
-
 TOO_LONG = "Select a smaller piece, or raise model.contextTokens."
 
 
@@ -89,11 +87,12 @@ def _with_problems(job: Job, spans: tuple[Span, ...]) -> tuple[Span, ...]:
     """Of several pieces those that a problem is in."""
     if len(spans) == 1 or not job.query.problems:
         return spans
-    return tuple(span for span in spans if _has_problem(job, span)) or spans
-
-
-def _has_problem(job: Job, span: Span) -> bool:
-    return any(problem.span.start <= span.end and problem.span.end >= span.start for problem in job.query.problems)
+    hit = tuple(
+        span
+        for span in spans
+        if any(problem.span.start <= span.end and problem.span.end >= span.start for problem in job.query.problems)
+    )
+    return hit or spans
 
 
 async def _draft(job: Job, done: str, at: Span, text: str) -> None:
@@ -177,16 +176,13 @@ def _placed(job: Job, question: Question, answer: Answer, target: Target) -> Pla
     if not answer.complete and not code.closed:
         return Fault("did not come to an end", final=True)
     shape = job.shape(target.span)
-    old = job.snapshot.of(target.span)
-    text = put_back(code.text, shape, taken_out(old, shape))
+    text = put_back(code.text, shape, taken_out(job.snapshot.of(target.span), shape))
     notes: tuple[str, ...] = ()
     if target.name and job.action.needs_name:
         cut = _only(job, text, target)
         if isinstance(cut, Fault):
             return cut
         text, notes = cut.text, cut.notes
-    if text == old and _has_problem(job, target.span):
-        return Fault(SAME)
     worse = job.checks.worse(Edit(target.span, text))
     return Fault(f"does not parse ({worse})") if worse else Placed(text, notes)
 

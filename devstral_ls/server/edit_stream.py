@@ -164,7 +164,7 @@ class EditStream:
     async def _settled(self) -> None:
         """Wait for an edit that was being applied when the action was cancelled."""
         if self._step is not None and not self._step.done():
-            await asyncio.wait({self._step})
+            await asyncio.wait({self._step}, timeout=SEEN_S)
 
     async def _applied(self, now: Snapshot, edit: Edit, wanted: StreamedEdit) -> None:
         changed = asyncio.Event()

@@ -171,20 +171,6 @@ async def test_a_fix_is_told_the_problem_and_its_line() -> None:
     assert "- index out of range, on the line `return v[len(v)]`" in plain(done.engine.requests[0])
 
 
-async def test_a_fix_that_changes_nothing_is_asked_for_once_more() -> None:
-    done = await act(
-        "fix", CODE, ["    b = a\n    return b\n```", "    return a\n```"], problems=[(9, "b is not needed")]
-    )
-    assert done.text == ABOVE + "def first(a):\n    return a" + BELOW
-    assert "the problem is still there" in plain(done.engine.requests[1])
-
-
-async def test_a_fix_that_changes_nothing_twice_is_refused() -> None:
-    done = await act("fix", CODE, "    b = a\n    return b\n```", problems=[(9, "b is not needed")])
-    assert done.refused == "the model wrote code that is the same as before, so the problem is still there"
-    assert len(done.engine.requests) == 2
-
-
 async def test_a_problem_in_the_header_leaves_the_header_to_the_model() -> None:
     code = "def f(v=[]):▮\n    return v\n"
     done = await act("fix", code, "def f(v=()):\n    return v\n```", problems=[(1, "mutable default")])
