@@ -8,6 +8,7 @@ from typing import Any
 from lsprotocol import types
 
 from devstral_ls.actions.query import ActionRefused, FileEdit
+from devstral_ls.errors import EditConflict
 from devstral_ls.server.abilities import Abilities
 from devstral_ls.server.documents import Documents
 from devstral_ls.text import Edit, Snapshot, Span
@@ -31,7 +32,12 @@ def edit_of_files(
 
     Raises:
         ActionRefused: the client cannot make files.
+        EditConflict: a file that is open reads otherwise by now.
     """
+    for file in files:
+        opened = documents.snapshot(uri_of(file.path))
+        if file.at is not None and opened is not None and opened.text != file.before:
+            raise EditConflict(f"{file.path} was changed meanwhile", hint="Nothing was changed; ask again.")
     if not abilities.versioned:
         plain: dict[str, Sequence[types.TextEdit]] = {}
         for file in files:

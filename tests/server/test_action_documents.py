@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from devstral_ls.errors import GenerationFailed
-from tests.server.lsp_client import soon
+from tests.server.lsp_client import NEVER, Refused, soon
 from tests.server.test_actions import (
     CODE,
     FULL,
+    OLD,
     RESOLVES,
     SIMPLER,
     SIMPLIFIED,
@@ -145,6 +146,28 @@ async def test_tests_are_added_to_what_an_open_file_reads(here: Make, tmp_path: 
     assert editor.text == added.replace("\n", end)
 
 
+@pytest.mark.parametrize("capabilities", [FULL, OLD])
+async def test_tests_are_not_put_into_a_file_that_was_changed_meanwhile(
+    here: Make, tmp_path: Path, capabilities: Any
+) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/test_a.py").write_text("saved = 1\n")
+    client = here()
+    await client.initialize(capabilities)
+    code, tests = (tmp_path / "a.py").as_uri(), (tmp_path / "tests/test_a.py").as_uri()
+    client.open(CODE, code)
+    editor = Editor(client, "saved = 1\n", tests)
+    await client.script(says="first():\n    assert first(1) == 1\n```", hold=True)
+    arguments = [{"action": "tests", "uri": code, "range": range_(4)}]
+    answer = client.ask("workspace/executeCommand", {"command": "devstral.runAction", "arguments": arguments})
+    await client.request("test/asked")
+    editor.type(0, "mine = 1\n")
+    await client.script(hold=False)
+    assert (await soon(answer))["message"] == "tests/test_a.py was changed meanwhile"
+    assert editor.text == "mine = 1\nsaved = 1\n"
+
+
 # --- the cursor ---
 
 
@@ -210,3 +233,58 @@ async def test_without_a_way_for_edits_the_model_is_not_asked(here: Make) -> Non
     answer = await soon(run(client, "simplify"))
     assert answer["message"] == "this editor does not take edits from a server"
     assert (await client.script())["asked"] == []
+
+
+async def test_carriage_returns_tabs_and_emoji_stay_while_an_edit_is_written(here: Make) -> None:
+    code = 'import os  # 😀😀\n\n\nclass Some:\n\tdef first(self, a):\n\t\tb = a  # 🎉\n\t\treturn b  # 😀\n\n\nlast = "😀"\n'
+    crlf = code.replace("\n", "\r\n")
+    client, editor = await start(here, code=crlf)
+    ticking(client)
+    await client.script(says='\tc = a\n\td = "🎉🎉"\n\treturn c, d\n```')
+    assert (await soon(run(client, "simplify", 5)))["applied"] is True
+    body = '\t\tc = a\n\t\td = "🎉🎉"\n\t\treturn c, d\n'
+    assert editor.text == code.replace("\t\tb = a  # 🎉\n\t\treturn b  # 😀\n", body).replace("\n", "\r\n")
+    assert len(editor.edits) > 2
+    assert editor.undo[-1] == crlf
+
+
+@pytest.mark.parametrize(
+    ("says", "message"),
+    [
+        ("", "the model wrote nothing"),
+        (
+            "```python\nThis function is fine as it is, and I would not change it.\n```",
+            "the model wrote code that does",
+        ),
+        ("    x = 1\n" * 10_000, "the model repeated the same lines over and over"),
+        ("    return (a\n```", "the model wrote code that does not parse"),
+    ],
+)
+async def test_a_model_that_misbehaves_while_it_is_seen_leaves_nothing_behind(
+    here: Make, says: str, message: str
+) -> None:
+    client, editor = await start(here)
+    ticking(client)
+    await client.script(says=says)
+    answer = await soon(run(client, "simplify"))
+    assert answer["applied"] is False
+    assert answer["message"].startswith(message)
+    assert editor.text == CODE
+    (shown,) = client.all("window/showMessage")
+    assert "\n" not in shown["message"]
+
+
+async def test_an_editor_that_never_answers_an_edit_does_not_hold_up_a_cancelled_request(here: Make) -> None:
+    client, editor = await start(here)
+    ticking(client)
+    client.answers["workspace/applyEdit"] = NEVER
+    await client.script(says=STEPS)
+    answer = run(client, "simplify")
+    asked = client.last_id
+    await client.next("workspace/applyEdit", lambda params: True)
+    began = asyncio.get_running_loop().time()
+    client.notify("$/cancelRequest", {"id": asked})
+    with pytest.raises(Refused, match="cancelled"):
+        await soon(answer)
+    assert asyncio.get_running_loop().time() - began < 0.3
+    assert editor.text == CODE
