@@ -166,14 +166,13 @@ class Actions:
             why = status.message if status is not None and status.message else "the model is not ready"
             hint = status.hint if status is not None and status.hint else "Try again when the status says that it is."
             raise EngineUnavailable(why, hint=hint)
-        return Actor(engine, self.elsewhere, self._ls.clock, self._ls.settings.privacy)
+        return Actor(engine, self.elsewhere(), self._ls.clock, self._ls.settings.privacy)
 
-    @property
-    def elsewhere(self) -> IndexSignatures:
-        """What other files say, as far as the settings let it be said."""
+    def elsewhere(self, tries: int = 4) -> IndexSignatures:
+        """What other files say, as far as the settings let it be said; ``tries`` is how long a slow index is waited for."""
         from devstral_ls.workspace.signatures import IndexSignatures
 
-        return IndexSignatures(self._ls.others.index, self._ls.settings.privacy)
+        return IndexSignatures(self._ls.others.index, self._ls.settings.privacy, tries)
 
     async def _resolve(self, actor: Actor, query: ActionQuery, progress: ActionProgress) -> types.WorkspaceEdit:
         """The edit of an action, to be applied by the client."""

@@ -83,7 +83,7 @@ async def _hidden(ls: DevstralServer, snapshot: Snapshot) -> str:
 
     if is_excluded(snapshot.uri, ls.settings.privacy):
         return EXCLUDED
-    return "" if await ls.actions.elsewhere.allows(snapshot) else IGNORED
+    return "" if await ls.actions.elsewhere(tries=1).allows(snapshot) else IGNORED
 
 
 def _action(

@@ -63,6 +63,8 @@ class Found:
     """The workspace folder the file is in."""
     allowed: bool = True
     """May the file itself be shown to a model? Not if an ignore file names it."""
+    answered: bool = True
+    """Was there an answer at all?"""
 
 
 class WorkspaceIndex:
@@ -83,6 +85,11 @@ class WorkspaceIndex:
     def pid(self) -> int | None:
         """The process that does the work, if there is one."""
         return self._process.pid if self._process else None
+
+    @property
+    def is_alive(self) -> bool:
+        """Is there a process, or will there be one in a moment?"""
+        return self._process is not None or self._starting is not None
 
     def begin(self, scope: Scope) -> None:
         """Read ``scope``, from the beginning if it differs from what was read before. Returns at once."""
@@ -143,7 +150,7 @@ class WorkspaceIndex:
         question = {"do": "find", "path": path, "names": list(names), "imports": list(imports), "language": language}
         answer = await self._ask({**question, "counterpart": counterpart})
         if answer is None:
-            return Found()
+            return Found(answered=False)
         return Found(
             tuple((source, name, Definition(**one)) for source, name, one in answer["found"]),
             tuple(Definition(**one) for one in answer["other"]),

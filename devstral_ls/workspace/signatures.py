@@ -16,19 +16,27 @@ MAX_CHARACTERS = 2_000
 MAX_LINES = 8
 """Of one; a class may have many methods."""
 
+MAX_TRIES = 4
+"""How often an index that is there and does not answer is asked whether a document may be shown, 2 s each."""
+
 
 class IndexSignatures:
     """What an index knows, or nothing without one. Never raises."""
 
-    def __init__(self, index: WorkspaceIndex | None, privacy: PrivacySettings) -> None:
+    def __init__(self, index: WorkspaceIndex | None, privacy: PrivacySettings, tries: int = MAX_TRIES) -> None:
         self._index = index
+        self._tries = tries
         self._privacy = privacy
 
     async def allows(self, snapshot: Snapshot) -> bool:
         """May the document be shown to a model? Not if an ignore file names it."""
         if self._index is None or not self._privacy.respect_ignore_files:
             return True
-        return (await self._index.find((), snapshot.uri, (), snapshot.language)).allowed
+        for _ in range(self._tries):
+            found = await self._index.find((), snapshot.uri, (), snapshot.language)
+            if found.answered or not self._index.is_alive:
+                return found.allowed
+        return True
 
     async def signatures(self, names: Sequence[str], snapshot: Snapshot, imports: Sequence[str]) -> Mapping[str, str]:
         """The signatures of ``names`` by name: what ``snapshot`` imports, and what it calls and one file defines."""

@@ -9,6 +9,8 @@ import pytest
 
 from devstral_ls.settings import PrivacySettings
 from devstral_ls.text import Snapshot
+from devstral_ls.workspace.index import Found
+from devstral_ls.workspace.signatures import IndexSignatures
 from tests.actions.bench import act
 from tests.scripted_engine import plain
 
@@ -114,6 +116,33 @@ async def test_an_ignored_file_is_not_shown() -> None:
     done = await act("explain", OPEN, "text", signatures=Elsewhere({}, allowed=False))
     assert done.refused == "an ignore file names this file (privacy.respectIgnoreFiles)"
     assert done.engine.requests == []
+
+
+class SlowIndex:
+    """Gives no answer ``n`` times."""
+
+    def __init__(self, n: int, *, alive: bool = True) -> None:
+        self.n, self.is_alive = n, alive
+
+    async def find(self, *_question: object) -> Found:
+        self.n -= 1
+        return Found(answered=False) if self.n >= 0 else Found(allowed=False)
+
+
+@pytest.mark.parametrize(
+    ("n", "alive", "allowed", "respects"),
+    [
+        (0, True, False, True),
+        (3, True, False, True),  # one that has only just begun is waited for
+        (3, False, True, True),  # one that is no more is not
+        (99, True, True, True),
+        (0, True, True, False),
+    ],
+)
+async def test_an_index_that_is_slow_is_asked_again(n: int, alive: bool, allowed: bool, respects: bool) -> None:
+    index: Any = SlowIndex(n, alive=alive)
+    known = IndexSignatures(index, PrivacySettings(respect_ignore_files=respects))
+    assert await known.allows(Snapshot("file:///w/a.py", 1, "python", "")) is allowed
 
 
 async def test_signatures_of_other_files_are_shown_for_what_the_target_uses() -> None:

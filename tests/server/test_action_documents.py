@@ -42,6 +42,14 @@ async def on(client: Any, uri: str, line: int = 4, **context: Any) -> dict[str, 
     return {one["title"].removeprefix("Devstral: "): one for one in found or []}
 
 
+async def indexed(client: Any) -> None:
+    """The index has read the workspace."""
+    await client.script()
+    async with asyncio.timeout(20):
+        while not (await client.server.others.index.state()).get("done"):  # noqa: ASYNC110 - it says nothing by itself
+            await asyncio.sleep(0)
+
+
 # --- hidden from models ---
 
 
@@ -69,7 +77,7 @@ async def test_what_an_ignore_file_names_is_offered_nothing_but_the_reason(here:
     uris = [(project / name).as_uri() for name in ("made.py", "own.py")]
     for uri in uris:
         Editor(client, CODE, uri)
-    await client.script()
+    await indexed(client)
     ignored, own = [await on(client, uri) for uri in uris]
     assert {one["disabled"]["reason"] for one in ignored.values()} == {
         "an ignore file names this file (privacy.respectIgnoreFiles)"
@@ -85,6 +93,7 @@ async def test_signatures_of_the_workspace_reach_the_model(here: Make, tmp_path:
     await client.initialize(FULL, folder=project)
     uri = (project / "a.py").as_uri()
     Editor(client, "from money import rounded\n\n\ndef first(a):\n    return rounded(a)\n", uri)
+    await indexed(client)
     await client.script(says="It rounds.")
     arguments = [{"action": "explain", "uri": uri, "range": range_(4)}]
     await soon(client.ask("workspace/executeCommand", {"command": "devstral.runAction", "arguments": arguments}))
