@@ -279,6 +279,22 @@ async def test_who_comes_while_it_is_written_ahead_goes_on_with_it() -> None:
     assert (shown(outcome), outcome.trace.reason) == ("\nb = 2", Reason.JOINED)
 
 
+async def test_who_comes_before_anything_is_written_ahead_need_not_wait_behind_everybody() -> None:
+    desk = Typist()
+    desk.settings = Settings(inline=InlineSettings(min_confidence=0))
+    first = await desk.types("x = ▮\n")
+    desk.engine.write("one", None)
+    assert shown(await first) == "one"
+    await settle()
+    ahead_of_it = desk.engine.requests[-1]
+    second = await desk.types("x = one▮\n")
+    desk.engine.write("\ny = 6", None)
+    assert shown(await second) == "\ny = 6"
+    now = desk.engine.requests[2]
+    assert (ahead_of_it.priority, now.priority) == (Priority.BACKGROUND, Priority.INLINE)
+    assert (now.prompt, now.conversation) == (ahead_of_it.prompt, ahead_of_it.conversation)
+
+
 async def test_who_needs_the_model_ends_what_is_written_ahead_for_any_document() -> None:
     desk = Typist()
     desk.settings = Settings(inline=InlineSettings(min_confidence=0))
