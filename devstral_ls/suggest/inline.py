@@ -101,6 +101,7 @@ class Suggester:
         """Drop what is known of a closed document."""
         self._cache.forget(uri)
         self._pace.forget(uri)
+        self._ahead.forget(uri)
         self._writings.forget(uri)
         self._trees.forget(uri)
         self.related.forget(uri)

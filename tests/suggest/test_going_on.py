@@ -321,6 +321,22 @@ async def test_the_prompt_at_the_cursor_is_read_before_anybody_asks() -> None:
     assert read.conversation == asked.conversation == "file:///a.py"
 
 
+async def test_of_a_document_that_was_closed_nothing_is_read() -> None:
+    desk = ahead(ScriptedEngine("1"))
+    query = desk.query("x = ▮\n")
+    desk.suggester.rests(query.snapshot, query.offset, desk.settings)
+    desk.suggester.forget(query.snapshot.uri)
+    await settle()
+    assert desk.engine.requests == []
+
+
+async def test_other_settings_are_other_answers() -> None:
+    desk = Desk(ScriptedEngine("1'"), Settings(inline=InlineSettings(min_confidence=0, ahead=False)))
+    assert shown(await desk.ask("x = '▮\n")) == "1'"
+    desk.settings = Settings(inline=InlineSettings(min_confidence=0, ahead=False, in_strings=False))
+    assert (await desk.ask("x = '▮\n")).trace.reason is Reason.IN_STRING
+
+
 async def test_who_asked_before_the_model_came_finds_the_prompt_read() -> None:
     engine = ScriptedEngine("1", model=None)
     desk = ahead(engine)
