@@ -124,9 +124,9 @@ def test_only_files_of_this_machine_have_a_path(uri: str, path: str) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-async def test_a_process_that_is_late_is_waited_for_once_until_it_answers_again(tmp_path: Path) -> None:
+async def test_who_is_late_is_waited_for_once_until_it_answers_again(index: WorkspaceIndex, tmp_path: Path) -> None:
     write(tmp_path, {"b.py": "def f(): pass\n", "a.py": ""})
-    index, importing = WorkspaceIndex(answer_s=LONG_S), (tmp_path / "a.py", "from b import f")
+    importing = (tmp_path / "a.py", "from b import f")
     index.begin(Scope((str(tmp_path),)))
     assert await signature(index, "f", *importing)
     pid = index.pid
@@ -141,9 +141,8 @@ async def test_a_process_that_is_late_is_waited_for_once_until_it_answers_again(
         os.kill(pid, signal.SIGCONT)
     index._answer_s = LONG_S
     async with asyncio.timeout(LONG_S):
-        while not await signature(index, "f", *importing):
+        while not await signature(index, "f", *importing):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-    await index.aclose()
 
 
 async def test_a_file_that_comes_to_be_ignored_is_not_told_of_any_more(index: WorkspaceIndex, tmp_path: Path) -> None:
