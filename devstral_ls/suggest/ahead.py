@@ -105,6 +105,7 @@ class Ahead:
             model = self._engine.model
             if model is None or gate.declined(query, settings) is not None:
                 return
+            await self._sleep(PAUSE_S)
             found = self._cache.find(query.snapshot, query.offset, mode(model, settings.inline))
             if found is not None:
                 if not found.answer.text:

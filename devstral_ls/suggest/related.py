@@ -6,10 +6,11 @@ the cursor goes to another definition, the imports change, or the line at the cu
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from urllib.parse import unquote, urlsplit
 
@@ -35,6 +36,10 @@ NEAR = 2_500
 MAX_NAMES = 48
 """Asked for at once, the nearest."""
 
+WAIT_S = 0.03
+"""Seconds a suggestion waits for the workspace: what is found later, later prompts show. Only whether a document may be
+shown at all is waited for, once."""
+
 AT_CURSOR, NEARBY, IMPORTED, SUBJECT, EDITED, VIEWED = 3.0, 2.0, 1.0, 1.5, 0.8, 0.5
 """Ranks."""
 
@@ -52,15 +57,20 @@ class _Known:
     other: tuple[Definition, ...] = ()
     root: str = ""
     allowed: bool = True
+    told: bool = False
+    """Is it known whether it is allowed?"""
+    finding: asyncio.Task[None] | None = None
     key: object = None
     chosen: tuple[Excerpt, ...] = ()
 
 
 class Related:
-    """Made once for a server. Without an index only open documents are known."""
+    """Made once for a server. Without an index only open documents are known; ``wait_s`` is as ``WAIT_S``."""
 
-    def __init__(self, index: WorkspaceIndex | None = None) -> None:
+    def __init__(self, index: WorkspaceIndex | None = None, wait_s: float = WAIT_S) -> None:
         self.index = index
+        self._wait_s = wait_s
+        self._finding: set[asyncio.Task[None]] = set()
         self._recent = Recent()
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
@@ -95,6 +105,8 @@ class Related:
 
     async def aclose(self) -> None:
         """Let go of the index."""
+        for finding in self._finding:
+            finding.cancel()
         if self.index is not None:
             await self.index.aclose()
 
@@ -124,6 +136,8 @@ class Related:
         self._recent.viewed(snapshot, offset)
         if not n_characters or not sources:
             return ()
+        if known.finding is not None and not known.finding.done():
+            return known.chosen
         candidates = [one for one in self._candidates(snapshot, offset, known, settings) if one.source in sources]
         key = (tuple(one.name for one in scope.scopes), known.imports, n_characters, sources, settings.privacy)
         shown = {one.text for one in known.chosen}
@@ -138,7 +152,8 @@ class Related:
         known = self._known.get(snapshot.uri)
         is_new = known is None or known.imports != imports
         if known is None or is_new:
-            known = self._known[snapshot.uri] = _Known(imports, key=known.key if known else None)
+            last = known or _Known(imports)
+            known = self._known[snapshot.uri] = replace(last, imports=imports, found={}, other=(), finding=None)
         self._known.move_to_end(snapshot.uri)
         if len(self._known) > MAX_DOCUMENTS:
             self._known.popitem(last=False)
@@ -146,12 +161,21 @@ class Related:
         names = names[:MAX_NAMES] if asks else []
         if self.index is None or not (names or is_new):
             return known
-        found = await self.index.find(names, snapshot.uri, imports, snapshot.language, counterpart=is_new)
-        known.allowed, known.root = found.allowed, found.root
-        known.other = found.counterpart if is_new else known.other
         known.found.update(dict.fromkeys(names))
-        known.found.update({name: (source, one) for source, name, one in found.definitions})
+        finding = asyncio.create_task(self._find(self.index, known, names, snapshot, counterpart=is_new))
+        known.finding = finding
+        self._finding.add(finding)
+        finding.add_done_callback(self._finding.discard)
+        await asyncio.wait({finding}, timeout=self._wait_s if known.told else None)
         return known
+
+    async def _find(
+        self, index: WorkspaceIndex, known: _Known, names: list[str], snapshot: Snapshot, *, counterpart: bool
+    ) -> None:
+        found = await index.find(names, snapshot.uri, known.imports, snapshot.language, counterpart=counterpart)
+        known.allowed, known.root, known.told = found.allowed, found.root, True
+        known.other = found.counterpart if counterpart else known.other
+        known.found.update({name: (source, one) for source, name, one in found.definitions})
 
     def _candidates(self, snapshot: Snapshot, offset: int, known: _Known, settings: Settings) -> Iterator[Excerpt]:
         line = snapshot.text[snapshot.line_starts[snapshot.line_at(offset)] : offset]

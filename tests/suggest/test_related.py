@@ -38,7 +38,7 @@ class Desk:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.engine = ScriptedEngine("1")
-        self.related = Related(WorkspaceIndex(answer_s=20.0))
+        self.related = Related(WorkspaceIndex(answer_s=20.0), wait_s=20.0)
         self.suggester = Suggester(self.engine, SyntaxTrees(), sleep=no_pause, related=self.related)
         self.reason = Reason.SHOWN
         self._version = 0
