@@ -101,11 +101,11 @@ class Ahead:
             DevstralError: the engine failed.
         """
         for _ in range(DEPTH):
+            await self._sleep(PAUSE_S)
             query = taken(query, answer)
             model = self._engine.model
             if model is None or gate.declined(query, settings) is not None:
                 return
-            await self._sleep(PAUSE_S)
             found = self._cache.find(query.snapshot, query.offset, mode(model, settings.inline))
             if found is not None:
                 if not found.answer.text:
