@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from dataclasses import replace
+from typing import Any
 
 from benchmarks.source import TYPED
 from devstral_ls.directories import directories
@@ -56,6 +58,11 @@ def main() -> int:
         await server.pipeline()
         assert rig.engine is not None
         rig.engine.says = goes_on
+
+    @server.feature("test/key")
+    async def key(ls: object, params: Any) -> dict[str, Any]:
+        """How the document's last request went, and the CPU seconds of this process so far."""
+        return {"reason": rig.pipeline.why(params["uri"]).reason.value, "cpu": time.process_time()}
 
     return serve_stdio(server)
 

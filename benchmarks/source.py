@@ -38,6 +38,7 @@ def long_file(n_lines: int, n_holes: int) -> tuple[str, int]:
     before = "from dataclasses import dataclass\n\n\n" + "\n".join(blocks[:middle])
     return before + hole + "\n\n" + "\n".join(blocks[middle:]), before.count("\n") + 1
 
+
 TYPED = {
     "python": '''\
     def report(self, rates: dict[str, float], title: str = "Report") -> str:

@@ -53,7 +53,7 @@ def _start(text: str, at: int, language: Language) -> int | None:
 
 def _end(text: str, at: int, language: Language) -> int | None:
     high = at + _MAX_SEARCHED
-    while 0 <= (at := text.find("\n", at, high)):
+    while (at := text.find("\n", at, high)) >= 0:
         at += 1
         if _begins_block(text, at, language):
             return _with_decorators(text, at)

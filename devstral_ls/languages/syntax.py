@@ -109,11 +109,11 @@ class SyntaxTrees:
         """
         language = language_of(snapshot.language, snapshot.uri)
         grammar = loaded(language)
-        if grammar is None or self._is_too_slow(snapshot):
-            return self._drop(snapshot.uri)
         part = None if offset is None else part_around(snapshot.text, offset, language)
-        if part is None and len(snapshot.text) > MAX_PARSED_CHARS:
-            return self._drop(snapshot.uri)
+        is_too_long = part is None and len(snapshot.text) > MAX_PARSED_CHARS
+        if grammar is None or is_too_long or self._is_too_slow(snapshot):
+            self._kept.pop(snapshot.uri, None)
+            return None
         last = self._kept.get(snapshot.uri)
         if last is None or last.language is not language:
             last = None
@@ -148,9 +148,6 @@ class SyntaxTrees:
         """The document was closed."""
         self._kept.pop(uri, None)
         self._too_slow.pop(uri, None)
-
-    def _drop(self, uri: str) -> None:
-        self._kept.pop(uri, None)
 
     def _is_too_slow(self, snapshot: Snapshot) -> bool:
         failed_at = self._too_slow.get(snapshot.uri)

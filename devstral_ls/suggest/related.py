@@ -11,6 +11,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import PurePath
 from urllib.parse import unquote, urlsplit
 
@@ -45,7 +46,16 @@ AT_CURSOR, NEARBY, IMPORTED, SUBJECT, EDITED, VIEWED = 3.0, 2.0, 1.0, 1.5, 0.8, 
 
 _NAME = re.compile(r"[A-Za-z_$][\w$]{2,}(?:(?:\.|::)[A-Za-z_$][\w$]*)?")
 
-_DEFINED = r"(?:\b(?:def|class|func|fn|function|struct|interface|enum|trait|type|let|const|var|val|record)\s+{0}\b|\b{0}\s*:?=[^=])"
+_KEYWORD = re.compile(
+    r"\b(?:def|class|func|fn|function|struct|interface|enum|trait|type|let|const|var|val|record)\s+\Z"
+)
+"""What a name that is defined stands behind, or ..."""
+
+_GIVEN = re.compile(r"(?!\w)\s*:?=[^=]")
+"""... in front of."""
+
+_MAX_OCCURRENCES = 300
+"""Of a name in its own document; one that is used more often is asked about rarely."""
 
 
 @dataclass(slots=True)
@@ -178,7 +188,7 @@ class Related:
         known.found.update({name: (source, one) for source, name, one in found.definitions})
 
     def _candidates(self, snapshot: Snapshot, offset: int, known: _Known, settings: Settings) -> Iterator[Excerpt]:
-        line = snapshot.text[snapshot.line_starts[snapshot.line_at(offset)] : offset]
+        line = snapshot.text[max(snapshot.line_starts[snapshot.line_at(offset)], offset - NEAR) : offset]
         here = {_plain(name) for name in _NAME.findall(line)}
         near = {_plain(name) for name in _NAME.findall(_around(snapshot, offset))}
         words = set(re.findall(r"\w+", " ".join(known.imports)))
@@ -198,7 +208,7 @@ class Related:
             if other is None or not other.allowed or is_excluded(path, settings.privacy.exclude):
                 continue
             rank = (EDITED if region.edited else VIEWED) - number / 100
-            text = redacted(region.text) if settings.privacy.redact_secrets else region.text
+            text = _redacted(region.text) if settings.privacy.redact_secrets else region.text
             yield Excerpt("edited" if region.edited else "viewed", _relative(str(path), known.root), text, rank)
 
 
@@ -240,8 +250,23 @@ def _near(snapshot: Snapshot, offset: int, budget: int) -> str:
 
 
 def _is_own(name: str, text: str) -> bool:
-    """Does the document itself define ``name``?"""
-    return re.search(_DEFINED.format(re.escape(name)), text) is not None
+    """Does the document itself define ``name``? Looks only where the name stands: the text may be long."""
+    at = -1
+    for _ in range(_MAX_OCCURRENCES):
+        at = text.find(name, at + 1)
+        if at < 0:
+            return False
+        end = at + len(name)
+        if text[at - 1 : at].isidentifier() or text[at - 1 : at].isdigit():
+            continue
+        is_whole = not (text[end : end + 1].isidentifier() or text[end : end + 1].isdigit())
+        if _GIVEN.match(text, end) or (is_whole and _KEYWORD.search(text[max(0, at - 40) : at])):
+            return True
+    return False
+
+
+_redacted = lru_cache(512)(redacted)
+"""Signatures and regions are the same from key to key."""
 
 
 def _signature(source: str, one: Definition, root: str, rank: float, settings: PrivacySettings) -> Excerpt:
@@ -249,7 +274,7 @@ def _signature(source: str, one: Definition, root: str, rank: float, settings: P
     if one.doc and one.kind != "class" and "\n" not in one.doc:
         mark = language_of("", one.path).line_comment
         text = f"{text}  {mark} {one.doc}" if mark else text
-    return Excerpt(source, _relative(one.path, root), redacted(text) if settings.redact_secrets else text, rank)
+    return Excerpt(source, _relative(one.path, root), _redacted(text) if settings.redact_secrets else text, rank)
 
 
 def _relative(path: str, root: str) -> str:
