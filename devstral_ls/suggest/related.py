@@ -80,7 +80,8 @@ class Related:
     def __init__(self, index: WorkspaceIndex | None = None, wait_s: float = WAIT_S) -> None:
         self.index = index
         self._wait_s = wait_s
-        self._finding: set[asyncio.Task[None]] = set()
+        self.finding: set[asyncio.Task[None]] = set()
+        """What is asked of the index now."""
         self._recent = Recent()
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
@@ -115,7 +116,7 @@ class Related:
 
     async def aclose(self) -> None:
         """Let go of the index."""
-        for finding in self._finding:
+        for finding in self.finding:
             finding.cancel()
         if self.index is not None:
             await self.index.aclose()
@@ -174,8 +175,8 @@ class Related:
         known.found.update(dict.fromkeys(names))
         finding = asyncio.create_task(self._find(self.index, known, names, snapshot, counterpart=is_new))
         known.finding = finding
-        self._finding.add(finding)
-        finding.add_done_callback(self._finding.discard)
+        self.finding.add(finding)
+        finding.add_done_callback(self.finding.discard)
         await asyncio.wait({finding}, timeout=self._wait_s if known.told else None)
         return known
 
