@@ -1,9 +1,10 @@
 """Start-up, overhead, memory and latency, measured through the real server over stdio: ``python -m benchmarks.latency``.
 
-Four parts, printed as one table and kept as JSON in ``benchmarks/results/latency.json``:
+Five parts, printed as one table and kept as JSON in ``benchmarks/results/latency.json``:
 
 * the server alone, with a scripted engine of zero cost: what ``initialize`` takes from the start of the process, what
   the server adds to a request in a 2,000-line file, its resident memory;
+* the same for each key of code that is typed into long files: ``benchmarks.own_time``;
 * a real model: a cold request, the same place again, typing on, typing through a suggestion;
 * cancelling a request during the prefill of a 1,500-token prompt: the answer, and the engine's next free moment;
 * the same prompts straight to the engine, interleaved with the server's, so that the difference is ours.
@@ -27,6 +28,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks import own_time
 from benchmarks.source import long_file
 from devstral_ls import __version__
 from devstral_ls.directories import Directories, directories
@@ -242,6 +244,7 @@ async def measure(name: str) -> list[Row]:
         try:
             rows += await start_ups(folder)
             rows += await overhead(folder)
+            rows += await own_time.measure(folder)
             model = store.find(directories().models, name)
             rows += await with_model(folder, model)
             stop(_places(folder))

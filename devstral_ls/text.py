@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
@@ -52,11 +53,11 @@ def line_starts(text: str, start: int = 0, end: int | None = None) -> list[int]:
     if "\r" in text[start:end]:
         found += [match.end() for match in _LINE_END.finditer(text, start, end)]
         return found
-    at = text.find("\n", start, end)
-    while at >= 0:
-        found.append(at + 1)
-        at = text.find("\n", at + 1, end)
-    return found
+    # Lengths added up by the library: a loop of ours takes three times as long.
+    lengths = map(len, text[start:end].split("\n")[:-1])
+    ends = accumulate(map((1).__add__, lengths), initial=start)
+    next(ends)
+    return [*found, *ends]
 
 
 def single_edit(before: str, after: str) -> Edit:
@@ -134,3 +135,31 @@ class Snapshot:
     def of(self, span: Span) -> str:
         """The text at ``span``."""
         return self.text[span.start : span.end]
+
+    def edited(self, edit: Edit, version: int) -> Snapshot:
+        """The text with ``edit`` done, whose line starts are known already: 20,000 lines are not looked for again."""
+        text = apply(self.text, edit)
+        snapshot = Snapshot(self.uri, version, self.language, text)
+        vars(snapshot)["line_starts"] = _moved(self.line_starts, edit, text)  # where cached_property keeps it
+        return snapshot
+
+
+def _moved(starts: list[int], edit: Edit, text: str) -> list[int]:
+    r"""The line starts of ``text``, which ``edit`` made out of a text with line starts ``starts``.
+
+    Looked at again is what lies from the line before the edit to the character behind it, as both ends may join or
+    part a ``\r\n``; all other starts are kept, those behind moved by the difference.
+    """
+    first = bisect_right(starts, max(edit.span.start - 1, 0)) - 1
+    begin = starts[first]
+    end = min(edit.span.start + len(edit.text) + 1, len(text))
+    if text[end - 1 : end + 1] == "\r\n":
+        end += 1
+    delta = len(edit.text) - len(edit.span)
+    found = line_starts(text, begin, end)
+    if begin == 0:
+        found = found[1:]
+    behind = starts[bisect_right(starts, end - delta) :]
+    if delta:
+        behind = [start + delta for start in behind]
+    return starts[: first + 1] + found + behind

@@ -123,8 +123,11 @@ def _flat_namespaces(lines: Lines, language: Language, below: int) -> list[_Foun
     if language.offside or "{" not in language.block_openers:
         return found
     n_closed, brace = 0, None
-    for at, line in lines.up(below, MAX_LINES):
-        if line[0].isspace() or _is_aside(line, language):
+    for at in range(below - 1, max(-1, below - 1 - MAX_LINES), -1):
+        if lines.text[lines.starts[at]].isspace():  # most lines: blank, or further right
+            continue
+        line = lines.at(at)
+        if _is_aside(line, language):
             continue
         opens = line.endswith("{")
         if opens and n_closed:

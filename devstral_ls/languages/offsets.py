@@ -17,10 +17,11 @@ def encode(text: str) -> bytes:
 class Offsets:
     """Converts offsets of one text, cheaply enough to be asked hundreds of times for each version of a document."""
 
-    def __init__(self, text: str, data: bytes) -> None:
-        """``data`` is ``encode(text)``."""
+    def __init__(self, text: str, data: bytes, base: int = 0) -> None:
+        """``data`` is ``encode(text)``; ``base`` is the offset in code points at which ``text`` begins in its document."""
         self._text = text
         self._data = data
+        self._base = base
         self._ascii = text.isascii()
 
     @cached_property
@@ -33,7 +34,8 @@ class Offsets:
         return found
 
     def to_byte(self, offset: int) -> int:
-        """The byte offset of a code point offset, which must lie in the text."""
+        """The byte offset of a code point offset; one outside of the text counts as its nearest end."""
+        offset = max(0, min(offset - self._base, len(self._text)))
         if self._ascii:
             return offset
         step, rest = divmod(offset, _STEP)
@@ -43,10 +45,10 @@ class Offsets:
     def to_char(self, byte: int) -> int:
         """The code point offset of a byte offset; one inside a character counts as its start."""
         if self._ascii:
-            return byte
+            return byte + self._base
         data = self._data
         while 0 < byte < len(data) and data[byte] & 0xC0 == 0x80:
             byte -= 1
         step = min(bisect_right(self._checkpoints, byte) - 1, len(self._text) // _STEP)
         start = self._checkpoints[step]
-        return step * _STEP + len(data[start:byte].decode("utf-8", "surrogatepass"))
+        return self._base + step * _STEP + len(data[start:byte].decode("utf-8", "surrogatepass"))

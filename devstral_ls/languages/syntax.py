@@ -1,4 +1,4 @@
-"""One incrementally updated syntax tree for each open document."""
+"""One incrementally updated syntax tree for each open document, or for the part of it around the cursor."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ from devstral_ls.languages.grammars import Loaded, loaded
 from devstral_ls.languages.language import Language
 from devstral_ls.languages.offsets import Offsets, encode
 from devstral_ls.languages.parsing import parse
+from devstral_ls.languages.part import head_of, part_around
 from devstral_ls.languages.table import language_of
 from devstral_ls.text import Snapshot, Span, single_edit
 
 MAX_PARSED_CHARS = 512 * 1024
 """Longer texts get no tree: a fresh parse runs at about 10 MB a second and holds the event loop."""
+
+MAX_TRIED_CHARS = 128 * 1024
+"""A longer text is not parsed only to try what could stand in it: 14 ms for 20,000 lines, and more where it is broken."""
 
 MAX_DOCUMENTS = 64
 """How many documents keep a tree; the one not asked for longest goes first."""
@@ -39,7 +43,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Syntax:
-    """The tree of one snapshot. Stays valid when the document moves on."""
+    """The tree of one snapshot, or of a part of it. Stays valid when the document moves on."""
 
     snapshot: Snapshot
     language: Language
@@ -48,15 +52,31 @@ class Syntax:
     grammar: Loaded
     data: bytes
     """The text as the tree has it; byte offsets do not leave this package."""
+    part: Span | None = None
+    """What of the snapshot was parsed; ``None``: all of it."""
+    head: Syntax | None = None
+    """The tree of its beginning, where that is not in the part."""
+
+    @property
+    def start(self) -> int:
+        """Where in the snapshot the tree begins, in code points."""
+        return 0 if self.part is None else self.part.start
+
+    @cached_property
+    def text(self) -> str:
+        """What was parsed."""
+        return self.snapshot.text if self.part is None else self.snapshot.of(self.part)
 
     @cached_property
     def offsets(self) -> Offsets:
-        """Code points <-> bytes of this text."""
-        return Offsets(self.snapshot.text, self.data)
+        """Code points of the snapshot <-> bytes of the tree."""
+        return Offsets(self.text, self.data, self.start)
 
     @cached_property
     def imports(self) -> tuple[Span, ...]:
         """The ``@import`` nodes among the root's first children, in document order."""
+        if self.head is not None:
+            return self.head.imports
         calls = [name.encode() for name in self.language.import_calls]
         found = imports(self.tree, self.grammar, self.data, calls)
         spans = {self._trimmed(*node.byte_range) for node in found}
@@ -81,23 +101,26 @@ class SyntaxTrees:
         """The version at which parsing a document took too long."""
         self._kept: OrderedDict[str, Syntax] = OrderedDict()
 
-    def tree(self, snapshot: Snapshot) -> Syntax | None:
+    def tree(self, snapshot: Snapshot, offset: int | None = None) -> Syntax | None:
         """The tree of ``snapshot``, made from the document's last tree by one edit where there is one.
 
-        ``None``: no usable grammar, a text above ``MAX_PARSED_CHARS``, or one that takes too long to parse.
+        With ``offset``, where somebody types: of a long text only the part around it. ``None``: no usable grammar, a text
+        above ``MAX_PARSED_CHARS``, or one that takes too long to parse.
         """
         language = language_of(snapshot.language, snapshot.uri)
         grammar = loaded(language)
-        if grammar is None or len(snapshot.text) > MAX_PARSED_CHARS or self._is_too_slow(snapshot):
+        part = None if offset is None else part_around(snapshot.text, offset, language)
+        is_too_long = part is None and len(snapshot.text) > MAX_PARSED_CHARS
+        if grammar is None or is_too_long or self._is_too_slow(snapshot):
             self._kept.pop(snapshot.uri, None)
             return None
         last = self._kept.get(snapshot.uri)
         if last is None or last.language is not language:
             last = None
-        elif last.snapshot.version == snapshot.version and last.snapshot.text == snapshot.text:
+        elif last.part == part and last.snapshot.version == snapshot.version and last.snapshot.text == snapshot.text:
             self._kept.move_to_end(snapshot.uri)
             return last
-        syntax = _parse(snapshot, language, grammar, last, self._parse_seconds)
+        syntax = _parse(snapshot, language, grammar, last, self._parse_seconds, part)
         if syntax is None:
             self._kept.pop(snapshot.uri, None)
             _put(self._too_slow, snapshot.uri, snapshot.version, self._max_documents)
@@ -105,8 +128,9 @@ class SyntaxTrees:
             _put(self._kept, snapshot.uri, syntax, self._max_documents)
         return syntax
 
-    def tried(self, snapshot: Snapshot) -> Syntax | None:
-        """The tree of a text that is not the document's but could be: made from the document's, and not kept.
+    def tried(self, snapshot: Snapshot, offset: int) -> Syntax | None:
+        """The tree of a text that is not the document's but could be, around ``offset``: made from the document's tree,
+        of the same part, and not kept.
 
         ``None`` where the document has no tree, or that of the text takes too long.
         """
@@ -115,7 +139,10 @@ class SyntaxTrees:
             return None
         if last.snapshot.text == snapshot.text:
             return last
-        return _parse(snapshot, last.language, last.grammar, last, self._parse_seconds)
+        part = _same_part(last, snapshot.text, offset)
+        if part is None and len(snapshot.text) > MAX_TRIED_CHARS:
+            return None
+        return _parse(snapshot, last.language, last.grammar, last, self._parse_seconds, part)
 
     def forget(self, uri: str) -> None:
         """The document was closed."""
@@ -129,7 +156,7 @@ class SyntaxTrees:
 
 def n_errors(syntax: Syntax, span: Span) -> int:
     """How many errors and missing tokens of the tree touch ``span``; never looks at more than ``MAX_ERROR_NODES``."""
-    start, end = syntax.offsets.to_byte(span.start), syntax.offsets.to_byte(min(span.end, len(syntax.snapshot.text)))
+    start, end = syntax.offsets.to_byte(span.start), syntax.offsets.to_byte(span.end)
     cursor = syntax.tree.walk()
     found = 0
     for _ in range(MAX_ERROR_NODES):
@@ -153,22 +180,54 @@ def _put(kept: OrderedDict[str, _T], uri: str, value: _T, limit: int) -> None:
         kept.popitem(last=False)
 
 
+def _same_part(last: Syntax, text: str, offset: int) -> Span | None:
+    """The part of ``text`` that ``last`` has of its own; another around ``offset`` where they differ elsewhere."""
+    if last.part is None:
+        return part_around(text, offset, last.language) if len(text) > MAX_TRIED_CHARS else None
+    known, start = last.snapshot.text, last.part.start
+    end = last.part.end + len(text) - len(known)
+    if start <= offset <= end and known[:start] == text[:start] and known[last.part.end :] == text[end:]:
+        return Span(start, end)
+    return part_around(text, offset, last.language)
+
+
 def _parse(
-    snapshot: Snapshot, language: Language, grammar: Loaded, last: Syntax | None, seconds: float
+    snapshot: Snapshot,
+    language: Language,
+    grammar: Loaded,
+    last: Syntax | None,
+    seconds: float,
+    part: Span | None,
 ) -> Syntax | None:
-    """The tree of ``snapshot``; ``None`` when it takes longer than ``seconds``."""
-    data = encode(snapshot.text)
-    tree = parse(grammar.language, data, _edited(last, snapshot.text, data) if last else None, seconds)
+    """The tree of ``part`` of ``snapshot``; ``None`` when it takes longer than ``seconds``."""
+    text = snapshot.text if part is None else snapshot.of(part)
+    begins_alike = last is not None and last.start == (0 if part is None else part.start)
+    data = encode(text)
+    tree = parse(grammar.language, data, _edited(last, text, data) if last and begins_alike else None, seconds)
     if tree is None:
         return None
-    return Syntax(snapshot, language, tree, grammar, data)
+    head = _head(snapshot, language, grammar, last, seconds) if part is not None and part.start else None
+    return Syntax(snapshot, language, tree, grammar, data, part, head)
+
+
+def _head(
+    snapshot: Snapshot, language: Language, grammar: Loaded, last: Syntax | None, seconds: float
+) -> Syntax | None:
+    """The tree of the beginning: the last one as long as that stays as it is."""
+    known = None if last is None else last.head
+    if known is not None and snapshot.text.startswith(known.text):
+        return known
+    part = head_of(snapshot.text, language)
+    data = encode(snapshot.of(part))
+    tree = parse(grammar.language, data, _edited(known, snapshot.of(part), data) if known else None, seconds)
+    return None if tree is None else Syntax(snapshot, language, tree, grammar, data, part)
 
 
 def _edited(last: Syntax, text: str, data: bytes) -> tree_sitter.Tree:
     """A copy of the last tree, told what changed; the last one stays as it is for those who still hold it."""
-    edit = single_edit(last.snapshot.text, text)
-    start = last.offsets.to_byte(edit.span.start)
-    old_end = last.offsets.to_byte(edit.span.end)
+    edit = single_edit(last.text, text)
+    start = last.offsets.to_byte(last.start + edit.span.start)
+    old_end = last.offsets.to_byte(last.start + edit.span.end)
     new_end = start + len(encode(edit.text))
     tree = last.tree.copy()
     point = _point(data, start)

@@ -6,7 +6,6 @@ Unicode separators, and splits the whole text again at every change.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Protocol
@@ -14,7 +13,7 @@ from typing import Protocol
 from lsprotocol import types
 
 from devstral_ls.server.columns import UTF16, Encoding, n_code_points, n_units
-from devstral_ls.text import Edit, Snapshot, Span, apply, line_starts
+from devstral_ls.text import Edit, Snapshot, Span
 
 
 class AtPosition(Protocol):
@@ -61,7 +60,7 @@ class Documents:
         for change in changes:
             snapshot = self._changed(snapshot, document.version, change)
         if not changes:
-            snapshot = _with_text(snapshot, document.version, snapshot.text, snapshot.line_starts)
+            snapshot = snapshot.edited(Edit(Span(0, 0), ""), document.version)
         self._open[document.uri] = snapshot
         self._tell(document.uri)
         return True
@@ -117,33 +116,4 @@ class Documents:
         start = self.offset(snapshot, change.range.start)
         end = self.offset(snapshot, change.range.end)
         edit = Edit(Span(min(start, end), max(start, end)), change.text)
-        text = apply(snapshot.text, edit)
-        return _with_text(snapshot, version, text, _moved(snapshot.line_starts, edit, text))
-
-
-def _with_text(before: Snapshot, version: int, text: str, starts: list[int]) -> Snapshot:
-    """The next version of ``before``, whose line starts are known already."""
-    snapshot = Snapshot(before.uri, version, before.language, text)
-    vars(snapshot)["line_starts"] = starts  # where cached_property keeps it
-    return snapshot
-
-
-def _moved(starts: list[int], edit: Edit, text: str) -> list[int]:
-    r"""The line starts of ``text``, which ``edit`` made out of a text with line starts ``starts``.
-
-    Looked at again is what lies from the line before the edit to the character behind it, as both ends may join or
-    part a ``\r\n``; all other starts are kept, those behind moved by the difference.
-    """
-    first = bisect_right(starts, max(edit.span.start - 1, 0)) - 1
-    begin = starts[first]
-    end = min(edit.span.start + len(edit.text) + 1, len(text))
-    if text[end - 1 : end + 1] == "\r\n":
-        end += 1
-    delta = len(edit.text) - len(edit.span)
-    found = line_starts(text, begin, end)
-    if begin == 0:
-        found = found[1:]
-    behind = starts[bisect_right(starts, end - delta) :]
-    if delta:
-        behind = [start + delta for start in behind]
-    return starts[: first + 1] + found + behind
+        return snapshot.edited(edit, version)

@@ -20,15 +20,17 @@ from devstral_ls.suggest.answering import Answering, mode
 from devstral_ls.suggest.cache import Answer, SuggestionCache, head_of, tail_of
 from devstral_ls.suggest.postprocess import NothingToShow
 from devstral_ls.suggest.trace import InlineQuery, Trace
-from devstral_ls.suggest.whole import MAX_CHARS
 from devstral_ls.suggest.writing import Hear, Writing, Writings
-from devstral_ls.text import Edit, Snapshot, Span, apply
+from devstral_ls.text import Edit, Snapshot, Span
 
 DEPTH = 2
 """Suggestions written ahead of the one shown: while the first of them is read, there is time for the next."""
 
 IDLE_S = 0.4
 """Seconds without a request before a prompt is read: longer than the gap between two keys (120 to 350 ms)."""
+
+PAUSE_S = 0.02
+"""Seconds until something is written ahead: what is shown is sent first, and a key that was typed meanwhile is heard."""
 
 MAX_READ = 64
 """Places whose prompts were read lately, and need not be again."""
@@ -59,17 +61,19 @@ class Ahead:
         self._writings = writings
         self._sleep = sleep
         self._task: asyncio.Task[None] | None = None
+        self._uri = ""
         self._read: LRUCache[tuple[str, str, int, int], bool] = LRUCache(MAX_READ)
 
     def after(self, query: InlineQuery, answer: Answer, settings: Settings) -> None:
         """``answer`` is shown for ``query``: write what comes after it, should it be taken."""
-        if self._may(settings) and not self._writings.asked_for and len(query.snapshot.text) <= MAX_CHARS:
-            self._begin(lambda: self._write(query, answer, settings))
+        if self._may(settings) and not self._writings.asked_for:
+            self._begin(query, lambda: self._write(query, answer, settings))
 
     def rests(self, snapshot: Snapshot, offset: int, settings: Settings) -> None:
         """The cursor is there, and nobody has asked: read the prompt that a request will begin with, in a moment."""
-        if self._may(settings) and gate.declined(InlineQuery(snapshot, offset), settings) is None:
-            self._begin(lambda: self._read_prompt(InlineQuery(snapshot, offset), settings))
+        query = InlineQuery(snapshot, offset)
+        if self._may(settings) and gate.declined(query, settings) is None:
+            self._begin(query, lambda: self._read_prompt(query, settings))
 
     def stop(self) -> None:
         """Somebody needs the model now."""
@@ -77,11 +81,16 @@ class Ahead:
         if task is not None:
             task.cancel()
 
+    def forget(self, uri: str) -> None:
+        """The document was closed."""
+        if uri == self._uri:
+            self.stop()
+
     def _may(self, settings: Settings) -> bool:
         model = self._engine.model
         return model is not None and gate.may_work_ahead(model, settings)
 
-    def _begin(self, work: Callable[[], Awaitable[None]]) -> None:
+    def _begin(self, query: InlineQuery, work: Callable[[], Awaitable[None]]) -> None:
         async def quietly() -> None:
             try:
                 await work()
@@ -89,7 +98,7 @@ class Ahead:
                 return  # who asks for it hears of it
 
         self.stop()
-        self._task = asyncio.create_task(quietly())
+        self._uri, self._task = query.snapshot.uri, asyncio.create_task(quietly())
 
     async def _write(self, query: InlineQuery, answer: Answer, settings: Settings) -> None:
         """Up to ``DEPTH`` suggestions, each for the place where the one before it ends.
@@ -99,6 +108,7 @@ class Ahead:
             DevstralError: the engine failed.
         """
         for _ in range(DEPTH):
+            await self._sleep(PAUSE_S)
             query = taken(query, answer)
             model = self._engine.model
             if model is None or gate.declined(query, settings) is not None:
@@ -154,5 +164,5 @@ class Ahead:
 def taken(query: InlineQuery, answer: Answer) -> InlineQuery:
     """The document and the cursor once ``answer`` was put in at ``query``."""
     snapshot, at = query.snapshot, query.offset
-    text = apply(snapshot.text, Edit(Span(at, at + answer.n_replaced), answer.text))
-    return InlineQuery(Snapshot(snapshot.uri, snapshot.version, snapshot.language, text), at + len(answer.text))
+    edit = Edit(Span(at, at + answer.n_replaced), answer.text)
+    return InlineQuery(snapshot.edited(edit, snapshot.version), at + len(answer.text))

@@ -86,7 +86,7 @@ class Answering:
         """The place of ``query``; ``goes_on`` and ``removed`` are as in ``Place``; ``real``: is it the document's text?"""
         snapshot, offset, inline = query.snapshot, query.offset, settings.inline
         with trace.stage("scope", self._clock):
-            tree = self._trees.tree(snapshot) if real else self._trees.tried(snapshot)
+            tree = self._trees.tree(snapshot, offset) if real else self._trees.tried(snapshot, offset)
             scope = scope_at(tree, snapshot, offset)
         due = gate.wants_lines(scope, snapshot, offset, inline)
         trace.multiline = due and gate.can_afford_lines(model, inline)
@@ -175,7 +175,8 @@ class Answering:
 
 def mode(model: ModelInfo, inline: InlineSettings) -> str:
     """What an answer depends on besides the text."""
-    asked = (inline.multiline, inline.max_tokens, inline.latency_budget_ms, inline.in_comments, inline.min_confidence)
+    where = (inline.in_comments, inline.in_strings, inline.excerpts)
+    asked = (inline.multiline, inline.max_tokens, inline.latency_budget_ms, inline.min_confidence, *where)
     return f"{model.name}/{model.layouts[0]}/{asked}"
 
 

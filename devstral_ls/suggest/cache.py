@@ -7,10 +7,9 @@ were asked for. It holds neither time nor version.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-
-from cachetools import LRUCache
 
 from devstral_ls.languages.table import language_of
 from devstral_ls.suggest.brackets import QUOTES, scan
@@ -70,18 +69,25 @@ class SuggestionCache:
     """Answers of all open documents; the least recently used go first."""
 
     def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
-        self._entries: LRUCache[tuple[str, str, int, int], _Entry] = LRUCache(max_entries)
+        self._max_entries = max_entries
+        # Looked through at every key, which in an LRUCache counts as use, and takes its time.
+        self._entries: OrderedDict[tuple[str, str, int, int], _Entry] = OrderedDict()
 
     def put(self, snapshot: Snapshot, offset: int, mode: str, answer: Answer) -> None:
         """Remember ``answer`` for the place; ``mode`` names what else it depends on (model, one line or many)."""
         head, tail = head_of(snapshot.text, offset), tail_of(snapshot.text, offset)
-        self._entries[snapshot.uri, mode, head, tail] = _Entry(offset, head, tail, mode, answer)
+        key = (snapshot.uri, mode, head, tail)
+        self._entries[key] = _Entry(offset, head, tail, mode, answer)
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._max_entries:
+            self._entries.popitem(last=False)
 
     def find(self, snapshot: Snapshot, offset: int, mode: str) -> Found | None:
         """The answer for this very place, or one whose beginning has just been typed here."""
         key = (snapshot.uri, mode, head_of(snapshot.text, offset), tail_of(snapshot.text, offset))
         entry = self._entries.get(key)
         if entry is not None:
+            self._entries.move_to_end(key)
             return Found(entry.answer, 0)
         return self._typed_through(snapshot, offset, mode)
 
@@ -106,6 +112,7 @@ class SuggestionCache:
             for n_closed in _auto_closed(snapshot, offset, answer.text[len(typed) :]):
                 tail = tails.setdefault(n_closed, tail_of(snapshot.text, offset + n_closed))
                 if tail == entry.tail:
+                    self._entries.move_to_end((snapshot.uri, mode, entry.head, entry.tail))
                     rest = answer.text[len(typed) :]
                     return Found(replace(answer, text=rest, n_replaced=answer.n_replaced + n_closed), len(typed))
         return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from devstral_ls.languages.cursor import CursorScope
+from devstral_ls.languages.lines import MAX_LINE_CHARS
 from devstral_ls.languages.table import Language
 from devstral_ls.suggest.brackets import Scan, scan
 from devstral_ls.text import Snapshot
@@ -24,9 +25,9 @@ class Place:
     """The cursor's surroundings, cut small."""
 
     line_before: str
-    """The cursor's line up to the cursor."""
+    """The cursor's line up to the cursor; of an overlong one, the end of that."""
     line_after: str
-    """The cursor's line from the cursor on, without the line end."""
+    """The cursor's line from the cursor on, without the line end; of an overlong one, the beginning of that."""
     lines_above: tuple[str, ...]
     """The lines before the cursor's, nearest last."""
     lines_below: tuple[str, ...]
@@ -105,8 +106,8 @@ def place_at(snapshot: Snapshot, offset: int, scope: CursorScope, language: Lang
     starts = [*snapshot.line_starts[max(0, line - _N_LINES) : line + 2 + _N_LINES], len(snapshot.text)]
     here = min(line, _N_LINES)
     return Place(
-        line_before=snapshot.text[span.start : min(offset, span.end)],
-        line_after=snapshot.text[offset : span.end],
+        line_before=snapshot.text[max(span.start, offset - MAX_LINE_CHARS) : min(offset, span.end)],
+        line_after=snapshot.text[offset : min(span.end, offset + MAX_LINE_CHARS)],
         lines_above=_lines(snapshot.text[starts[0] : starts[here]]),
         lines_below=_lines(snapshot.text[starts[here + 1] : starts[min(here + 1 + _N_LINES, len(starts) - 1)]]),
         multiline=multiline,

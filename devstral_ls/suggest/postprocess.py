@@ -144,7 +144,7 @@ def fit_what_follows(draft: Draft) -> Draft:
     closed = [c for _, c in place.scan(text).closing]
     n_replaced = _n_closed(after, closed)
     n_replaced += _n_punctuation(after[n_replaced:], text) if n_replaced else 0
-    for n in range(len(after), n_replaced, -1):
+    for n in range(min(len(after), len(text)), n_replaced, -1):  # what the answer ends with is no longer than it
         common = after[:n]
         n_closers = sum(c in CLOSERS or (c in (place.quote, place.outer)) for c in common)
         if text.endswith(common) and n_closers <= len(closed) and _is_overlap(common):

@@ -6,10 +6,12 @@ the cursor goes to another definition, the imports change, or the line at the cu
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import PurePath
 from urllib.parse import unquote, urlsplit
 
@@ -22,7 +24,7 @@ from devstral_ls.settings import PrivacySettings, Settings
 from devstral_ls.suggest.postprocess import NothingToShow
 from devstral_ls.suggest.trace import Reason
 from devstral_ls.text import Snapshot
-from devstral_ls.workspace.ignore import is_excluded
+from devstral_ls.workspace.ignore import IGNORE_FILES, is_excluded
 from devstral_ls.workspace.index import Scope, WorkspaceIndex, path_of
 from devstral_ls.workspace.recent import Recent
 from devstral_ls.workspace.redact import redacted, redacted_around
@@ -35,12 +37,25 @@ NEAR = 2_500
 MAX_NAMES = 48
 """Asked for at once, the nearest."""
 
+WAIT_S = 0.03
+"""Seconds a suggestion waits for the workspace: what is found later, later prompts show. Only whether a document may be
+shown at all is waited for, once."""
+
 AT_CURSOR, NEARBY, IMPORTED, SUBJECT, EDITED, VIEWED = 3.0, 2.0, 1.0, 1.5, 0.8, 0.5
 """Ranks."""
 
 _NAME = re.compile(r"[A-Za-z_$][\w$]{2,}(?:(?:\.|::)[A-Za-z_$][\w$]*)?")
 
-_DEFINED = r"(?:\b(?:def|class|func|fn|function|struct|interface|enum|trait|type|let|const|var|val|record)\s+{0}\b|\b{0}\s*:?=[^=])"
+_KEYWORD = re.compile(
+    r"\b(?:def|class|func|fn|function|struct|interface|enum|trait|type|let|const|var|val|record)\s+\Z"
+)
+"""What a name that is defined stands behind, or ..."""
+
+_GIVEN = re.compile(r"(?!\w)\s*:?=[^=]")
+"""... in front of."""
+
+_MAX_OCCURRENCES = 300
+"""Of a name in its own document; one that is used more often is asked about rarely."""
 
 
 @dataclass(slots=True)
@@ -52,15 +67,23 @@ class _Known:
     other: tuple[Definition, ...] = ()
     root: str = ""
     allowed: bool = True
+    answered: bool = False
+    """Has the index said anything of the document since its imports changed?"""
+    told: bool = False
+    """Is it known whether it is allowed?"""
+    finding: asyncio.Task[None] | None = None
     key: object = None
     chosen: tuple[Excerpt, ...] = ()
 
 
 class Related:
-    """Made once for a server. Without an index only open documents are known."""
+    """Made once for a server. Without an index only open documents are known; ``wait_s`` is as ``WAIT_S``."""
 
-    def __init__(self, index: WorkspaceIndex | None = None) -> None:
+    def __init__(self, index: WorkspaceIndex | None = None, wait_s: float = WAIT_S) -> None:
         self.index = index
+        self._wait_s = wait_s
+        self.finding: set[asyncio.Task[None]] = set()
+        """What is asked of the index now."""
         self._recent = Recent()
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
@@ -75,6 +98,7 @@ class Related:
             paths = tuple(path for uri in folders if (path := path_of(uri)))
             used = settings.inline.enable or settings.completion.enable or settings.actions.enable
             self.index.begin(Scope(paths if used else (), privacy.exclude, privacy.respect_ignore_files))
+            self._known.clear()  # what was found in a file may be what is not to be read any more
 
     def opened(self, snapshot: Snapshot) -> None:
         """The text of a document, when it is opened and when it rests after a change."""
@@ -91,10 +115,14 @@ class Related:
         """Files were made, changed or removed."""
         if self.index is not None:
             self.index.changed_on_disk(uris)
+            if any(uri.rpartition("/")[2] in IGNORE_FILES for uri in uris):
+                self._known.clear()
             self.outdated()
 
     async def aclose(self) -> None:
         """Let go of the index."""
+        for finding in self.finding:
+            finding.cancel()
         if self.index is not None:
             await self.index.aclose()
 
@@ -124,8 +152,11 @@ class Related:
         self._recent.viewed(snapshot, offset)
         if not n_characters or not sources:
             return ()
+        if known.finding is not None and not known.finding.done():
+            return known.chosen
         candidates = [one for one in self._candidates(snapshot, offset, known, settings) if one.source in sources]
-        key = (tuple(one.name for one in scope.scopes), known.imports, n_characters, sources, settings.privacy)
+        scopes = tuple(one.name for one in scope.scopes)
+        key = (scopes, known.imports, known.answered, n_characters, sources, settings.privacy)
         shown = {one.text for one in known.chosen}
         window = _near(snapshot, offset, budget)
         urgent = [one for one in candidates if one.rank >= AT_CURSOR and one.text not in window]
@@ -136,9 +167,12 @@ class Related:
     async def _find_out(self, snapshot: Snapshot, offset: int, scope: CursorScope, *, asks: bool) -> _Known:
         imports = tuple(snapshot.of(span) for span in scope.imports)
         known = self._known.get(snapshot.uri)
-        is_new = known is None or known.imports != imports
-        if known is None or is_new:
-            known = self._known[snapshot.uri] = _Known(imports, key=known.key if known else None)
+        if known is None or known.imports != imports:
+            last = known or _Known(imports)
+            known = replace(last, imports=imports, found={}, other=(), answered=False, finding=None)
+            self._known[snapshot.uri] = known
+        under_way = known.finding is not None and not known.finding.done()
+        is_new = not (known.answered or under_way)
         self._known.move_to_end(snapshot.uri)
         if len(self._known) > MAX_DOCUMENTS:
             self._known.popitem(last=False)
@@ -146,15 +180,29 @@ class Related:
         names = names[:MAX_NAMES] if asks else []
         if self.index is None or not (names or is_new):
             return known
-        found = await self.index.find(names, snapshot.uri, imports, snapshot.language, counterpart=is_new)
-        known.allowed, known.root = found.allowed, found.root
-        known.other = found.counterpart if is_new else known.other
         known.found.update(dict.fromkeys(names))
-        known.found.update({name: (source, one) for source, name, one in found.definitions})
+        finding = asyncio.create_task(self._find(self.index, known, names, snapshot, counterpart=is_new))
+        known.finding = finding
+        self.finding.add(finding)
+        finding.add_done_callback(self.finding.discard)
+        await asyncio.wait({finding}, timeout=self._wait_s if known.told else None)
         return known
 
+    async def _find(
+        self, index: WorkspaceIndex, known: _Known, names: list[str], snapshot: Snapshot, *, counterpart: bool
+    ) -> None:
+        found = await index.find(names, snapshot.uri, known.imports, snapshot.language, counterpart=counterpart)
+        if not found.answered:  # what was known still holds; the next key asks again
+            for name in names:
+                known.found.pop(name, None)
+            return
+        known.allowed, known.root = found.allowed, found.root
+        known.told = known.answered = True
+        known.other = found.counterpart if counterpart else known.other
+        known.found.update({name: (source, one) for source, name, one in found.definitions})
+
     def _candidates(self, snapshot: Snapshot, offset: int, known: _Known, settings: Settings) -> Iterator[Excerpt]:
-        line = snapshot.text[snapshot.line_starts[snapshot.line_at(offset)] : offset]
+        line = snapshot.text[max(snapshot.line_starts[snapshot.line_at(offset)], offset - NEAR) : offset]
         here = {_plain(name) for name in _NAME.findall(line)}
         near = {_plain(name) for name in _NAME.findall(_around(snapshot, offset))}
         words = set(re.findall(r"\w+", " ".join(known.imports)))
@@ -174,7 +222,7 @@ class Related:
             if other is None or not other.allowed or is_excluded(path, settings.privacy.exclude):
                 continue
             rank = (EDITED if region.edited else VIEWED) - number / 100
-            text = redacted(region.text) if settings.privacy.redact_secrets else region.text
+            text = _redacted(region.text) if settings.privacy.redact_secrets else region.text
             yield Excerpt("edited" if region.edited else "viewed", _relative(str(path), known.root), text, rank)
 
 
@@ -216,8 +264,23 @@ def _near(snapshot: Snapshot, offset: int, budget: int) -> str:
 
 
 def _is_own(name: str, text: str) -> bool:
-    """Does the document itself define ``name``?"""
-    return re.search(_DEFINED.format(re.escape(name)), text) is not None
+    """Does the document itself define ``name``? Looks only where the name stands: the text may be long."""
+    at = -1
+    for _ in range(_MAX_OCCURRENCES):
+        at = text.find(name, at + 1)
+        if at < 0:
+            return False
+        end = at + len(name)
+        if text[at - 1 : at].isidentifier() or text[at - 1 : at].isdigit():
+            continue
+        is_whole = not (text[end : end + 1].isidentifier() or text[end : end + 1].isdigit())
+        if _GIVEN.match(text, end) or (is_whole and _KEYWORD.search(text[max(0, at - 40) : at])):
+            return True
+    return False
+
+
+_redacted = lru_cache(512)(redacted)
+"""Signatures and regions are the same from key to key."""
 
 
 def _signature(source: str, one: Definition, root: str, rank: float, settings: PrivacySettings) -> Excerpt:
@@ -225,7 +288,7 @@ def _signature(source: str, one: Definition, root: str, rank: float, settings: P
     if one.doc and one.kind != "class" and "\n" not in one.doc:
         mark = language_of("", one.path).line_comment
         text = f"{text}  {mark} {one.doc}" if mark else text
-    return Excerpt(source, _relative(one.path, root), redacted(text) if settings.redact_secrets else text, rank)
+    return Excerpt(source, _relative(one.path, root), _redacted(text) if settings.redact_secrets else text, rank)
 
 
 def _relative(path: str, root: str) -> str:

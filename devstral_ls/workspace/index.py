@@ -64,7 +64,7 @@ class Found:
     allowed: bool = True
     """May the file itself be shown to a model? Not if an ignore file names it."""
     answered: bool = True
-    """Was there an answer at all?"""
+    """Else nothing is known: there is no process, or it did not answer in time."""
 
 
 class WorkspaceIndex:
@@ -80,6 +80,7 @@ class WorkspaceIndex:
         self._open: dict[str, str] = {}
         self._ids = itertools.count(1)
         self._n_starts = 0
+        self._is_late = False
 
     @property
     def pid(self) -> int | None:
@@ -146,7 +147,7 @@ class WorkspaceIndex:
         """``signatures`` with where each was found, and on request the test's subject. Never raises."""
         path = path_of(importer)
         if not path:
-            return Found()
+            return Found(answered=False)
         question = {"do": "find", "path": path, "names": list(names), "imports": list(imports), "language": language}
         answer = await self._ask({**question, "counterpart": counterpart})
         if answer is None:
@@ -196,6 +197,7 @@ class WorkspaceIndex:
             return
         finally:
             self._starting = None
+        self._is_late = False
         self._reading = asyncio.get_running_loop().create_task(self._read(process))
         self._send_all()
 
@@ -219,7 +221,8 @@ class WorkspaceIndex:
         if self._starting is not None:
             await asyncio.wait([self._starting], timeout=self._answer_s)
         number = next(self._ids)
-        if not self._send({"id": number, **message}):
+        # Who is late once (stopped, swapped out, at a huge checkout) is not waited for at every key.
+        if self._is_late or not self._send({"id": number, **message}):
             return None
         answer: asyncio.Future[Mapping[str, Any] | None] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
@@ -227,6 +230,7 @@ class WorkspaceIndex:
             async with asyncio.timeout(self._answer_s):
                 return await answer
         except TimeoutError:
+            self._is_late = True
             return None
         finally:
             self._waiting.pop(number, None)
@@ -236,6 +240,7 @@ class WorkspaceIndex:
         with contextlib.suppress(ValueError, OSError):  # a line too long, a stream that breaks: as good as its end
             while line := await process.stdout.readline():
                 answer: dict[str, Any] = json.loads(line)
+                self._is_late = False
                 waiting = self._waiting.get(answer["id"])
                 if waiting is not None and not waiting.done():
                     waiting.set_result(answer)

@@ -77,9 +77,16 @@ _SHAPES = (
 
 _BY_SHAPE = re.compile(r"(?<![A-Za-z0-9_])(?:" + "|".join(_SHAPES) + r")")
 
+_RUN = re.compile(r"(?<![\w\-.+/=:])[\w\-.+/=:]{15,}", re.ASCII)
+"""Characters that keys are made of, as many as the shortest has: only there shapes are looked for."""
+
 _PEM = re.compile(
     r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?P<secret>.*?)(?:-----END|\Z)", re.DOTALL
 )  # fmt: skip
+
+_PEM_END = re.compile(r"^.*?-----END (?:[A-Z0-9]+ )*PRIVATE KEY", re.MULTILINE)
+_PEM_LINE = re.compile(r"""[\s"'`+#/*]*[A-Za-z0-9+/=]{4,}[\s"'`+,;\\rn]*""")
+"""A key whose beginning is not in the text: windows and excerpts are cut anywhere."""
 
 _IN_ADDRESS = re.compile(r"\w://[^\s/:@'\"]{0,80}:(?P<secret>[^\s/@'\"{}$<>]{4,100})@[\w\[]", re.IGNORECASE)
 
@@ -95,11 +102,26 @@ _GIVEN = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+_SUSPICIOUS = re.compile(r"pass|pwd|secret|token|key|credential", re.IGNORECASE)
+"""One of these is in every name that ``_GIVEN`` asks for."""
+
+_AROUND = 32, 320
+"""Characters before and behind the word within which all lies that ``_GIVEN`` finds of it."""
+
 _PLAIN_GIVEN = re.compile(
     r"^[ \t]{0,16}(?:export[ ])?(?=[A-Z])[A-Z0-9_]{0,40}?(?:PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY)"
     r"[A-Z0-9_]{0,20}\s?[=:]\s?(?P<secret>[^\s\"'$<>{}()\[\]#,;]{8,200})",
     re.MULTILINE,
 )
+
+_MARKED = (
+    (_PEM, ("-----BEGIN ",)),
+    (_IN_ADDRESS, ("://",)),
+    (_BEARER, ("Bearer", "Basic", "Token")),
+    (_AZURE, ("Key=", "sig=")),
+    (_PLAIN_GIVEN, ("PASS", "SECRET", "TOKEN", "KEY")),
+)
+"""Patterns, and what is in every text in which one finds something."""
 
 _NO_SECRET = re.compile(
     r"""(?ix) ^(?: \W+ | x+ | \*+ | \.+ | (.)\1+ | your.* | my.* | some.* | .*example.* | .*change.?me.* | .*placeholder.*
@@ -152,17 +174,48 @@ def redacted_around(before: str, after: str) -> tuple[str, str] | None:
 
 
 def _found(text: str) -> Iterator[tuple[int, int]]:
-    for match in _BY_SHAPE.finditer(text):
-        if not _is_made_up(match[0]):
-            yield match.span()
-    for pattern in (_PEM, _IN_ADDRESS, _BEARER, _AZURE):
+    for run in _RUN.finditer(text):
+        for match in _BY_SHAPE.finditer(text, run.start(), run.end()):
+            if not _is_made_up(match[0]):
+                yield match.span()
+    yield from _cut_keys(text)
+    for pattern, marks in _MARKED:
+        if not any(mark in text for mark in marks):
+            continue
         for match in pattern.finditer(text):
             if pattern is _PEM or not _is_harmless(match["secret"]):
                 yield match.span("secret")
-    for pattern in (_GIVEN, _PLAIN_GIVEN):
-        for match in pattern.finditer(text):
+    for start, end in _regions(text):
+        for match in _GIVEN.finditer(text, start, end):
             if not _is_harmless(match["secret"]):
                 yield match.span("secret")
+
+
+def _cut_keys(text: str) -> Iterator[tuple[int, int]]:
+    """Private keys whose end is there: all lines above it that look like a part of one."""
+    for match in _PEM_END.finditer(text):
+        start = match.start()
+        while start:
+            above = text.rfind("\n", 0, start - 1) + 1
+            if not _PEM_LINE.fullmatch(text, above, start):
+                break
+            start = above
+        if start < match.start():
+            yield start, match.start()
+
+
+def _regions(text: str) -> Iterator[tuple[int, int]]:
+    """Where ``_GIVEN`` may find something, in order and apart."""
+    before, behind = _AROUND
+    start = end = -1
+    for word in _SUSPICIOUS.finditer(text):
+        if word.start() - before > end:
+            if end >= 0:
+                yield start, end
+            start = max(0, word.start() - before)
+        end = word.end() + behind
+    if end >= 0:
+        yield start, end
 
 
 def _is_made_up(token: str) -> bool:

@@ -482,3 +482,9 @@ def test_the_place_has_the_lines_around_the_cursor(n_lines: int, end: str) -> No
         assert list(place.lines_above) == lines[max(0, line - 200) : line]
         assert list(place.lines_below) == lines[line + 1 : line + 201]
         assert (place.line_before, place.line_after) == (lines[line][:2], lines[line][2:])
+
+
+async def test_a_key_pressed_in_a_line_of_a_megabyte_is_answered() -> None:
+    half = "f(a, b); " * 50_000
+    outcome = await Desk(ScriptedEngine("g(1);"), language="javascript").ask(f"{half}▮{half}", invoked=True)
+    assert shown(outcome) == "g(1);"

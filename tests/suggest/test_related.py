@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from devstral_ls.generation import Text
 from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.related import Definition
 from devstral_ls.settings import InlineSettings, PrivacySettings, Settings
 from devstral_ls.suggest.inline import Suggester
 from devstral_ls.suggest.related import Related
 from devstral_ls.suggest.trace import InlineQuery, Reason
 from devstral_ls.text import Snapshot
-from devstral_ls.workspace.index import WorkspaceIndex
+from devstral_ls.workspace.index import Found, WorkspaceIndex
 from tests.scripted_engine import ScriptedEngine
 from tests.workspace.secret_formats import SECRETS
 from tests.workspace.tree import write
@@ -38,7 +41,7 @@ class Desk:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.engine = ScriptedEngine("1")
-        self.related = Related(WorkspaceIndex(answer_s=20.0))
+        self.related = Related(WorkspaceIndex(answer_s=20.0), wait_s=20.0)
         self.suggester = Suggester(self.engine, SyntaxTrees(), sleep=no_pause, related=self.related)
         self.reason = Reason.SHOWN
         self._version = 0
@@ -160,3 +163,58 @@ async def test_without_a_workspace_nothing_is_read(tmp_path: Path) -> None:
     assert shown == "\nfrom shapes import area\n\nx = area(" or "width" not in shown
     assert desk.related.index is not None
     assert desk.related.index.pid is None
+
+
+async def test_what_settings_or_ignore_files_forbid_later_leaves_the_prompt(desk: Desk) -> None:
+    code = "from shapes import area\nfrom lines import length\n\nx = area(length(▮\n"
+    shown = await desk.write(FILES).prompt(code)
+    assert "width: float" in shown
+    assert "start: float" in shown
+    desk.write({}, Settings(privacy=PrivacySettings(exclude=("shapes*",))))
+    shown = await desk.prompt(code.replace("▮", "1, ▮"))
+    assert "width: float" not in shown
+    assert "start: float" in shown
+    desk.write({".gitignore": "lines.py\n"}, desk.settings)
+    desk.related.changed_on_disk([(desk.root / ".gitignore").as_uri()])
+    assert "start: float" not in await desk.prompt(code.replace("▮", "1, 2▮"))
+
+
+async def test_an_ignored_file_stays_ignored_when_the_index_is_gone(desk: Desk) -> None:
+    assert await desk.write(FILES).prompt("x = ▮\n", "private.py") == ""
+    assert desk.related.index is not None
+    await desk.related.index.aclose()
+    assert await desk.prompt("import os\n\nxyz = xyw ▮\n", "private.py") == ""
+    assert desk.reason is Reason.IGNORED
+
+
+class SlowIndex(WorkspaceIndex):
+    """Says at once what may be shown, and the names later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.n_asked = 0
+        self.go = asyncio.Event()
+
+    async def find(self, names: Sequence[str], *_rest: Any, **_options: Any) -> Found:
+        self.n_asked += 1
+        if self.n_asked == 1:
+            return Found()
+        await self.go.wait()
+        area = Definition("area", "function", "def area(width): ...", "", "/w/shapes.py", 0)
+        return Found(tuple(("imports", name, area) for name in names if name == "area"))
+
+
+async def test_a_suggestion_does_not_wait_for_names_that_come_late(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    index = SlowIndex()
+    desk.related.index, desk.settings = index, Settings()
+    desk.suggester.related = related = Related(index, wait_s=0.0)
+    assert await desk.prompt("x = ▮\n")
+    asked = await desk.prompt("x = area(▮)\n")
+    assert asked.endswith("x = area(")
+    assert "width" not in asked
+    index.go.set()
+    await asyncio.gather(*related.finding)
+    assert "def area(width)" in await desk.prompt("x = area(1, ▮)\n")
+    assert index.n_asked == 2
+    await related.aclose()

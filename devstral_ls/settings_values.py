@@ -1,0 +1,102 @@
+"""One setting: how it is declared, what a value must be, how it is written and what is said of a bad one.
+
+Knows no setting by name; those are in ``settings.py``.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+_T = TypeVar("_T")
+
+
+def setting(default: _T, about: str, *, low: float | None = None, high: float | None = None) -> _T:
+    """A field with its sentence and, for numbers, its bounds."""
+    made: _T = field(default=default, metadata={"about": about, "low": low, "high": high})
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in a settings source that was not used."""
+
+    key: str
+    """Dotted, as the user wrote it: ``inline.debounceMs``."""
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.message}"
+
+
+def value_of(hint: Any, value: object, bounds: Mapping[str, Any]) -> object:
+    """``value`` as the type ``hint`` wants it.
+
+    Raises:
+        ValueError: it is not of that type, or out of bounds; the message says what is expected.
+    """
+    for kind in alternatives(hint):
+        if typing.get_origin(kind) is Literal and value in typing.get_args(kind):
+            return value
+        if kind is types.NoneType and value is None:
+            return None
+        if kind in (bool, str) and type(value) is kind:
+            return value
+        if kind in (int, float) and isinstance(value, int | float) and not isinstance(value, bool):
+            if kind is int and int(value) != value:
+                continue
+            return kind(_in_bounds(value, bounds))
+        is_list = typing.get_origin(kind) is tuple and isinstance(value, list | tuple)
+        if is_list and all(isinstance(item, str) for item in typing.cast("list[object]", value)):
+            return tuple(typing.cast("list[str]", value))
+    raise ValueError(f"expected {expected(hint, bounds)}, got {value!r}")
+
+
+def _in_bounds(value: float, bounds: Mapping[str, Any]) -> float:
+    low, high = bounds.get("low"), bounds.get("high")
+    if (low is not None and value < low) or (high is not None and value > high) or value != value:
+        raise ValueError(f"expected a number from {low} to {high}, got {value!r}")
+    return value
+
+
+def alternatives(hint: Any) -> tuple[Any, ...]:
+    """The types a union allows; the type itself where it is none."""
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        return typing.get_args(hint)
+    return (hint,)
+
+
+def expected(hint: Any, bounds: Mapping[str, Any]) -> str:
+    """What a value of type ``hint`` must be, in words."""
+    words = []
+    for kind in alternatives(hint):
+        if typing.get_origin(kind) is Literal:
+            words += [f'"{choice}"' for choice in typing.get_args(kind)]
+        elif typing.get_origin(kind) is tuple:
+            words.append("a list of strings")
+        else:
+            words.append(_KINDS[kind])
+    return " or ".join(words)
+
+
+_KINDS: Mapping[Any, str] = {
+    bool: "true or false",
+    str: "a string",
+    int: "a whole number",
+    float: "a number",
+    types.NoneType: "null",
+}
+
+
+def kind_of(value: object) -> str:
+    """What ``value`` is, in words."""
+    return _KINDS.get(type(value), "a list" if isinstance(value, list) else type(value).__name__)
+
+
+def camel(name: str) -> str:
+    """``debounce_ms`` as it is written in JSON and TOML: ``debounceMs``."""
+    return re.sub(r"_(\w)", lambda match: match[1].upper(), name)
