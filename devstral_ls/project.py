@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -24,6 +24,9 @@ MARKS = (
 MAX_BYTES = 512 * 1024
 """Of one file; longer ones are not read."""
 
+Shows = Callable[[Path, Path], bool]
+"""Of a root and a path below it: may a model be shown the file?"""
+
 _MAX_UP = 20
 _MAX_NAMES = 2_000
 
@@ -31,25 +34,26 @@ _MAX_NAMES = 2_000
 class ProjectFiles:
     """The project of one root. Nothing outside of it is read, whatever a path or a link says."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, shows: Shows = lambda root, path: True) -> None:
         self.root = Path(os.path.realpath(root))
+        self._shows = shows
 
     @staticmethod
-    def of(uri: str, folders: Sequence[str] = ()) -> ProjectFiles | None:
+    def of(uri: str, folders: Sequence[str] = (), shows: Shows = lambda root, path: True) -> ProjectFiles | None:
         """The project of a document: the client's workspace folder it is in, else by what stands above it.
 
-        ``folders`` are URIs. ``None`` for a document that is no file.
+        ``folders`` are URIs; ``shows`` says what a model may be shown. ``None`` for a document that is no file.
         """
         path = path_of(uri)
         if path is None:
             return None
         roots = [root for root in map(path_of, folders) if root is not None and path.is_relative_to(root)]
         if roots:
-            return ProjectFiles(max(roots, key=lambda root: len(root.parts)))
+            return ProjectFiles(max(roots, key=lambda root: len(root.parts)), shows)
         for folder in list(path.parents)[:_MAX_UP]:
             if any((folder / mark).exists() for mark in MARKS):
-                return ProjectFiles(folder)
-        return ProjectFiles(path.parent)
+                return ProjectFiles(folder, shows)
+        return ProjectFiles(path.parent, shows)
 
     def path(self, uri: str) -> str | None:
         """The document's path in the project, with slashes."""
@@ -72,6 +76,11 @@ class ProjectFiles:
             return real.read_bytes().decode("utf-8")
         except (OSError, UnicodeDecodeError):
             return None
+
+    def shows(self, path: str) -> bool:
+        """May a model be shown the file?"""
+        real = self._inside(path)
+        return real is not None and self._shows(self.root, real)
 
     def names(self, folder: str) -> Sequence[str]:
         """The names in a folder of the project."""

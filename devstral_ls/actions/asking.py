@@ -10,6 +10,7 @@ from devstral_ls.actions.answer import loops
 from devstral_ls.actions.query import ActionRefused, Progressed, Report
 from devstral_ls.generation import Engine, FinishReason, GenerationRequest, ModelInfo, Priority, Usage
 from devstral_ls.prompt.chat import conversation, stops
+from devstral_ls.workspace.redact import redacted
 
 TEMPERATURE = 0.15
 """What Devstral's authors recommend (``models.md``)."""
@@ -56,6 +57,8 @@ class Asker:
     conversation: str
     report: Report
     clock: Callable[[], float] = time.monotonic
+    redacts: bool = True
+    """Take keys and tokens out of all that is asked."""
     usage: Usage | None = field(default=None)
     stage: str = "reading the code"
     _n_tokens: int = 0
@@ -93,8 +96,14 @@ class Asker:
         self._add(used)
         return Answer(text, complete)
 
+    def shown(self, text: str) -> str:
+        """``text`` as the model is shown it: of the same length, without secrets."""
+        return redacted(text) if self.redacts else text
+
     def _request(self, question: Question) -> GenerationRequest:
-        prompt = conversation(self.model, question.system, question.turns, question.user, question.opened)
+        turns = tuple((self.shown(asked), self.shown(answered)) for asked, answered in question.turns)
+        user, opened = self.shown(question.user), self.shown(question.opened)
+        prompt = conversation(self.model, question.system, turns, user, opened)
         return GenerationRequest(
             prompt=prompt,
             max_tokens=question.max_tokens,

@@ -135,6 +135,10 @@ class Project(Protocol):
         """The text of a file; ``None`` if there is none that may be read."""
         ...
 
+    def shows(self, path: str) -> bool:
+        """May a model be shown the file?"""
+        ...
+
     def names(self, folder: str) -> Sequence[str]:
         """The names of the files in a folder."""
         ...
@@ -150,6 +154,10 @@ class NoProject:
     def read(self, path: str) -> str | None:
         """Nothing may be read."""
         return None
+
+    def shows(self, path: str) -> bool:
+        """Nothing to show."""
+        return False
 
     def names(self, folder: str) -> Sequence[str]:
         """No files."""

@@ -85,7 +85,7 @@ async def _piece(job: Job, span: Span) -> list[Finding] | None:
     whole = span == job.target.span and job.target.kind != "file"
     target = job.target if whole else replace(job.target, kind="selection", name="", span=span, header=None)
     shape = job.shape(span)
-    old = taken_out(job.snapshot.of(span), shape)
+    old = job.asker.shown(taken_out(job.snapshot.of(span), shape))
     begun = _first_lines(job, target, old)
     question = job.question(target, begun)
     try:
@@ -126,7 +126,7 @@ def _repairs(job: Job, target: Target, old: str, new: str) -> list[Finding] | No
     if n_changed > max(4, len(before) // 2):
         return None
     for _, low, high, new_low, new_high in changes:
-        if high - low > MAX_LINES or new_high - new_low > MAX_LINES + 2:
+        if high - low > MAX_LINES or new_high - new_low > MAX_LINES + 2 or _has_secret(job, first + low, first + high):
             continue
         line = first + min(low, len(before) - 1)
         texts = [f"{shape.indent}{text}".rstrip() if text.strip() else "" for text in after[new_low:new_high]]
@@ -138,6 +138,12 @@ def _repairs(job: Job, target: Target, old: str, new: str) -> list[Finding] | No
         shown = "\n".join(after[new_low:new_high])
         findings.append(Finding(line, "warning", "bug", shown, fix, target.span if target.name else None))
     return findings[:MAX_FINDINGS]
+
+
+def _has_secret(job: Job, first: int, end: int) -> bool:
+    """Do these lines hold what the model was not shown? Then it cannot have repaired them."""
+    text = job.snapshot.of(_lines_span(job.snapshot, first, end))
+    return job.asker.shown(text) != text
 
 
 def _is_code(job: Job, edit: Edit) -> bool:

@@ -34,6 +34,7 @@ from devstral_ls.generation import Engine
 from devstral_ls.languages.soundness import soundness
 from devstral_ls.prompt.chat import chat_format
 from devstral_ls.text import Edit, Span
+from devstral_ls.workspace.redact import secrets
 
 NO_CHAT = "only completes text: it cannot be told what to do"
 
@@ -46,6 +47,11 @@ _WAYS: Mapping[Gives, Callable[[Job], Awaitable[Result]]] = {
     Gives.MARKDOWN: explanation,
 }
 
+_COPIES = frozenset({Gives.REPLACEMENT, Gives.HEADER})
+"""The answer repeats the code: a secret that the model is not shown would be lost."""
+
+_TAKE_IT_OUT = "It is shown to no model, so it would be lost: select code without it, or read it from elsewhere."
+
 
 class Actor:
     """Does code actions with one engine. Made once and passed down."""
@@ -55,10 +61,13 @@ class Actor:
         engine: Engine,
         signatures: Signatures | None = None,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        redact_secrets: bool = True,
     ) -> None:
         self.engine = engine
         self._signatures = signatures or NoSignatures()
         self._clock = clock
+        self._redacts = redact_secrets
 
     async def run(self, query: ActionQuery, heard: Heard | None = None, project: Project | None = None) -> Result:
         """Do what ``query`` asks.
@@ -83,7 +92,9 @@ class Actor:
         query, lead = _with_instruction(query, action, checks)
         target = _target(query, action, checks, lead)
         conversation = f"{query.snapshot.uri}#{action.id}"
-        asker = Asker(self.engine, model, conversation, heard.report, self._clock)
+        if self._redacts and action.gives in _COPIES and secrets(query.snapshot.of(target.span)):
+            raise ActionRefused("there is a key or a password in the code", hint=_TAKE_IT_OUT)
+        asker = Asker(self.engine, model, conversation, heard.report, self._clock, self._redacts)
         job = Job(action, query, target, checks, asker, model, heard, self._signatures, project or NoProject())
         return _with_lead(await _WAYS[action.gives](job), lead)
 

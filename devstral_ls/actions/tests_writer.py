@@ -35,7 +35,8 @@ async def tests(job: Job) -> Result:
     if len(target.span) > piece_chars(job.model):
         raise ActionRefused(f"{target.words} is too long for {job.model.name}", hint=TOO_LONG)
     existing = ""
-    if place.before is not None and place.path != job.project.path(job.snapshot.uri):
+    is_other = place.path != job.project.path(job.snapshot.uri)
+    if place.before is not None and is_other and job.project.shows(place.path):
         existing = f" These tests are there already:\n```{job.fence}\n{place.before[:MAX_SHOWN]}\n```\nWrite others."
     question = job.question(target, place.opening, framework=place.framework.name, existing=existing)
     question = replace(question, max_tokens=min(MAX_TOKENS, job.model.context_tokens // 3))

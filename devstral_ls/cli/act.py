@@ -19,6 +19,7 @@ from devstral_ls.cli.complete import read_place
 from devstral_ls.cli.session import session, user_settings
 from devstral_ls.directories import directories
 from devstral_ls.project import ProjectFiles
+from devstral_ls.suggest.exclusion import is_excluded, shown_by
 from devstral_ls.text import Snapshot, Span, apply
 
 
@@ -28,12 +29,15 @@ def run(options: argparse.Namespace) -> int:
     settings = user_settings(directories(), options.model)
     if options.model is None:
         settings = settings.answering("actions")
-    project = ProjectFiles.of(query.snapshot.uri)
+    if is_excluded(query.snapshot.uri, settings.privacy):
+        raise InputError(f"{_name(query.snapshot.uri)} is excluded by privacy.exclude", hint="No model is shown it.")
+    project = ProjectFiles.of(query.snapshot.uri, shows=shown_by(settings.privacy))
 
     async def act() -> tuple[Result, float]:
         async with session(settings, quiet=options.json) as asked:
             start = time.monotonic()
-            result = await Actor(asked.engine).run(query, Heard(report=_reporter(quiet=options.json)), project)
+            actor = Actor(asked.engine, redact_secrets=settings.privacy.redact_secrets)
+            result = await actor.run(query, Heard(report=_reporter(quiet=options.json)), project)
             return result, (time.monotonic() - start) * 1000
 
     try:

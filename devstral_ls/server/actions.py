@@ -21,6 +21,7 @@ from devstral_ls.server.action_progress import ActionProgress
 from devstral_ls.server.diagnostics import Reviews
 from devstral_ls.server.edit_stream import EditStream, apply
 from devstral_ls.server.workspace_edit import edit_of, edit_of_files
+from devstral_ls.suggest.exclusion import shown_by
 from devstral_ls.text import Edit, Snapshot
 
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ class Actions:
             asyncio.CancelledError: the client took the request back.
         """
         actor = await self._actor()
+        if not await self._ls.others.may_show(query.snapshot, self._ls.settings):
+            raise ActionRefused("an ignore file names this document", hint="No model is shown it.")
         action = ACTIONS[query.action]
         if query.snapshot.uri in self._busy and action.edits:
             raise ActionRefused("another action is at work in this document", hint="Wait for it, or cancel it.")
@@ -163,7 +166,7 @@ class Actions:
             why = status.message if status is not None and status.message else "the model is not ready"
             hint = status.hint if status is not None and status.hint else "Try again when the status says that it is."
             raise EngineUnavailable(why, hint=hint)
-        return Actor(engine, clock=self._ls.clock)
+        return Actor(engine, clock=self._ls.clock, redact_secrets=self._ls.settings.privacy.redact_secrets)
 
     async def _resolve(self, actor: Actor, query: ActionQuery, progress: ActionProgress) -> types.WorkspaceEdit:
         """The edit of an action, to be applied by the client."""
@@ -242,7 +245,7 @@ class Actions:
 
     def _project(self, query: ActionQuery) -> ProjectFiles | None:
         folders = [folder.uri for folder in self._ls.protocol.workspace.folders.values()]
-        return ProjectFiles.of(query.snapshot.uri, folders)
+        return ProjectFiles.of(query.snapshot.uri, folders, shown_by(self._ls.settings.privacy))
 
 
 def _uris(project: ProjectFiles | None) -> Any:

@@ -69,6 +69,10 @@ class Others:
         if self._related is not None:
             self._related.changed_on_disk(uris)
 
+    async def may_show(self, snapshot: Snapshot, settings: Settings) -> bool:
+        """May a model be shown the document, by the workspace's ignore files?"""
+        return self._related is None or await self._related.may_show(snapshot, settings)
+
     async def aclose(self) -> None:
         """End what is under way."""
         for due in self._due.values():

@@ -108,6 +108,12 @@ class Related:
         """The document was closed."""
         self._known.pop(uri, None)
 
+    async def may_show(self, snapshot: Snapshot, settings: Settings) -> bool:
+        """May a model be shown the document: do no ignore files name it, or does the user not heed them?"""
+        if self.index is None or not settings.privacy.respect_ignore_files:
+            return True
+        return (await self.index.find((), snapshot.uri, ())).allowed
+
     async def around(
         self, snapshot: Snapshot, offset: int, scope: CursorScope, budget: int, settings: Settings
     ) -> tuple[Excerpt, ...]:

@@ -40,6 +40,9 @@ class Files:
     def read(self, path: str) -> str | None:
         return self.files.get(path)
 
+    def shows(self, path: str) -> bool:
+        return True
+
     def names(self, folder: str) -> list[str]:
         lead = f"{folder}/" if folder else ""
         return sorted({path[len(lead) :].split("/")[0] for path in self.files if path.startswith(lead)})

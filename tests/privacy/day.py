@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
+import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,8 +74,16 @@ class Day:
             if path.is_file() and self.workspace not in path.parents:
                 yield path
 
-    async def use(self, model: Path, *, settings: str = "", under: Sequence[str] = (), **variables: str) -> None:
-        """Initialize, a suggestion, typing, another one, feedback, an action and the index; then leave."""
+    async def use(
+        self,
+        model: Path,
+        *,
+        settings: str = "",
+        under: Sequence[str] = (),
+        actions: Sequence[str] = ("rewrite",),
+        **variables: str,
+    ) -> None:
+        """Initialize, a suggestion, typing, another one, feedback, actions and the index; then leave."""
         for name in FOLDERS.values():
             (self.folder / name).mkdir(exist_ok=True)
         self.home.config_file.write_text(f'[inline]\ndebounceMs = 0\n[model]\ncalibrate = "never"\n{settings}')
@@ -84,7 +92,7 @@ class Day:
         variables["DEVSTRAL_LS_MODEL"] = str(model)
         client = await lsp_client.start(self.folder, module="devstral_ls", under=under, **variables)
         try:
-            await self._work(client)
+            await self._work(client, actions)
             await asyncio.wait_for(client.request("shutdown"), LONG_S)
             client.notify("exit")
             await asyncio.to_thread(rendezvous.stop, self.home)  # a tracer leaves with the last of those it traces
@@ -93,7 +101,7 @@ class Day:
             await asyncio.to_thread(rendezvous.stop, self.home)
             await lsp_client.stop(client)
 
-    async def _work(self, client: LspClient) -> None:
+    async def _work(self, client: LspClient, actions: Sequence[str]) -> None:
         await client.initialize(folder=self.workspace)
         code = f"from shapes import area\n\n# {self.document}\ndef twice(a, b):\n    return area(\n"
         uri = client.open(code, uri=(self.workspace / "a.py").as_uri())
@@ -106,7 +114,7 @@ class Day:
         shown = await self._ask(client, uri, 8, 4)
         if shown:
             await client.request("workspace/executeCommand", {"command": "devstral.accepted", "arguments": [shown]})
-        for action in ("explain", "rewrite"):
+        for action in actions:
             span = {"start": {"line": 3, "character": 0}, "end": {"line": 4, "character": 20}}
             asked = {"action": action, "uri": uri, "range": span, "instruction": f"call it {self.instruction}"}
             command = {"command": "devstral.runAction", "arguments": [asked]}
@@ -130,14 +138,7 @@ def _interfaces(client: LspClient) -> list[str]:
 
 def may(*command: str) -> bool:
     """Can such a command be run here?"""
-    import subprocess
-
     try:
         return subprocess.run(command, capture_output=True, timeout=20).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
-
-
-def is_root() -> bool:
-    """May we become somebody else?"""
-    return hasattr(os, "geteuid") and os.geteuid() == 0

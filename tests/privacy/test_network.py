@@ -56,13 +56,16 @@ async def test_without_any_network_everything_works(tmp_path: Path, tiny_model: 
 async def test_every_system_call_for_a_connection_is_to_the_engines_socket(tmp_path: Path, tiny_model: Path) -> None:
     day = Day(tmp_path)
     trace = tmp_path / "trace"
-    await day.use(tiny_model, under=(*TRACE, "-o", str(trace)))
+    await day.use(tiny_model, settings='[log]\nlevel = "debug"\n', under=(*TRACE, "-o", str(trace)))
     calls = trace.read_text(errors="replace")
     for process in PROCESSES:
         assert re.search(rf'execve\(.*"-m", "{re.escape(process)}"', calls), f"{process} was not watched"
     assert re.search(r'connect\(.*sun_path="[^"]*/engine-[^"]*\.sock"', calls)
     assert outside(calls, day.home) == []
     assert day.n_shown
+    assert (tmp_path / "stderr").stat().st_size > 1000
+    trace.unlink()  # it shows what was written to pipes, too
+    assert day.kept() == []
 
 
 @pytest.mark.skipif(not may("strace", "true"), reason="needs strace, and leave to trace")
