@@ -9,12 +9,13 @@ TOOLS := .tools
 TOOLS_INSTALLED := $(TOOLS)/.installed
 ITEMS ?= 8
 FILES ?= 2
+SESSIONS ?= 10000
 
 .DEFAULT_GOAL := help
 # Where tests/editors finds the editors it drives.
 export DEVSTRAL_LS_EDITOR_RIGS ?= $(HOME)/.cache/devstral-ls-rigs
 
-.PHONY: help install demo test rigs test-editors check check-deps sbom licences format bench docs lock clean
+.PHONY: help install demo test rigs test-editors fuzz check check-deps sbom licences format bench docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +45,9 @@ rigs: $(INSTALLED) ## fetch every editor that can be had here; some need root
 test-editors: rigs ## run the tests in real editors (fetches the 491 MB model `starter` once)
 	@$(BIN)/devstral-ls model pull starter
 	$(BIN)/python -m pytest tests/editors
+
+fuzz: $(INSTALLED) ## random sessions over stdio, SESSIONS of them (a second each, and up to 60 messages)
+	DEVSTRAL_LS_FUZZ=$(SESSIONS) $(BIN)/python -m pytest tests/fuzz
 
 check: $(INSTALLED) ## formatting, lint, types, import contracts
 	$(BIN)/ruff format --check .
