@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from enum import IntEnum
+from pathlib import Path
 from typing import Any, TypeVar
 
 from devstral_ls.engine import locks
@@ -30,8 +31,11 @@ nobody waits for never does.
 _SHARE_SECONDS = 0.5
 
 _JAM_SECONDS = 5.0
-"""An inline request of another client that got no event for so long does not keep us waiting: that client may be
-stopped (an editor in the background of a terminal), and would stop everybody."""
+"""An inline request of another client that got no event for so long, or whose client shows no life, does not keep us
+waiting: that client may be stopped (an editor in the background of a terminal), and would stop everybody."""
+
+_ALIVE_SECONDS = 1.0
+"""Between two signs of life of who wants the engine."""
 
 
 class Rank(IntEnum):
@@ -74,11 +78,16 @@ class Turns:
             lock = locks.try_shared(self._paths[rank])
             if lock is None:  # somebody looks whether it is held, for this moment
                 await asyncio.sleep(0)
+        if lock is None:
+            yield
+            return
+        _touch(self._paths[rank])
+        alive = asyncio.create_task(_show_life(self._paths[rank]))
         try:
             yield
         finally:
-            if lock is not None:
-                lock.close()
+            alive.cancel()
+            lock.close()
 
     @asynccontextmanager
     async def running(self, rank: Rank) -> AsyncIterator[None]:
@@ -101,20 +110,16 @@ class Turns:
     def beat(self) -> None:
         """The engine said something to us: who waits for our end need not think that we are stopped."""
         if self._run is not None and self._runs:
-            with contextlib.suppress(OSError):
-                os.utime(self._run)
+            _touch(self._run)
 
     def _jammed(self) -> bool:
-        try:
-            return self._run is None or time.time() - self._run.stat().st_mtime > _JAM_SECONDS
-        except OSError:
-            return False
+        return self._run is None or _is_old(self._run)
 
     def must_pause(self, rank: Rank, not_before: float = 0.0) -> bool:
         """Does anybody want the engine who goes before ``rank``? No, before the time that ``mine`` gave."""
         if time.monotonic() < not_before:
             return False
-        return any(locks.is_taken(path) for path in self._paths[:rank])
+        return any(locks.is_taken(path) and not _is_old(path) for path in self._paths[:rank])
 
     async def mine(self, rank: Rank) -> float:
         """Wait until nobody goes before ``rank``, or for so long that it is fair not to; ``not_before``, for
@@ -131,6 +136,26 @@ class Turns:
         """Until ``must_pause`` says so."""
         while not self.must_pause(rank, not_before):  # noqa: ASYNC110  other processes
             await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _show_life(path: Path) -> None:
+    """Touch the file again and again, for those who look at its time."""
+    while True:
+        await asyncio.sleep(_ALIVE_SECONDS)
+        _touch(path)
+
+
+def _touch(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        os.utime(path)
+
+
+def _is_old(path: Path) -> bool:
+    """Has nobody who has the file's lock shown life lately?"""
+    try:
+        return time.time() - path.stat().st_mtime > _JAM_SECONDS
+    except OSError:
+        return False
 
 
 async def until(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 
 from devstral_ls.text import Snapshot
+from devstral_ls.workspace.ignore import IGNORE_FILES
 
 if TYPE_CHECKING:
     from devstral_ls.server.app import DevstralServer
@@ -94,9 +95,12 @@ def folders(ls: DevstralServer) -> tuple[str, ...]:
 
 def did_save(ls: DevstralServer, params: types.DidSaveTextDocumentParams) -> None:
     """The text on disk is that of the document now."""
-    snapshot = ls.documents.snapshot(params.text_document.uri)
+    uri = params.text_document.uri
+    snapshot = ls.documents.snapshot(uri)
     if snapshot is not None:
         ls.others.opened(snapshot)
+    if uri.rpartition("/")[2] in IGNORE_FILES:  # not every editor watches files for us
+        ls.others.changed_on_disk([uri])
 
 
 def did_change_watched_files(ls: DevstralServer, params: types.DidChangeWatchedFilesParams) -> None:

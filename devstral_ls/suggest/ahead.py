@@ -59,17 +59,19 @@ class Ahead:
         self._writings = writings
         self._sleep = sleep
         self._task: asyncio.Task[None] | None = None
+        self._uri = ""
         self._read: LRUCache[tuple[str, str, int, int], bool] = LRUCache(MAX_READ)
 
     def after(self, query: InlineQuery, answer: Answer, settings: Settings) -> None:
         """``answer`` is shown for ``query``: write what comes after it, should it be taken."""
         if self._may(settings) and not self._writings.asked_for and len(query.snapshot.text) <= MAX_CHARS:
-            self._begin(lambda: self._write(query, answer, settings))
+            self._begin(query, lambda: self._write(query, answer, settings))
 
     def rests(self, snapshot: Snapshot, offset: int, settings: Settings) -> None:
         """The cursor is there, and nobody has asked: read the prompt that a request will begin with, in a moment."""
-        if self._may(settings) and gate.declined(InlineQuery(snapshot, offset), settings) is None:
-            self._begin(lambda: self._read_prompt(InlineQuery(snapshot, offset), settings))
+        query = InlineQuery(snapshot, offset)
+        if self._may(settings) and gate.declined(query, settings) is None:
+            self._begin(query, lambda: self._read_prompt(query, settings))
 
     def stop(self) -> None:
         """Somebody needs the model now."""
@@ -77,11 +79,16 @@ class Ahead:
         if task is not None:
             task.cancel()
 
+    def forget(self, uri: str) -> None:
+        """The document was closed."""
+        if uri == self._uri:
+            self.stop()
+
     def _may(self, settings: Settings) -> bool:
         model = self._engine.model
         return model is not None and gate.may_work_ahead(model, settings)
 
-    def _begin(self, work: Callable[[], Awaitable[None]]) -> None:
+    def _begin(self, query: InlineQuery, work: Callable[[], Awaitable[None]]) -> None:
         async def quietly() -> None:
             try:
                 await work()
@@ -89,7 +96,7 @@ class Ahead:
                 return  # who asks for it hears of it
 
         self.stop()
-        self._task = asyncio.create_task(quietly())
+        self._uri, self._task = query.snapshot.uri, asyncio.create_task(quietly())
 
     async def _write(self, query: InlineQuery, answer: Answer, settings: Settings) -> None:
         """Up to ``DEPTH`` suggestions, each for the place where the one before it ends.

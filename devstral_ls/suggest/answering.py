@@ -175,7 +175,8 @@ class Answering:
 
 def mode(model: ModelInfo, inline: InlineSettings) -> str:
     """What an answer depends on besides the text."""
-    asked = (inline.multiline, inline.max_tokens, inline.latency_budget_ms, inline.in_comments, inline.min_confidence)
+    where = (inline.in_comments, inline.in_strings, inline.excerpts)
+    asked = (inline.multiline, inline.max_tokens, inline.latency_budget_ms, inline.min_confidence, *where)
     return f"{model.name}/{model.layouts[0]}/{asked}"
 
 

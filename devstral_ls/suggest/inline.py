@@ -101,6 +101,7 @@ class Suggester:
         """Drop what is known of a closed document."""
         self._cache.forget(uri)
         self._pace.forget(uri)
+        self._ahead.forget(uri)
         self._writings.forget(uri)
         self._trees.forget(uri)
         self.related.forget(uri)
@@ -170,6 +171,8 @@ class Suggester:
             return None
         writing, typed = found
         trace.decisions.append("went-on-with-running")
+        if writing.ahead and not writing.begun:
+            writing = self._now(writing, settings, model)
         try:
             with trace.stage("running", self._clock):
                 answer = await self._writings.follow(writing, typed)
@@ -186,6 +189,19 @@ class Suggester:
         again = self._cache.find(query.snapshot, query.offset, mode(model, settings.inline))
         trace.reason = Reason.JOINED
         return None if again is None else _fitting(again, may_begin_a_line=just_taken or query.invoked)
+
+    def _now(self, writing: Writing, settings: Settings, model: ModelInfo) -> Writing:
+        """``writing`` once more, for somebody who waits: work ahead waits behind everybody, an action of minutes too.
+        Nothing is lost, since what was read of the prompt is in the engine's cache.
+        """
+        query, trace = writing.query, Trace()
+        question = self._answering.question(query, model, settings, trace, goes_on=True, real=False)
+        strictness = self.feedback.strictness(query.snapshot.language)
+        question = replace(question, min_confidence=gate.min_confidence(settings.inline, strictness))
+        trace.min_confidence = question.min_confidence
+        return self._writings.begin(
+            query, question.mode, trace, lambda hear: self._answering.write(question, trace, hear)
+        )
 
     async def _asked(
         self,

@@ -22,7 +22,7 @@ from devstral_ls.settings import PrivacySettings, Settings
 from devstral_ls.suggest.postprocess import NothingToShow
 from devstral_ls.suggest.trace import Reason
 from devstral_ls.text import Snapshot
-from devstral_ls.workspace.ignore import is_excluded
+from devstral_ls.workspace.ignore import IGNORE_FILES, is_excluded
 from devstral_ls.workspace.index import Scope, WorkspaceIndex, path_of
 from devstral_ls.workspace.recent import Recent
 from devstral_ls.workspace.redact import redacted, redacted_around
@@ -52,6 +52,8 @@ class _Known:
     other: tuple[Definition, ...] = ()
     root: str = ""
     allowed: bool = True
+    answered: bool = False
+    """Has the index said anything of the document since its imports changed?"""
     key: object = None
     chosen: tuple[Excerpt, ...] = ()
 
@@ -75,6 +77,7 @@ class Related:
             paths = tuple(path for uri in folders if (path := path_of(uri)))
             used = settings.inline.enable or settings.completion.enable or settings.actions.enable
             self.index.begin(Scope(paths if used else (), privacy.exclude, privacy.respect_ignore_files))
+            self._known.clear()  # what was found in a file may be what is not to be read any more
 
     def opened(self, snapshot: Snapshot) -> None:
         """The text of a document, when it is opened and when it rests after a change."""
@@ -91,6 +94,8 @@ class Related:
         """Files were made, changed or removed."""
         if self.index is not None:
             self.index.changed_on_disk(uris)
+            if any(uri.rpartition("/")[2] in IGNORE_FILES for uri in uris):
+                self._known.clear()
             self.outdated()
 
     async def aclose(self) -> None:
@@ -131,7 +136,8 @@ class Related:
         if not n_characters or not sources:
             return ()
         candidates = [one for one in self._candidates(snapshot, offset, known, settings) if one.source in sources]
-        key = (tuple(one.name for one in scope.scopes), known.imports, n_characters, sources, settings.privacy)
+        scopes = tuple(one.name for one in scope.scopes)
+        key = (scopes, known.imports, known.answered, n_characters, sources, settings.privacy)
         shown = {one.text for one in known.chosen}
         window = _near(snapshot, offset, budget)
         urgent = [one for one in candidates if one.rank >= AT_CURSOR and one.text not in window]
@@ -142,9 +148,11 @@ class Related:
     async def _find_out(self, snapshot: Snapshot, offset: int, scope: CursorScope, *, asks: bool) -> _Known:
         imports = tuple(snapshot.of(span) for span in scope.imports)
         known = self._known.get(snapshot.uri)
-        is_new = known is None or known.imports != imports
-        if known is None or is_new:
-            known = self._known[snapshot.uri] = _Known(imports, key=known.key if known else None)
+        if known is None or known.imports != imports:
+            before = known or _Known(imports)
+            known = _Known(imports, root=before.root, allowed=before.allowed, key=before.key)
+            self._known[snapshot.uri] = known
+        is_new = not known.answered
         self._known.move_to_end(snapshot.uri)
         if len(self._known) > MAX_DOCUMENTS:
             self._known.popitem(last=False)
@@ -153,7 +161,9 @@ class Related:
         if self.index is None or not (names or is_new):
             return known
         found = await self.index.find(names, snapshot.uri, imports, snapshot.language, counterpart=is_new)
-        known.allowed, known.root = found.allowed, found.root
+        if not found.answered:
+            return known  # what was known still holds; the next key asks again
+        known.allowed, known.root, known.answered = found.allowed, found.root, True
         known.other = found.counterpart if is_new else known.other
         known.found.update(dict.fromkeys(names))
         known.found.update({name: (source, one) for source, name, one in found.definitions})

@@ -57,6 +57,11 @@ class Writing:
         """Is it still written?"""
         return not self._task.done()
 
+    @property
+    def begun(self) -> bool:
+        """Is anything written yet?"""
+        return bool(self._text)
+
     def cancel(self) -> None:
         """End it; nobody waits for it any more."""
         self._task.cancel()

@@ -90,8 +90,7 @@ class Host:
     def _changed(self, paths: list[str]) -> None:
         for path in paths:
             if os.path.basename(path) in IGNORE_FILES:
-                for folder in self.library.folders:
-                    folder.forget()
+                self.library.forget()
             elif language_of("", path).grammar is not None and os.path.isfile(path):
                 real = os.path.realpath(path)
                 self.names.put(real, (one.name for one in self.library.outline(real).definitions))

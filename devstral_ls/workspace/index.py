@@ -63,6 +63,8 @@ class Found:
     """The workspace folder the file is in."""
     allowed: bool = True
     """May the file itself be shown to a model? Not if an ignore file names it."""
+    answered: bool = True
+    """Else nothing is known: there is no process, or it did not answer in time."""
 
 
 class WorkspaceIndex:
@@ -78,6 +80,7 @@ class WorkspaceIndex:
         self._open: dict[str, str] = {}
         self._ids = itertools.count(1)
         self._n_starts = 0
+        self._is_late = False
 
     @property
     def pid(self) -> int | None:
@@ -139,11 +142,11 @@ class WorkspaceIndex:
         """``signatures`` with where each was found, and on request the test's subject. Never raises."""
         path = path_of(importer)
         if not path:
-            return Found()
+            return Found(answered=False)
         question = {"do": "find", "path": path, "names": list(names), "imports": list(imports), "language": language}
         answer = await self._ask({**question, "counterpart": counterpart})
         if answer is None:
-            return Found()
+            return Found(answered=False)
         return Found(
             tuple((source, name, Definition(**one)) for source, name, one in answer["found"]),
             tuple(Definition(**one) for one in answer["other"]),
@@ -189,6 +192,7 @@ class WorkspaceIndex:
             return
         finally:
             self._starting = None
+        self._is_late = False
         self._reading = asyncio.get_running_loop().create_task(self._read(process))
         self._send_all()
 
@@ -212,7 +216,8 @@ class WorkspaceIndex:
         if self._starting is not None:
             await asyncio.wait([self._starting], timeout=self._answer_s)
         number = next(self._ids)
-        if not self._send({"id": number, **message}):
+        # Who is late once (stopped, swapped out, at a huge checkout) is not waited for at every key.
+        if self._is_late or not self._send({"id": number, **message}):
             return None
         answer: asyncio.Future[Mapping[str, Any] | None] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
@@ -220,6 +225,7 @@ class WorkspaceIndex:
             async with asyncio.timeout(self._answer_s):
                 return await answer
         except TimeoutError:
+            self._is_late = True
             return None
         finally:
             self._waiting.pop(number, None)
@@ -229,6 +235,7 @@ class WorkspaceIndex:
         with contextlib.suppress(ValueError, OSError):  # a line too long, a stream that breaks: as good as its end
             while line := await process.stdout.readline():
                 answer: dict[str, Any] = json.loads(line)
+                self._is_late = False
                 waiting = self._waiting.get(answer["id"])
                 if waiting is not None and not waiting.done():
                     waiting.set_result(answer)

@@ -65,6 +65,12 @@ class Library:
         self._unsaved.pop(path, None)
         self._outlines.pop(path, None)
 
+    def forget(self) -> None:
+        """What may be read has changed."""
+        for folder in self.folders:
+            folder.forget()
+        self._outlines.clear()
+
     def outline(self, path: str) -> Outline:
         """What the file defines and imports; nothing where it may not or cannot be read. Never raises."""
         stamp = self._stamp(path)

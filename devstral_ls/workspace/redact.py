@@ -81,6 +81,10 @@ _PEM = re.compile(
     r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?P<secret>.*?)(?:-----END|\Z)", re.DOTALL
 )  # fmt: skip
 
+_PEM_END = re.compile(r"^.*?-----END (?:[A-Z0-9]+ )*PRIVATE KEY", re.MULTILINE)
+_PEM_LINE = re.compile(r"""[\s"'`+#/*]*[A-Za-z0-9+/=]{4,}[\s"'`+,;\\rn]*""")
+"""A key whose beginning is not in the text: windows and excerpts are cut anywhere."""
+
 _IN_ADDRESS = re.compile(r"\w://[^\s/:@'\"]{0,80}:(?P<secret>[^\s/@'\"{}$<>]{4,100})@[\w\[]", re.IGNORECASE)
 
 _BEARER = re.compile(r"\b(?:Bearer|Basic|Token)\s+(?P<secret>[A-Za-z0-9+/_\-.]{20,}={0,2})")
@@ -155,6 +159,7 @@ def _found(text: str) -> Iterator[tuple[int, int]]:
     for match in _BY_SHAPE.finditer(text):
         if not _is_made_up(match[0]):
             yield match.span()
+    yield from _cut_keys(text)
     for pattern in (_PEM, _IN_ADDRESS, _BEARER, _AZURE):
         for match in pattern.finditer(text):
             if pattern is _PEM or not _is_harmless(match["secret"]):
@@ -163,6 +168,19 @@ def _found(text: str) -> Iterator[tuple[int, int]]:
         for match in pattern.finditer(text):
             if not _is_harmless(match["secret"]):
                 yield match.span("secret")
+
+
+def _cut_keys(text: str) -> Iterator[tuple[int, int]]:
+    """Private keys whose end is there: all lines above it that look like a part of one."""
+    for match in _PEM_END.finditer(text):
+        start = match.start()
+        while start:
+            above = text.rfind("\n", 0, start - 1) + 1
+            if not _PEM_LINE.fullmatch(text, above, start):
+                break
+            start = above
+        if start < match.start():
+            yield start, match.start()
 
 
 def _is_made_up(token: str) -> bool:

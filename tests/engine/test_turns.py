@@ -82,6 +82,28 @@ async def test_a_client_that_is_stopped_does_not_stop_the_others(place: Place, m
             pass
 
 
+@pytest.mark.parametrize("rank", [Rank.COLD, Rank.ACTION, Rank.BACKGROUND])
+async def test_nobody_pauses_for_a_client_that_shows_no_life(
+    rank: Rank, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_JAM_SECONDS", 100.0)
+    with locks.try_shared(place.turn("hot")) or pytest.fail("nobody has it"):  # as one has it who is stopped
+        os.utime(place.turn("hot"), (0, 0))
+        assert not Turns(place).must_pause(rank)
+        async with Turns(place).wanting(Rank.HOT):  # somebody else is well
+            assert Turns(place).must_pause(rank)
+
+
+async def test_who_waits_shows_life(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_JAM_SECONDS", 100.0)
+    monkeypatch.setattr(module, "_ALIVE_SECONDS", 0.01)
+    async with Turns(place).wanting(Rank.HOT):
+        os.utime(place.turn("hot"), (0, 0))
+        async with asyncio.timeout(5):
+            while not Turns(place).must_pause(Rank.COLD):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
 async def test_elsewhere_as_many_run_as_there_are_slots(place: Place) -> None:
     async with Turns(place).running(Rank.HOT), Turns(place).running(Rank.HOT):
         pass

@@ -53,6 +53,20 @@ async def test_what_another_file_defines_reaches_the_prompt(here: Callable[..., 
         os.kill(pid, 0)
 
 
+async def test_an_ignore_file_that_is_saved_counts_at_once(here: Callable[..., Here], tmp_path: Path) -> None:
+    write(tmp_path, FILES)
+    client = here(real_pipeline=True, index=True)
+    await client.initialize(folder=tmp_path, options={"inline": {"ahead": False}})
+    a = client.open(FILES["a.py"], uri=(tmp_path / "a.py").as_uri())
+    assert "x = area(" in await prompt(client, a, 2, 9)
+    ignore = client.open("a.py\n", uri=(tmp_path / ".gitignore").as_uri(), language="ignore")
+    write(tmp_path, {".gitignore": "a.py\n"})
+    client.notify("textDocument/didSave", {"textDocument": {"uri": ignore}})
+    client.change(a, edit((1, 0), (1, 0), "y = 1\n"))
+    assert await prompt(client, a, 3, 9) == ""
+    await client.end()
+
+
 async def test_without_a_workspace_there_is_no_second_process(here: Callable[..., Here], tmp_path: Path) -> None:
     client = here(real_pipeline=True, index=True)
     await client.initialize()

@@ -279,6 +279,22 @@ async def test_who_comes_while_it_is_written_ahead_goes_on_with_it() -> None:
     assert (shown(outcome), outcome.trace.reason) == ("\nb = 2", Reason.JOINED)
 
 
+async def test_who_comes_before_anything_is_written_ahead_need_not_wait_behind_everybody() -> None:
+    desk = Typist()
+    desk.settings = Settings(inline=InlineSettings(min_confidence=0))
+    first = await desk.types("x = ▮\n")
+    desk.engine.write("one", None)
+    assert shown(await first) == "one"
+    await settle()
+    ahead_of_it = desk.engine.requests[-1]
+    second = await desk.types("x = one▮\n")
+    desk.engine.write("\ny = 6", None)
+    assert shown(await second) == "\ny = 6"
+    now = desk.engine.requests[2]
+    assert (ahead_of_it.priority, now.priority) == (Priority.BACKGROUND, Priority.INLINE)
+    assert (now.prompt, now.conversation) == (ahead_of_it.prompt, ahead_of_it.conversation)
+
+
 async def test_who_needs_the_model_ends_what_is_written_ahead_for_any_document() -> None:
     desk = Typist()
     desk.settings = Settings(inline=InlineSettings(min_confidence=0))
@@ -303,6 +319,22 @@ async def test_the_prompt_at_the_cursor_is_read_before_anybody_asks() -> None:
     assert (read.max_tokens, read.begins_with, read.priority) == (0, "", Priority.BACKGROUND)
     assert read.prompt == asked.prompt
     assert read.conversation == asked.conversation == "file:///a.py"
+
+
+async def test_of_a_document_that_was_closed_nothing_is_read() -> None:
+    desk = ahead(ScriptedEngine("1"))
+    query = desk.query("x = ▮\n")
+    desk.suggester.rests(query.snapshot, query.offset, desk.settings)
+    desk.suggester.forget(query.snapshot.uri)
+    await settle()
+    assert desk.engine.requests == []
+
+
+async def test_other_settings_are_other_answers() -> None:
+    desk = Desk(ScriptedEngine("1'"), Settings(inline=InlineSettings(min_confidence=0, ahead=False)))
+    assert shown(await desk.ask("x = '▮\n")) == "1'"
+    desk.settings = Settings(inline=InlineSettings(min_confidence=0, ahead=False, in_strings=False))
+    assert (await desk.ask("x = '▮\n")).trace.reason is Reason.IN_STRING
 
 
 async def test_who_asked_before_the_model_came_finds_the_prompt_read() -> None:

@@ -160,3 +160,25 @@ async def test_without_a_workspace_nothing_is_read(tmp_path: Path) -> None:
     assert shown == "\nfrom shapes import area\n\nx = area(" or "width" not in shown
     assert desk.related.index is not None
     assert desk.related.index.pid is None
+
+
+async def test_what_settings_or_ignore_files_forbid_later_leaves_the_prompt(desk: Desk) -> None:
+    code = "from shapes import area\nfrom lines import length\n\nx = area(length(▮\n"
+    shown = await desk.write(FILES).prompt(code)
+    assert "width: float" in shown
+    assert "start: float" in shown
+    desk.write({}, Settings(privacy=PrivacySettings(exclude=("shapes*",))))
+    shown = await desk.prompt(code.replace("▮", "1, ▮"))
+    assert "width: float" not in shown
+    assert "start: float" in shown
+    desk.write({".gitignore": "lines.py\n"}, desk.settings)
+    desk.related.changed_on_disk([(desk.root / ".gitignore").as_uri()])
+    assert "start: float" not in await desk.prompt(code.replace("▮", "1, 2▮"))
+
+
+async def test_an_ignored_file_stays_ignored_when_the_index_is_gone(desk: Desk) -> None:
+    assert await desk.write(FILES).prompt("x = ▮\n", "private.py") == ""
+    assert desk.related.index is not None
+    await desk.related.index.aclose()
+    assert await desk.prompt("import os\n\nxyz = xyw ▮\n", "private.py") == ""
+    assert desk.reason is Reason.IGNORED

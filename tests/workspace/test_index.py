@@ -121,3 +121,35 @@ async def test_a_file_the_user_ignores_is_not_to_be_shown_to_a_model(index: Work
 @pytest.mark.skipif(os.name == "nt", reason="paths of POSIX")
 def test_only_files_of_this_machine_have_a_path(uri: str, path: str) -> None:
     assert path_of(uri) == path
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+async def test_who_is_late_is_waited_for_once_until_it_answers_again(index: WorkspaceIndex, tmp_path: Path) -> None:
+    write(tmp_path, {"b.py": "def f(): pass\n", "a.py": ""})
+    importing = (tmp_path / "a.py", "from b import f")
+    index.begin(Scope((str(tmp_path),)))
+    assert await signature(index, "f", *importing)
+    pid = index.pid
+    assert pid is not None
+    index._answer_s = 0.5
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert not (await index.find(["f"], importing[0].as_uri())).answered
+        async with asyncio.timeout(0.4):
+            assert not (await index.find(["f"], importing[0].as_uri())).answered
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    index._answer_s = LONG_S
+    async with asyncio.timeout(LONG_S):
+        while not await signature(index, "f", *importing):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_a_file_that_comes_to_be_ignored_is_not_told_of_any_more(index: WorkspaceIndex, tmp_path: Path) -> None:
+    write(tmp_path, {"b.py": "def f(): pass\n", "a.py": ""})
+    index.begin(Scope((str(tmp_path),)))
+    importing = (tmp_path / "a.py", "from b import f")
+    assert await signature(index, "f", *importing)
+    write(tmp_path, {".gitignore": "b.py\n"})
+    index.changed_on_disk([(tmp_path / ".gitignore").as_uri()])
+    assert await signature(index, "f", *importing) == ""

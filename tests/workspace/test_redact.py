@@ -87,3 +87,13 @@ def test_hostile_text_takes_bounded_time(text: str) -> None:
     start = time.monotonic()
     redacted(text)
     assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("name", ["pem", "openssh"])
+@pytest.mark.parametrize("n_lines", [1, 3])
+def test_the_end_of_a_private_key_is_taken_out_where_its_beginning_was_cut_off(name: str, n_lines: int) -> None:
+    end = "-----END RSA PRIVATE KEY-----" if name == "pem" else "-----END OPENSSH PRIVATE KEY-----"
+    line = "MIIEpAIBAAKCAQEA7Vw3bN0Zy5kq0rQ8h1dXfKcQm2uYpTzLsG4WjRvE9oHnB6aC"
+    text = f"{line}\n" * n_lines + f"{end}\n\nclient = 1\n"
+    assert redacted(text) == ("x" * len(line) + "\n") * n_lines + f"{end}\n\nclient = 1\n"
+    assert redacted("def f():\n    return 1\n" + text).startswith("def f():\n    return 1\nxxxx")
