@@ -4,14 +4,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# What looks after the dependencies has an environment of its own.
+TOOLS := .tools
+TOOLS_INSTALLED := $(TOOLS)/.installed
 ITEMS ?= 8
 FILES ?= 2
+SESSIONS ?= 10000
 
 .DEFAULT_GOAL := help
 # Where tests/editors finds the editors it drives.
 export DEVSTRAL_LS_EDITOR_RIGS ?= $(HOME)/.cache/devstral-ls-rigs
 
-.PHONY: help install demo test rigs test-editors check format bench docs lock clean
+.PHONY: help install demo test rigs test-editors fuzz check check-deps sbom licences format bench docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,11 +46,32 @@ test-editors: rigs ## run the tests in real editors (fetches the 491 MB model `s
 	@$(BIN)/devstral-ls model pull starter
 	$(BIN)/python -m pytest tests/editors
 
+fuzz: $(INSTALLED) ## random sessions over stdio, SESSIONS of them (a second each, and up to 60 messages)
+	DEVSTRAL_LS_FUZZ=$(SESSIONS) $(BIN)/python -m pytest tests/fuzz
+
 check: $(INSTALLED) ## formatting, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+$(TOOLS_INSTALLED): supply/requirements.lock
+	@test -x $(TOOLS)/bin/python || $(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r supply/requirements.lock
+	@touch $@
+
+check-deps: $(TOOLS_INSTALLED) ## ask pip-audit and npm audit what is known against the locked dependencies (needs npm)
+	$(TOOLS)/bin/python -m supply.advisories $(TOOLS)/bin/pip-audit requirements.lock supply/requirements.lock
+
+sbom: $(TOOLS_INSTALLED) ## write the bills of materials, CycloneDX, to dist/ (needs npm)
+	@mkdir -p dist
+	$(TOOLS)/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible \
+		--of JSON --output-file dist/devstral-ls.cdx.json
+	cd editors/vscode && npm sbom --sbom-format cyclonedx --package-lock-only > ../../dist/devstral-ls-vscode.cdx.json
+
+licences: $(INSTALLED) $(TOOLS_INSTALLED) ## write docs/licences.md
+	$(TOOLS)/bin/python -m supply.licences $(TOOLS)/bin/pip-licenses $(BIN)/python > docs/licences.md.new
+	@mv docs/licences.md.new docs/licences.md
 
 format: $(INSTALLED) ## format and mend what can be mended
 	$(BIN)/ruff format .
@@ -69,7 +94,9 @@ docs: $(INSTALLED) ## write the pages that are made from the code
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile pyproject.toml --extra dev --extra editors --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--custom-compile-command "make lock" --output-file requirements.lock --quiet --upgrade
+	uv pip compile supply/requirements.in --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--custom-compile-command "make lock" --output-file supply/requirements.lock --quiet --upgrade
 
 clean: ## remove .venv and everything else that was made here; models stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build
+	rm -rf $(VENV) $(TOOLS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

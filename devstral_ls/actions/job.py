@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from devstral_ls.actions.answer import longest_run, opened_with
@@ -40,6 +40,8 @@ class Job:
     signatures: Mapping[str, str]
     """Of what the target uses and other files define, by name."""
     privacy: PrivacySettings
+    allows: Callable[[Snapshot], Awaitable[bool]]
+    """May a document be shown to a model, as far as ignore files say?"""
     secrets: tuple[Span, ...] = ()
     """What ``x`` stands for in the document as we see it."""
 

@@ -142,6 +142,10 @@ class Project(Protocol):
         """The document's path in the project, with slashes; ``None`` if it is not in one."""
         ...
 
+    def uri(self, path: str) -> str:
+        """The URI of a path in the project."""
+        ...
+
     def read(self, path: str) -> str | None:
         """The text of a file; ``None`` if there is none that may be read."""
         ...
@@ -157,6 +161,10 @@ class NoProject:
     def path(self, uri: str) -> str | None:
         """Not in a project."""
         return None
+
+    def uri(self, path: str) -> str:
+        """The path itself."""
+        return path
 
     def read(self, path: str) -> str | None:
         """Nothing may be read."""

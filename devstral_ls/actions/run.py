@@ -104,6 +104,7 @@ class Actor:
             project or NoProject(),
             signatures,
             self._privacy,
+            self._signatures.allows,
             secrets,
         )
         return _with_lead(await _WAYS[action.gives](job), lead)

@@ -40,7 +40,7 @@ async def tests(job: Job) -> Result:
     if own is None:
         raise ActionRefused("this document is no file of a project, so there is no place beside it for tests")
     shown = shown_file(place.path, place.before or "", job.privacy)[:MAX_SHOWN]
-    if shown.strip() and place.path != own:
+    if shown.strip() and place.path != own and await job.allows(_file(job, place)):
         existing = f" These tests are there already:\n```{job.fence}\n{shown}\n```\nWrite others."
     question = job.question(target, place.opening, framework=place.framework.name, existing=existing)
     question = replace(question, max_tokens=min(MAX_TOKENS, job.model.context_tokens // 3))
@@ -54,6 +54,10 @@ async def tests(job: Job) -> Result:
     if fault:
         raise ActionRefused(f"the model's test code {fault}")
     return _result(job, place, text)
+
+
+def _file(job: Job, place: TestsPlace) -> Snapshot:
+    return Snapshot(job.project.uri(place.path), 0, job.snapshot.language, place.before or "")
 
 
 async def _ask(job: Job, question: Question) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
@@ -55,6 +56,8 @@ class Actions:
         self._busy: set[str] = set()
         """Documents that an action is being written into."""
         self._fixed: dict[str, Fixed] = {}
+        self.explanations: set[Path] = set()
+        """Files that explanations were shown in."""
         self._trees: SyntaxTrees | None = None
         self._own: tuple[EngineOptions, ServedEngine] | None = None
 
@@ -100,6 +103,7 @@ class Actions:
         """Let go of an engine of our own, and stop what runs."""
         for task in self._running.values():
             task.cancel()
+        explanation.forget(self._ls)
         await self._let_go()
 
     async def _let_go(self) -> None:

@@ -37,6 +37,9 @@ class Files:
     def path(self, uri: str) -> str | None:
         return uri.removeprefix("file:///w/")
 
+    def uri(self, path: str) -> str:
+        return f"file:///w/{path}"
+
     def read(self, path: str) -> str | None:
         return self.files.get(path)
 

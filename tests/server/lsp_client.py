@@ -222,10 +222,17 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
 
 
 async def start(
-    folder: Path, *arguments: str, module: str = "tests.server.scripted_server", **variables: str
+    folder: Path,
+    *arguments: str,
+    module: str = "tests.server.scripted_server",
+    under: Sequence[str] = (),
+    **variables: str,
 ) -> LspClient:
-    """A server process that speaks on stdio; ``stderr`` goes to the file ``stderr`` in ``folder``."""
-    command: Sequence[str] = (sys.executable, "-m", module, *arguments)
+    """A server process that speaks on stdio; ``stderr`` goes to the file ``stderr`` in ``folder``.
+
+    ``under`` is a command that runs the one behind it.
+    """
+    command: Sequence[str] = (*under, sys.executable, "-m", module, *arguments)
     with (folder / "stderr").open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(
             *command, cwd=ROOT, env=environment(folder, **variables),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from devstral_ls.server import explanation
 from devstral_ls.server.columns import n_code_points
 from tests.server.conftest import Here, Start
 from tests.server.lsp_client import Refused, soon, until
@@ -491,8 +494,24 @@ async def test_an_explanation_is_shown_as_the_client_can(here: Make, capabilitie
         text, mode = look_at(shown["uri"])
         assert text == "# Explain `first`\n\nIt gives back what it gets.\n"
         assert mode == 0o700
+        left = Path(shown["uri"].removeprefix("file://"))
+        await client.server.close()
+        assert not left.exists(), "it quotes code"  # noqa: ASYNC240
     else:
         assert client.all("window/showMessage")[0]["message"] == "It gives back what it gets."
+
+
+async def test_what_a_killed_server_explained_is_removed_by_a_later_one(here: Make) -> None:
+    client, _ = await start(here)
+    folder = client.server.directories.runtime / "explanations"
+    folder.mkdir(parents=True)
+    for name, age_s in {"old.md": explanation.OLD_S + 60, "young.md": 0.0}.items():
+        (folder / name).write_text("")
+        os.utime(folder / name, (time.time() - age_s,) * 2)
+    client.answers["window/showDocument"] = {"success": True}
+    await client.script(says="It gives back what it gets.")
+    await soon(run(client, "explain"))
+    assert {path.name for path in folder.iterdir()} == {"young.md", "explain-first.md"}
 
 
 def look_at(uri: str) -> tuple[str, int]:

@@ -1,0 +1,1 @@
+"""What looks after the dependencies; no part of the package."""

@@ -1,0 +1,116 @@
+"""What is known against our dependencies: pip-audit and npm audit, read so that "could not ask" is never "nothing found".
+
+``python -m supply.advisories PIP_AUDIT LOCK...``: 0 nothing known, 1 something is, 2 it could not be asked.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+EXTENSION = Path(__file__).parent.parent / "editors/vscode"
+
+TIMEOUT_S = 600
+"""Of one tool; each dependency is a question of its own to the service."""
+
+NOTHING, FOUND, NOT_ASKED = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one tool said of one lock file."""
+
+    source: str
+    n_checked: int = 0
+    found: tuple[str, ...] = ()
+    not_asked: str = ""
+    """Why some or all could not be looked up; empty where all were."""
+
+
+def of_pip(source: str, said: str) -> Report:
+    """Read the JSON of pip-audit, which calls what it could not look up "skipped", and all is well then."""
+    tree = _tree(said)
+    rows = [row for row in tree.get("dependencies", ()) if isinstance(row, Mapping)]
+    skipped = [row for row in rows if row.get("skip_reason")]
+    found = tuple(
+        f"{row['name']} {row['version']}: {vulnerability['id']}, mended in {_or(vulnerability.get('fix_versions'))}"
+        for row in rows
+        for vulnerability in row.get("vulns", ())
+    )
+    if not rows:
+        why = "the advisory service cannot be reached"
+    elif skipped:
+        why = (
+            f"the advisory service knows nothing of {len(skipped)} of {len(rows)} packages, {skipped[0]['name']} first"
+        )
+    else:
+        why = ""
+    return Report(source, len(rows) - len(skipped), found, why)
+
+
+def of_npm(source: str, said: str) -> Report:
+    """Read the JSON of npm audit, which is an error's where the service does not answer."""
+    tree = _tree(said)
+    if "auditReportVersion" not in tree:
+        return Report(
+            source, not_asked=f"the advisory service cannot be reached ({tree.get('statusCode', 'no answer')})"
+        )
+    found = tuple(f"{name} {row['range']}: {row['severity']}" for name, row in tree["vulnerabilities"].items())
+    return Report(source, tree["metadata"]["dependencies"]["total"], found)
+
+
+def told(report: Report) -> list[str]:
+    """The report in lines."""
+    lines = [f"{report.source}: {found}" for found in report.found]
+    if report.not_asked:
+        lines.append(f"{report.source}: NOT CHECKED: {report.not_asked}")
+    elif not report.found:
+        lines.append(f"{report.source}: nothing known against {report.n_checked} packages")
+    return lines
+
+
+def code(reports: Sequence[Report]) -> int:
+    """The exit code."""
+    if any(report.found for report in reports):
+        return FOUND
+    return NOT_ASKED if any(report.not_asked for report in reports) else NOTHING
+
+
+def _tree(said: str) -> Mapping[str, Any]:
+    try:
+        tree = json.loads(said)
+    except ValueError:
+        return {}
+    return tree if isinstance(tree, Mapping) else {}
+
+
+def _or(versions: object) -> str:
+    return " or ".join(map(str, versions)) if isinstance(versions, list) and versions else "no version yet"
+
+
+def _said(command: Sequence[str], folder: Path) -> str:
+    try:
+        run = subprocess.run
+        return run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Ask, and tell."""
+    pip_audit, *locks = arguments
+    options = ("--require-hashes", "--disable-pip", "--format", "json", "--progress-spinner", "off")
+    reports = [of_pip(lock, _said([pip_audit, "-r", lock, *options], Path.cwd())) for lock in locks]
+    reports.append(of_npm("editors/vscode/package-lock.json", _said(["npm", "audit", "--json"], EXTENSION)))
+    for report in reports:
+        print(*told(report), sep="\n")
+    return code(reports)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
