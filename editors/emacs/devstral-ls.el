@@ -130,6 +130,7 @@ It may have opened by a timer, after the last command."
    (folders :initform nil :accessor devstral-ls--folders))
   "A connection to `devstral-ls'.")
 
+(defvar devstral-ls--step)
 (defvar devstral-ls--own nil "Our connection, or nil.")
 (defvar devstral-ls--status nil "What the server said last of its engine, a plist.")
 (defvar devstral-ls--progress nil "Work that the server reports: an alist of tokens and plists.")
@@ -170,6 +171,12 @@ It may have opened by a timer, after the last command."
   (or (devstral-ls--live (devstral-ls--eglot))
       (devstral-ls--live devstral-ls--own)))
 
+(defconst devstral-ls--no-events
+  (if (slot-exists-p 'jsonrpc-connection '-events-buffer-config)
+      '(:events-buffer-config (:size 0 :format full))
+    '(:events-buffer-scrollback-size 0)) ; until Emacs 29; later ones warn of it
+  "Nothing of what is written and suggested stays in a buffer.")
+
 (defun devstral-ls--start ()
   "Start our server unless it is there or fails each time."
   (when (and (not devstral-ls--own) (not devstral-ls--trouble))
@@ -177,20 +184,19 @@ It may have opened by a timer, after the last command."
       (condition-case failure
           (devstral-ls--initialize
            (setq devstral-ls--own
-                 (make-instance
-                  'devstral-ls-connection
+                 (apply
+                  #'make-instance 'devstral-ls-connection
                   ;; A name of its own: what an earlier one leaves behind is
                   ;; cleared away by name, and may be so late.
                   :name (format "devstral-ls-%d" (cl-incf devstral-ls--n-started))
                   :notification-dispatcher #'devstral-ls--on-notification
                   :request-dispatcher #'devstral-ls--on-request
                   :on-shutdown #'devstral-ls--on-end
-                  ;; Nothing of what is written and suggested stays in a buffer.
-                  :events-buffer-scrollback-size 0
                   :process (make-process
                             :name "devstral-ls" :command devstral-ls-command
                             :connection-type 'pipe :coding 'utf-8-emacs-unix :noquery t
-                            :stderr (get-buffer-create "*devstral-ls log*")))))
+                            :stderr (get-buffer-create "*devstral-ls log*"))
+                  devstral-ls--no-events)))
         (error (setq devstral-ls--own nil)
                (devstral-ls--give-up (error-message-string failure)))))))
 
@@ -309,7 +315,10 @@ It may have opened by a timer, after the last command."
   "Remember that the work TOKEN is at VALUE, for the mode line."
   (setq devstral-ls--progress (cl-remove token devstral-ls--progress :key #'car :test #'equal))
   (if (equal (plist-get value :kind) "end")
-      (when-let ((said (plist-get value :message))) (message "devstral-ls: %s" said))
+      (progn
+        (when-let ((said (plist-get value :message))) (message "devstral-ls: %s" said))
+        (dolist (buffer (buffer-list)) ; what comes next is another step to undo
+          (with-current-buffer buffer (setq devstral-ls--step nil))))
     (push (cons token value) devstral-ls--progress))
   (force-mode-line-update t))
 
@@ -759,6 +768,9 @@ If that was all of it, tell the server."
 
 ;;;; Code actions
 
+(defvar-local devstral-ls--step nil
+  "The undo step that edits of the server go into: (HANDLE . TICK).")
+
 (defun devstral-ls--apply-text-edits (edits)
   "Apply LSP's EDITS to this buffer, in one undo step."
   (let ((places (mapcar (lambda (edit)
@@ -767,15 +779,29 @@ If that was all of it, tell the server."
                                   (copy-marker (devstral-ls--place (plist-get range :end)))
                                   (plist-get edit :newText))))
                         edits)))
-    (save-restriction
-      (widen)
-      (save-excursion
-        (pcase-dolist (`(,begin ,end ,text) (reverse places))
-          (goto-char begin)
-          (delete-region begin end)
-          (insert text)
-          (set-marker begin nil)
-          (set-marker end nil))))))
+    (devstral-ls--in-one-step
+     (lambda ()
+       (save-restriction
+         (widen)
+         (save-excursion
+           (pcase-dolist (`(,begin ,end ,text) (reverse places))
+             (goto-char begin)
+             (delete-region begin end)
+             (insert text)
+             (set-marker begin nil)
+             (set-marker end nil))))))))
+
+(defun devstral-ls--in-one-step (change)
+  "Call CHANGE, in one undo step with what the same work did before it.
+What the user has changed meanwhile is a step of its own."
+  (if (eq buffer-undo-list t) (funcall change)
+    (unless (and devstral-ls--step (eql (cdr devstral-ls--step) (buffer-chars-modified-tick)))
+      (undo-boundary)
+      (setq devstral-ls--step (list (prepare-change-group)))
+      (activate-change-group (car devstral-ls--step)))
+    (funcall change)
+    (undo-amalgamate-change-group (car devstral-ls--step))
+    (setcdr devstral-ls--step (buffer-chars-modified-tick))))
 
 (defun devstral-ls--apply-workspace-edit (edit)
   "Apply LSP's workspace EDIT.

@@ -347,7 +347,7 @@ def test_commands_say_what_they_know(neovim: Neovim) -> None:
     neovim.nvim.command("Devstral")
     assert "model: scripted" in neovim.messages()
     neovim.nvim.command("Devstral nonsense")
-    assert "there is no :Devstral nonsense; action, log," in neovim.messages()
+    assert "there is no :Devstral nonsense; action, clear, log," in neovim.messages()
     assert neovim.nvim.funcs.getcompletion("Devstral re", "cmdline") == ["restart", "rewrite"]
     neovim.nvim.command("Devstral restart")
     until(lambda: neovim.script()["restarts"] == 1, "the engine is started again")
@@ -367,16 +367,57 @@ def test_health_and_help_are_there(neovim: Neovim, dumps: Path, program: Path) -
         assert Path(neovim.nvim.current.buffer.name).name == "devstral.txt"
 
 
-def test_an_action_changes_the_buffer(start: Start) -> None:
-    neovim = start(cmd=(*SCRIPTED, "--real-pipeline"), before="vim.ui.input = function(_, done) done('shorter') end")
-    neovim.open("import os\n\n\ndef first(a):▮\n    b = a\n    return b\n")
-    if not neovim.lua("return vim.lsp.get_clients()[1].server_capabilities.codeActionProvider or false"):
-        neovim.nvim.command("Devstral rewrite")
-        assert "this server has no devstral.runAction" in neovim.messages()
-        pytest.skip("this server offers no code actions")
+FIRST = "import os\n\n\ndef first(a):▮\n    b = a\n    return b\n"
+
+ANSWERS = """
+vim.ui.input = function(_, done) done('shorter') end
+vim.ui.select = function(items, options, done)
+  for _, item in ipairs(items) do
+    local title = (options.format_item or tostring)(item)
+    if title:find(vim.g.choose, 1, true) then
+      return done(item)
+    end
+  end
+  error('not offered: ' .. vim.g.choose)
+end
+"""
+"""Answers questions as a user would."""
+
+
+def test_a_command_rewrites_lines_in_one_step_to_undo(start: Start) -> None:
+    neovim = start(cmd=(*SCRIPTED, "--real-pipeline"), before=ANSWERS)
+    neovim.open(FIRST)
+    neovim.keys("jA + a<Esc>")  # what was typed before is another step
     neovim.script(says="def first(a):\n    return a\n```")
     neovim.nvim.command("4,6Devstral rewrite")
     neovim.has("import os\n\n\ndef first(a):\n    return a")
+    assert "shorter" in neovim.script()["asked"][-1]
+    neovim.keys("u")
+    neovim.has("import os\n\n\ndef first(a):\n    b = a + a\n    return b")
+
+
+def test_an_action_of_the_menu_asks_what_it_needs_and_is_one_step_to_undo(start: Start) -> None:
+    neovim = start(cmd=(*SCRIPTED, "--real-pipeline"), before=ANSWERS + "vim.g.choose = 'Devstral: Rewrite'")
+    neovim.open(FIRST)
+    neovim.script(says="def first(a):\n    return a\n```")
+    neovim.nvim.command("Devstral action")
+    neovim.has("import os\n\n\ndef first(a):\n    return a")
+    assert "shorter" in neovim.script()["asked"][-1]
+    neovim.keys("u")
+    neovim.has(FIRST.replace("▮", "").rstrip("\n"))
+
+
+def test_a_review_is_shown_and_cleared(start: Start, dumps: Path, program: Path) -> None:
+    neovim = start(cmd=(*SCRIPTED, "--real-pipeline"), before=ANSWERS + "vim.g.choose = 'Devstral: Review'")
+    neovim.open(FIRST)
+    neovim.lua("vim.diagnostic.config({ virtual_text = true })")
+    neovim.script(says="def first(a):\n    b = a\n    return b + 1\n```")
+    neovim.nvim.command("Devstral action")
+    found = "return vim.tbl_map(function(one) return one.lnum end, vim.diagnostic.get(0))"
+    until(lambda: neovim.lua(found) == [5], "the finding is shown")
+    neovim.dump(dumps / f"{program.parent.name}-review.txt")
+    neovim.nvim.command("Devstral clear")
+    until(lambda: neovim.lua(found) == [], "it is gone")
 
 
 def test_other_suggestions_for_the_same_place_are_a_key_away(neovim: Neovim) -> None:
