@@ -299,7 +299,7 @@ It may have opened by a timer, after the last command."
      (force-mode-line-update t))
     ('$/progress (devstral-ls--on-progress (plist-get params :token) (plist-get params :value)))
     ('textDocument/publishDiagnostics (devstral-ls--on-diagnostics params))
-    ('window/showMessage (message "devstral-ls: %s" (plist-get params :message)))))
+    ('window/showMessage (message "%s" (plist-get params :message))))) ; it says whose it is
 
 (defun devstral-ls--on-request (_connection method params)
   "Answer the request METHOD with PARAMS."

@@ -41,9 +41,9 @@ def start(program: Path, tmp_path: Path) -> Iterator[Start]:
 def test_it_compiles_and_its_documentation_is_in_order(program: Path, tmp_path: Path) -> None:
     copy = tmp_path / MODE.name
     copy.write_bytes(MODE.read_bytes())
-    for lisp in ("(progn (setq byte-compile-error-on-warn t) (unless (byte-compile-file (car command-line-args-left)) (kill-emacs 1)))",
+    for form in ("(progn (setq byte-compile-error-on-warn t) (unless (byte-compile-file (car command-line-args-left)) (kill-emacs 1)))",
                  "(progn (require 'checkdoc) (checkdoc-file (car command-line-args-left)))"):  # fmt: skip
-        command = [str(program), "-Q", "--batch", "--eval", lisp, str(copy)]
+        command = [str(program), "-Q", "--batch", "--eval", form, str(copy)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
@@ -412,7 +412,7 @@ def test_the_keys_of_an_open_popup_come_first(start: Start, program: Path, popup
     if before is None:
         pytest.skip("company is tried with one Emacs only")
     words = "(add-hook 'python-mode-hook (lambda () (setq-local completion-at-point-functions"
-    words += " (list (lambda () (list (car (bounds-of-thing-at-point 'symbol)) (point) '(\"alphabet\" \"alphanumeric\")))))) 90)"
+    words += ' (list (lambda () (list (car (bounds-of-thing-at-point \'symbol)) (point) \'("alphabet" "alphanumeric")))))) 90)'
     emacs = start(before=before + words)
     emacs.open("x = ▮\n")
     emacs.script(says="ine")
@@ -463,9 +463,7 @@ def test_lsp_mode_runs_it_beside_other_servers(rig: Rig, tmp_path: Path) -> None
     environ = os.environ | {"HOME": str(tmp_path), "DEVSTRAL_LS_CONFIG": str(tmp_path / "settings.toml")}
     environ |= {"DEVSTRAL_LS_DATA_DIR": str(tmp_path / "data"), "DEVSTRAL_LS_RUNTIME_DIR": str(tmp_path / "rt")}
     command = [str(program), "-Q", "--batch", "-l", str(script)]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=180, check=False
-    )
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=180, check=False)
     assert done.stdout == "def add(a, b):\n    retsays\n", done.stderr
 
 

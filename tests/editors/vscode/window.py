@@ -288,8 +288,12 @@ class Window:
 
     def saved(self, path: Path) -> str:
         """The document of the active editor as it is saved to ``path``."""
-        self.press("Control+s")
-        self.wait("!document.querySelector('.tab.active.dirty')")
+
+        def is_saved() -> bool:
+            self.press("Control+s")  # again, where something was written meanwhile
+            return bool(self.call("evaluate", "!document.querySelector('.tab.active.dirty')"))
+
+        wait_for(is_saved, "saved")
         return path.read_bytes().decode()
 
     def notifications(self) -> list[str]:
