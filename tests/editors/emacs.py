@@ -161,6 +161,10 @@ class Emacs:
         """What the terminal shows."""
         return self._tmux("capture-pane", "-p")
 
+    def resize(self, n_columns: int, n_rows: int) -> None:
+        """Make the terminal that large."""
+        self._tmux("resize-window", "-x", str(n_columns), "-y", str(n_rows))
+
     def server_pid(self) -> int | None:
         """The process of the server, where there is one."""
         return self.eval("(and devstral-ls--own (process-id (jsonrpc--process devstral-ls--own)))")

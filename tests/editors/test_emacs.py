@@ -15,8 +15,11 @@ from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
 from tests.editors.conftest import Rig
 from tests.editors.emacs import MODE, PLAIN, ROOT, SCRIPTED, Emacs, alive, kill, lisp, until
+from tests.editors.picture import svg
 
 Start = Callable[..., Emacs]
+
+PICTURE_COLUMNS, PICTURE_ROWS = 72, 9
 
 
 @pytest.fixture(params=["emacs28", "emacs30"])
@@ -57,6 +60,12 @@ def test_ghost_text_is_drawn_while_typing_and_tab_accepts_it(start: Start, dumps
     assert "return a + b" in emacs.screen()
     assert "Warning" not in emacs.screen()
     (dumps / f"{program.parent.name}.txt").write_text(emacs.screen(), encoding="utf-8")
+    emacs.resize(PICTURE_COLUMNS, PICTURE_ROWS)
+    until(lambda: "return a + b" in emacs.screen() and "Devstral" in emacs.screen(), "a small screen")
+    rows = emacs.screen().splitlines()
+    assert len(rows) <= PICTURE_ROWS
+    picture = svg(rows, "urn a + b", n_columns=PICTURE_COLUMNS)
+    (dumps / f"{program.parent.name}.svg").write_text(picture, encoding="utf-8")
     emacs.keys("Tab")
     until(lambda: emacs.text() == "def add(a, b):\n    return a + b\n", "accepted")
     until(lambda: emacs.script()["asked"], "asked")

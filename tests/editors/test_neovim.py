@@ -16,8 +16,11 @@ from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
 from tests.editors.conftest import Rig
 from tests.editors.neovim import GHOST, ROOT, SCRIPTED, Neovim, alive, until
+from tests.editors.picture import svg
 
 Start = Callable[..., Neovim]
+
+PICTURE_COLUMNS, PICTURE_ROWS = 64, 8
 
 CODE = "def add(a, b):\n    ▮\n"
 
@@ -66,6 +69,10 @@ def test_ghost_text_is_shown_and_taken_and_the_server_told(neovim: Neovim, dumps
     rows = neovim.dump(dumps / f"{program.parent.name}-ghost.txt")
     assert rows[1] == "    return a + b"
     assert "devstral: " in rows[-2]
+    neovim.nvim.ui_try_resize(PICTURE_COLUMNS, PICTURE_ROWS)
+    until(lambda: len(neovim.screen()) == PICTURE_ROWS, "a small screen")
+    picture = svg(neovim.screen(), "urn a + b", n_columns=PICTURE_COLUMNS)
+    (dumps / f"{program.parent.name}.svg").write_text(picture, encoding="utf-8")
     neovim.keys("<Tab>")
     neovim.has("def add(a, b):\n    return a + b")
     assert neovim.cursor == (2, 16)
