@@ -47,7 +47,7 @@ rigs: $(INSTALLED) ## fetch every editor that can be had here; VS Code needs npm
 test-editors: rigs starter ## run the tests in real editors (fetches the 491 MB model `starter` once)
 	$(BIN)/python -m pytest tests/editors
 
-vscode: $(NODE_MODULES) ## check, test and pack the VS Code extension: build/devstral-ls.vsix (needs npm)
+vscode: $(NODE_MODULES) ## check, test and pack the VS Code extension: build/devstral-ls.vsix (needs npm, Node 20)
 	cd editors/vscode && npm run --silent check && npm test --silent
 	@mkdir -p build
 	cd editors/vscode && npm run --silent package -- -o ../../$(VSIX)
