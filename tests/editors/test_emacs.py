@@ -279,11 +279,10 @@ def test_an_edit_of_a_version_that_is_gone_is_refused(start: Start) -> None:
     assert emacs.text() == "x = 2\n"
 
 
+@pytest.mark.parametrize("program", ["emacs30"], indirect=True)
 def test_a_real_model_writes_what_is_taken_as_seen(
     start: Start, program: Path, starter_model: Path, dumps: Path, tmp_path: Path
 ) -> None:
-    if program.parent.name != "emacs30":
-        pytest.skip("a real model is tried with one Emacs only")
     command = (sys.executable, "-m", "devstral_ls")
     emacs = start(command=command, DEVSTRAL_LS_MODEL=str(starter_model))
     try:
@@ -413,13 +412,13 @@ POPUPS = {
 """What brings a popup, the key that opens it, and whether it is open. Corfu uses the first one's mode."""
 
 
-@pytest.mark.parametrize("popup", POPUPS)
-def test_the_keys_of_an_open_popup_come_first(start: Start, program: Path, popup: str) -> None:
+@pytest.mark.parametrize(
+    ("program", "popup"),
+    [("emacs28", "completion-in-region"), ("emacs30", "completion-in-region"), ("emacs30", "company")],
+    indirect=["program"],
+)
+def test_the_keys_of_an_open_popup_come_first(start: Start, popup: str) -> None:
     before, key, is_open = POPUPS[popup]
-    if popup == "company" and not list(program.parent.glob("root/usr/share/emacs/site-lisp/elpa-src/company*")):
-        before = None
-    if before is None:
-        pytest.skip("company is tried with one Emacs only")
     words = "(add-hook 'python-mode-hook (lambda () (setq-local completion-at-point-functions"
     words += ' (list (lambda () (list (car (bounds-of-thing-at-point \'symbol)) (point) \'("alphabet" "alphanumeric")))))) 90)'
     emacs = start(before=before + words)

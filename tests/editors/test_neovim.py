@@ -451,11 +451,10 @@ def engines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("engines")
+@pytest.mark.parametrize("program", ["nvim12"], indirect=True)
 def test_a_real_model_writes_what_is_taken_as_seen(
     start: Start, program: Path, starter_model: Path, dumps: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if program.parent.name != "nvim12":
-        pytest.skip("a real model is tried with one Neovim only")
     monkeypatch.setenv("DEVSTRAL_LS_MODEL", str(starter_model))
     neovim = start(cmd=(sys.executable, "-m", "devstral_ls"))
     neovim.open("def add(a, b):\n    return a + b\n\n\ndef subtract(a, b):\n    ▮\n")
