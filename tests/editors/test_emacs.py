@@ -429,9 +429,9 @@ def test_the_keys_of_an_open_popup_come_first(start: Start, popup: str) -> None:
         emacs.shows("ine")
         emacs.keys(key)  # inserts what the two have in common
         until(lambda: emacs.text() == "x = alpha\n", "completed")
-        emacs.shows("ine")
         emacs.keys(key)
     until(lambda: emacs.eval(is_open), "the popup is open")
+    until(lambda: emacs.eval("(and devstral-ls--shown t)"), "there is a suggestion")
     until(lambda: emacs.ghost() in ("", None), "nothing is drawn")
     emacs.keys("Tab")
     until(lambda: emacs.text() == "x = alpha\n", f"Tab is the popup's: {emacs.text()!r}")
