@@ -306,8 +306,12 @@ def test_a_setting_reaches_the_running_server(window: Window, line: Scripted, co
     line.ask(says="a + b")
     code_server.settings(scripted_settings(line) | {"devstral.inline.disabledLanguages": ["python"]})
     window.open(name(), ADD, 2, 5)
-    window.run("Devstral: Suggest here")
-    wait_for(lambda: offered_nothing(line), "an empty answer")
+
+    def asks_in_vain() -> bool:
+        window.run("Devstral: Suggest here")  # the setting may take longer to arrive than this
+        return offered_nothing(line)
+
+    wait_for(asks_in_vain, "an empty answer")
     code_server.settings(scripted_settings(line) | {"devstral.inline.disabledLanguages": []})
 
     def asks_again() -> bool:
