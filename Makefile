@@ -15,7 +15,10 @@ SESSIONS ?= 10000
 # Where tests/editors finds the editors it drives.
 export DEVSTRAL_LS_EDITOR_RIGS ?= $(HOME)/.cache/devstral-ls-rigs
 
-.PHONY: help install demo test rigs test-editors fuzz check check-deps sbom licences format bench docs lock clean
+NODE_MODULES := editors/vscode/node_modules/.package-lock.json
+VSIX := build/devstral-ls.vsix
+
+.PHONY: help install demo test starter rigs test-editors vscode fuzz check check-deps sbom licences format bench docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,20 +37,30 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: $(INSTALLED) ## fetch the starter model if there is none, and print real suggestions
 	@$(BIN)/devstral-ls demo
 
-test: $(INSTALLED) ## run the whole test suite (fetches the 98 MB model `tiny` and Neovim once)
+test: $(INSTALLED) ## run the whole test suite (once: fetches the 98 MB model `tiny`, Neovim and Emacs, 1 GB)
 	@$(BIN)/devstral-ls model pull tiny
-	@PYTHON=$(BIN)/python editors/rigs/get.sh nvim11 nvim12
+	@PYTHON=$(BIN)/python editors/rigs/get.sh nvim11 nvim12 emacs28 emacs30
 	$(BIN)/python -m pytest
 
-rigs: $(INSTALLED) ## fetch every editor that can be had here; some need root
+starter: $(INSTALLED)
+	@$(BIN)/devstral-ls model pull starter
+
+rigs: $(INSTALLED) ## fetch every editor that can be had here; VS Code needs npm, and root unless Chromium is there
 	@PYTHON=$(BIN)/python editors/rigs/get.sh
 
-test-editors: rigs ## run the tests in real editors (fetches the 491 MB model `starter` once)
-	@$(BIN)/devstral-ls model pull starter
+test-editors: rigs starter ## run the tests in real editors (fetches the 491 MB model `starter` once)
 	$(BIN)/python -m pytest tests/editors
 
 fuzz: $(INSTALLED) ## random sessions over stdio, SESSIONS of them (a second each, and up to 60 messages)
 	DEVSTRAL_LS_FUZZ=$(SESSIONS) $(BIN)/python -m pytest tests/fuzz
+vscode: $(NODE_MODULES) ## check, test and pack the VS Code extension: build/devstral-ls.vsix (needs npm, Node 20)
+	cd editors/vscode && npm run --silent check && npm test --silent
+	@mkdir -p build
+	cd editors/vscode && npm run --silent package -- -o ../../$(VSIX)
+
+$(NODE_MODULES): editors/vscode/package-lock.json
+	@command -v npm >/dev/null || { echo "there is no npm: on Debian and Ubuntu, apt-get install npm" >&2; exit 1; }
+	cd editors/vscode && npm ci --no-audit --no-fund --loglevel=error
 
 check: $(INSTALLED) ## formatting, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -77,8 +90,7 @@ format: $(INSTALLED) ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(INSTALLED) ## measure; results and report.html in benchmarks/results/ (ITEMS=1000 FILES=12: all of it)
-	@$(BIN)/devstral-ls model pull starter
+bench: starter ## measure; results and report.html in benchmarks/results/ (ITEMS=1000 FILES=12: all of it)
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.reuse
 	$(BIN)/python -m benchmarks.holes --limit $(ITEMS)

@@ -58,6 +58,8 @@
 (declare-function flymake-diagnostic-beg "flymake")
 (declare-function flymake-diagnostic-end "flymake")
 (declare-function flymake-diagnostic-text "flymake")
+(declare-function flymake-mode "flymake")
+(declare-function flymake-start "flymake")
 (defvar devstral-ls-mode)
 (defvar eglot--managed-mode)
 (defvar company-candidates)
@@ -102,15 +104,19 @@ of keys together."
 (defface devstral-ls-ghost '((t :inherit shadow :slant italic))
   "Face of ghost text.")
 
+(defun devstral-ls--unless-inhibited (command)
+  "COMMAND, unless something is open whose keys come first.
+It may have opened by a timer, after the last command."
+  (unless (run-hook-with-args-until-success 'devstral-ls-inhibit-functions) command))
+
 (defvar devstral-ls-active-map
   (let ((map (make-sparse-keymap)))
-    (define-key map (kbd "TAB") #'devstral-ls-accept)
-    (define-key map (kbd "<tab>") #'devstral-ls-accept)
-    (define-key map (kbd "M-f") #'devstral-ls-accept-word)
-    (define-key map (kbd "C-e") #'devstral-ls-accept-line)
-    (define-key map (kbd "M-n") #'devstral-ls-next)
-    (define-key map (kbd "M-p") #'devstral-ls-previous)
-    (define-key map (kbd "C-g") #'devstral-ls-dismiss)
+    (pcase-dolist (`(,key . ,command)
+                   '(("TAB" . devstral-ls-accept) ("<tab>" . devstral-ls-accept)
+                     ("M-f" . devstral-ls-accept-word) ("C-e" . devstral-ls-accept-line)
+                     ("M-n" . devstral-ls-next) ("M-p" . devstral-ls-previous)
+                     ("C-g" . devstral-ls-dismiss)))
+      (define-key map (kbd key) `(menu-item "" ,command :filter devstral-ls--unless-inhibited)))
     map)
   "Keys while ghost text is visible, and only then.")
 
@@ -124,6 +130,7 @@ of keys together."
    (folders :initform nil :accessor devstral-ls--folders))
   "A connection to `devstral-ls'.")
 
+(defvar devstral-ls--step)
 (defvar devstral-ls--own nil "Our connection, or nil.")
 (defvar devstral-ls--status nil "What the server said last of its engine, a plist.")
 (defvar devstral-ls--progress nil "Work that the server reports: an alist of tokens and plists.")
@@ -134,11 +141,13 @@ of keys together."
 (defconst devstral-ls--max-deaths 5
   "After so many ends within three minutes the server is not started again.")
 
-(defvar-local devstral-ls--opened nil "The connection that this buffer's text was sent to.")
+(defvar-local devstral-ls--opened nil
+  "What this buffer was sent as: (CONNECTION BUFFER URI), or nil.")
 (defvar-local devstral-ls--version 0 "Version of the text, as sent.")
 (defvar-local devstral-ls--changes nil "Changes not sent yet, newest first, or `full'.")
 (defvar-local devstral-ls--before nil "Where the change that begins will be: (BEG END START-POSITION END-POSITION).")
 (defvar-local devstral-ls--size 0 "Characters of the text, counted along the changes.")
+(defvar-local devstral-ls--seen nil "`buffer-chars-modified-tick' after the last change that the hooks saw.")
 (defvar-local devstral-ls--diagnostics nil "Findings of the server, as it sent them.")
 (defvar-local devstral-ls--flymake nil "Flymake's function to report findings to.")
 
@@ -162,6 +171,12 @@ of keys together."
   (or (devstral-ls--live (devstral-ls--eglot))
       (devstral-ls--live devstral-ls--own)))
 
+(defconst devstral-ls--no-events
+  (if (slot-exists-p 'jsonrpc-connection '-events-buffer-config)
+      '(:events-buffer-config (:size 0 :format full))
+    '(:events-buffer-scrollback-size 0)) ; until Emacs 29; later ones warn of it
+  "Nothing of what is written and suggested stays in a buffer.")
+
 (defun devstral-ls--start ()
   "Start our server unless it is there or fails each time."
   (when (and (not devstral-ls--own) (not devstral-ls--trouble))
@@ -169,20 +184,19 @@ of keys together."
       (condition-case failure
           (devstral-ls--initialize
            (setq devstral-ls--own
-                 (make-instance
-                  'devstral-ls-connection
+                 (apply
+                  #'make-instance 'devstral-ls-connection
                   ;; A name of its own: what an earlier one leaves behind is
                   ;; cleared away by name, and may be so late.
                   :name (format "devstral-ls-%d" (cl-incf devstral-ls--n-started))
                   :notification-dispatcher #'devstral-ls--on-notification
                   :request-dispatcher #'devstral-ls--on-request
                   :on-shutdown #'devstral-ls--on-end
-                  ;; Nothing of what is written and suggested stays in a buffer.
-                  :events-buffer-scrollback-size 0
                   :process (make-process
                             :name "devstral-ls" :command devstral-ls-command
                             :connection-type 'pipe :coding 'utf-8-emacs-unix :noquery t
-                            :stderr (get-buffer-create "*devstral-ls log*")))))
+                            :stderr (get-buffer-create "*devstral-ls log*"))
+                  devstral-ls--no-events)))
         (error (setq devstral-ls--own nil)
                (devstral-ls--give-up (error-message-string failure)))))))
 
@@ -236,7 +250,8 @@ of keys together."
                     :resolveSupport (:properties ["edit"])))
       :window (:workDoneProgress t :showDocument (:support t))
       :workspace (:applyEdit t :workspaceFolders t :executeCommand ,nothing
-                  :workspaceEdit (:documentChanges t :resourceOperations ["create"])))))
+                  :workspaceEdit (:documentChanges t :resourceOperations ["create"]))
+      :experimental (:devstral (:asksInstruction t)))))
 
 (defun devstral-ls--folder ()
   "The project of this buffer as a workspace folder, or nil."
@@ -284,7 +299,7 @@ of keys together."
      (force-mode-line-update t))
     ('$/progress (devstral-ls--on-progress (plist-get params :token) (plist-get params :value)))
     ('textDocument/publishDiagnostics (devstral-ls--on-diagnostics params))
-    ('window/showMessage (message "devstral-ls: %s" (plist-get params :message)))))
+    ('window/showMessage (message "%s" (plist-get params :message))))) ; it says whose it is
 
 (defun devstral-ls--on-request (_connection method params)
   "Answer the request METHOD with PARAMS."
@@ -300,14 +315,20 @@ of keys together."
   "Remember that the work TOKEN is at VALUE, for the mode line."
   (setq devstral-ls--progress (cl-remove token devstral-ls--progress :key #'car :test #'equal))
   (if (equal (plist-get value :kind) "end")
-      (when-let ((said (plist-get value :message))) (message "devstral-ls: %s" said))
+      (progn
+        (when-let ((said (plist-get value :message))) (message "devstral-ls: %s" said))
+        (dolist (buffer (buffer-list)) ; what comes next is another step to undo
+          (with-current-buffer buffer (setq devstral-ls--step nil))))
     (push (cons token value) devstral-ls--progress))
   (force-mode-line-update t))
 
 (defun devstral-ls--on-show-document (params)
   "Show the document that PARAMS name."
   (let ((path (devstral-ls--uri-file (plist-get params :uri))))
-    (run-at-time 0 nil (lambda () (display-buffer (find-file-noselect path))))
+    (run-at-time 0 nil (lambda ()
+                         ;; The server writes its explanations anew.
+                         (let ((revert-without-query '(".")))
+                           (display-buffer (find-file-noselect path)))))
     '(:success t)))
 
 (defun devstral-ls--on-diagnostics (params)
@@ -315,7 +336,11 @@ of keys together."
   (when-let ((buffer (devstral-ls--uri-buffer (plist-get params :uri))))
     (with-current-buffer buffer
       (setq devstral-ls--diagnostics (append (plist-get params :diagnostics) nil))
-      (devstral-ls--report))))
+      ;; The user asked for them: they must be seen. Eglot takes Flymake for itself in some of its versions.
+      (add-hook 'flymake-diagnostic-functions #'devstral-ls--flymake-backend nil t)
+      (when (and devstral-ls--diagnostics (not (bound-and-true-p flymake-mode))) (flymake-mode))
+      (if devstral-ls--flymake (devstral-ls--report)
+        (when devstral-ls--diagnostics (flymake-start))))))
 
 ;;;; Positions and text
 
@@ -386,12 +411,18 @@ It has the same number of code points and lines."
 
 ;;;; Synchronization
 
+(defun devstral-ls--open-p ()
+  "Does our server know this buffer, by the name it has now?"
+  (equal devstral-ls--opened (list devstral-ls--own (current-buffer) (devstral-ls--uri))))
+
 (defun devstral-ls--open ()
-  "Send the buffer's text to our server, once."
-  (unless (eq devstral-ls--opened devstral-ls--own)
+  "Send the buffer's text to our server, once for each of its names."
+  (unless (devstral-ls--open-p)
+    (devstral-ls--close) ; by the name it had before
     (devstral-ls--add-folder)
-    (setq devstral-ls--opened devstral-ls--own
-          devstral-ls--changes nil)
+    (setq devstral-ls--opened (list devstral-ls--own (current-buffer) (devstral-ls--uri))
+          devstral-ls--changes nil
+          devstral-ls--seen (buffer-chars-modified-tick))
     (save-restriction
       (widen)
       (setq devstral-ls--size (buffer-size))
@@ -414,15 +445,17 @@ It has the same number of code points and lines."
                       (list :event (list :added (vector folder) :removed []))))))
 
 (defun devstral-ls--close ()
-  "Take the buffer's text back."
-  (when (and devstral-ls--opened (eq devstral-ls--opened (devstral-ls--live devstral-ls--own)))
-    (jsonrpc-notify devstral-ls--own :textDocument/didClose
-                    (list :textDocument (list :uri (devstral-ls--uri)))))
+  "Take the buffer's text back, where it was this buffer that sent it."
+  (pcase-let ((`(,connection ,buffer ,uri) devstral-ls--opened))
+    (when (and connection (eq buffer (current-buffer)) (eq connection (devstral-ls--live devstral-ls--own)))
+      (jsonrpc-notify connection :textDocument/didClose (list :textDocument (list :uri uri)))))
   (setq devstral-ls--opened nil))
 
 (defun devstral-ls--before-change (beg end)
   "Note where the text from BEG to END is while it is still there."
   (when devstral-ls--opened
+    (unless (eql devstral-ls--seen (buffer-chars-modified-tick)) ; changed behind the hooks
+      (setq devstral-ls--changes 'full))
     (setq devstral-ls--before
           (list beg end (devstral-ls--position beg) (devstral-ls--position end)))))
 
@@ -430,6 +463,7 @@ It has the same number of code points and lines."
   "Note that LENGTH characters at BEG have become those from BEG to END."
   (when devstral-ls--opened
     (cl-incf devstral-ls--size (- end beg length))
+    (setq devstral-ls--seen (buffer-chars-modified-tick))
     (pcase-let ((`(,from ,to ,start ,stop) devstral-ls--before))
       (cond
        ((eq devstral-ls--changes 'full))
@@ -444,8 +478,11 @@ It has the same number of code points and lines."
 (defun devstral-ls--flush ()
   "Send what has changed."
   (devstral-ls--open)
-  (when (/= devstral-ls--size (buffer-size)) ; changed behind the hooks
-    (setq devstral-ls--changes 'full devstral-ls--size (buffer-size)))
+  ;; Changed behind the hooks, as by an indirect buffer of the same text.
+  (unless (and (= devstral-ls--size (buffer-size)) (eql devstral-ls--seen (buffer-chars-modified-tick)))
+    (setq devstral-ls--changes 'full
+          devstral-ls--size (buffer-size)
+          devstral-ls--seen (buffer-chars-modified-tick)))
   (when devstral-ls--changes
     (jsonrpc-notify
      devstral-ls--own :textDocument/didChange
@@ -458,11 +495,10 @@ It has the same number of code points and lines."
 
 (defun devstral-ls--saved ()
   "Tell the server that the buffer was saved."
-  (when (eq devstral-ls--opened (devstral-ls--live devstral-ls--own))
-    (when devstral-ls--opened
-      (devstral-ls--flush)
-      (jsonrpc-notify devstral-ls--own :textDocument/didSave
-                      (list :textDocument (list :uri (devstral-ls--uri)))))))
+  (when (and devstral-ls--opened (devstral-ls--live devstral-ls--own))
+    (devstral-ls--flush)
+    (jsonrpc-notify devstral-ls--own :textDocument/didSave
+                    (list :textDocument (list :uri (devstral-ls--uri))))))
 
 (defun devstral-ls--sync (server)
   "Make SERVER know the text as it is now."
@@ -618,6 +654,8 @@ Draw nothing where it does not fit any more."
              (hidden (run-hook-with-args-until-success 'devstral-ls-inhibit-functions)))
         (put-text-property 0 1 'cursor t ghost) ; else the cursor is drawn behind it
         (move-overlay overlay (point) end)
+        (overlay-put overlay 'devstral-ls t)
+        (overlay-put overlay 'window (selected-window)) ; where point is another one, it would be out of place
         (overlay-put overlay 'after-string nil)
         (overlay-put overlay 'display nil)
         (unless hidden
@@ -626,6 +664,18 @@ Draw nothing where it does not fit any more."
             (overlay-put overlay 'display ghost)))
         (setq devstral-ls--active (not hidden)))
     (devstral-ls--clear)))
+
+(defun devstral-ls--redraw (&rest _)
+  "Draw anew: a popup has opened or closed."
+  (when devstral-ls--shown (devstral-ls--draw)))
+
+(defun devstral-ls--window-changed (window)
+  "Take the ghost text away where the user went from WINDOW to another.
+The minibuffer does not count: commands are called from there."
+  (unless (or (eq window (selected-window)) (window-minibuffer-p (selected-window)))
+    (with-current-buffer (window-buffer window)
+      (devstral-ls--cancel)
+      (devstral-ls--clear))))
 
 (defun devstral-ls--clear ()
   "Draw nothing."
@@ -718,6 +768,9 @@ If that was all of it, tell the server."
 
 ;;;; Code actions
 
+(defvar-local devstral-ls--step nil
+  "The undo step that edits of the server go into: (HANDLE . TICK).")
+
 (defun devstral-ls--apply-text-edits (edits)
   "Apply LSP's EDITS to this buffer, in one undo step."
   (let ((places (mapcar (lambda (edit)
@@ -726,15 +779,29 @@ If that was all of it, tell the server."
                                   (copy-marker (devstral-ls--place (plist-get range :end)))
                                   (plist-get edit :newText))))
                         edits)))
-    (save-restriction
-      (widen)
-      (save-excursion
-        (pcase-dolist (`(,begin ,end ,text) (reverse places))
-          (goto-char begin)
-          (delete-region begin end)
-          (insert text)
-          (set-marker begin nil)
-          (set-marker end nil))))))
+    (devstral-ls--in-one-step
+     (lambda ()
+       (save-restriction
+         (widen)
+         (save-excursion
+           (pcase-dolist (`(,begin ,end ,text) (reverse places))
+             (goto-char begin)
+             (delete-region begin end)
+             (insert text)
+             (set-marker begin nil)
+             (set-marker end nil))))))))
+
+(defun devstral-ls--in-one-step (change)
+  "Call CHANGE, in one undo step with what the same work did before it.
+What the user has changed meanwhile is a step of its own."
+  (if (eq buffer-undo-list t) (funcall change)
+    (unless (and devstral-ls--step (eql (cdr devstral-ls--step) (buffer-chars-modified-tick)))
+      (undo-boundary)
+      (setq devstral-ls--step (list (prepare-change-group)))
+      (activate-change-group (car devstral-ls--step)))
+    (funcall change)
+    (undo-amalgamate-change-group (car devstral-ls--step))
+    (setcdr devstral-ls--step (buffer-chars-modified-tick))))
 
 (defun devstral-ls--apply-workspace-edit (edit)
   "Apply LSP's workspace EDIT.
@@ -759,7 +826,7 @@ Where a document has moved on, signal an error and change nothing."
             (error "%s was changed meanwhile" (buffer-name))))))
     (dolist (step steps)
       (if (eq (car step) 'create)
-          (find-file-noselect (devstral-ls--uri-file (cdr step)))
+          (display-buffer (find-file-noselect (devstral-ls--uri-file (cdr step))))
         (with-current-buffer (or (devstral-ls--uri-buffer (car step))
                                  (find-file-noselect (devstral-ls--uri-file (car step))))
           (devstral-ls--apply-text-edits (nth 2 step))
@@ -813,11 +880,9 @@ Where a document has moved on, signal an error and change nothing."
    ((plist-get action :disabled) (user-error "%s" (plist-get (plist-get action :disabled) :reason)))
    ((plist-get action :edit) (devstral-ls--apply-workspace-edit (plist-get action :edit)))
    ((plist-get action :command)
-    (let ((command (plist-get action :command)))
-      (if (stringp command)
-          (apply #'devstral-ls--execute server command (append (plist-get action :arguments) nil))
-        (apply #'devstral-ls--execute server (plist-get command :command)
-               (append (plist-get command :arguments) nil)))))
+    (let ((command (if (stringp (plist-get action :command)) action (plist-get action :command))))
+      (apply #'devstral-ls--execute server (plist-get command :command)
+             (mapcar #'devstral-ls--with-instruction (plist-get command :arguments)))))
    (t (jsonrpc-async-request
        server :codeAction/resolve action :timeout 600
        :success-fn (lambda (resolved)
@@ -828,6 +893,12 @@ Where a document has moved on, signal an error and change nothing."
                        (error (message "devstral-ls: %s" (error-message-string failure)))))
        :error-fn (lambda (failure) (message "devstral-ls: %s" (plist-get failure :message)))
        :timeout-fn (lambda () (message "devstral-ls: the action takes too long"))))))
+
+(defun devstral-ls--with-instruction (argument)
+  "ARGUMENT of a command, with the instruction that its action needs."
+  (if (and (listp argument) (equal (plist-get argument :action) "rewrite") (not (plist-get argument :instruction)))
+      (append argument (list :instruction (read-string "Rewrite how? ")))
+    argument))
 
 (defun devstral-ls-rewrite (begin end instruction)
   "Have the text from BEGIN to END rewritten by INSTRUCTION.
@@ -873,7 +944,7 @@ Without a region, that is the definition around point."
                           (pcase (plist-get finding :severity) (1 :error) (2 :warning) (_ :note))
                           (plist-get finding :message) finding)))
                      devstral-ls--diagnostics)
-             :region (cons (point-min) (point-max)))))
+             :region (save-restriction (widen) (cons (point-min) (point-max))))))
 
 (defun devstral-ls--diagnostics-at (begin end)
   "The findings between BEGIN and END in LSP's form.
@@ -983,6 +1054,22 @@ Suggestions begin when it is there."
 
 ;;;; The mode
 
+(defconst devstral-ls--hooks
+  '((before-change-functions . devstral-ls--before-change)
+    (after-change-functions . devstral-ls--after-change)
+    (post-command-hook . devstral-ls--after-command)
+    (after-save-hook . devstral-ls--saved)
+    (kill-buffer-hook . devstral-ls--leave)
+    (change-major-mode-hook . devstral-ls--leave)
+    (clone-buffer-hook . devstral-ls--cloned)
+    (clone-indirect-buffer-hook . devstral-ls--cloned)
+    (window-selection-change-functions . devstral-ls--window-changed)
+    (completion-in-region-mode-hook . devstral-ls--redraw)
+    (company-completion-started-hook . devstral-ls--redraw)
+    (company-after-completion-hook . devstral-ls--redraw)
+    (flymake-diagnostic-functions . devstral-ls--flymake-backend))
+  "What the mode does when, in its buffers.")
+
 ;;;###autoload
 (define-minor-mode devstral-ls-mode
   "Show suggestions by a model on this machine as ghost text.
@@ -994,22 +1081,10 @@ Suggestions begin when it is there."
   (if devstral-ls-mode
       (progn
         (setq devstral-ls--tick (buffer-chars-modified-tick) devstral-ls--point (point))
-        (add-hook 'before-change-functions #'devstral-ls--before-change nil t)
-        (add-hook 'after-change-functions #'devstral-ls--after-change nil t)
-        (add-hook 'post-command-hook #'devstral-ls--after-command nil t)
-        (add-hook 'after-save-hook #'devstral-ls--saved nil t)
-        (add-hook 'kill-buffer-hook #'devstral-ls--leave nil t)
-        (add-hook 'change-major-mode-hook #'devstral-ls--leave nil t)
-        (add-hook 'flymake-diagnostic-functions #'devstral-ls--flymake-backend nil t)
+        (pcase-dolist (`(,hook . ,function) devstral-ls--hooks) (add-hook hook function nil t))
         (if (devstral-ls--live devstral-ls--own) (devstral-ls--schedule) (devstral-ls--start)))
     (devstral-ls--leave)
-    (remove-hook 'before-change-functions #'devstral-ls--before-change t)
-    (remove-hook 'after-change-functions #'devstral-ls--after-change t)
-    (remove-hook 'post-command-hook #'devstral-ls--after-command t)
-    (remove-hook 'after-save-hook #'devstral-ls--saved t)
-    (remove-hook 'kill-buffer-hook #'devstral-ls--leave t)
-    (remove-hook 'change-major-mode-hook #'devstral-ls--leave t)
-    (remove-hook 'flymake-diagnostic-functions #'devstral-ls--flymake-backend t)))
+    (pcase-dolist (`(,hook . ,function) devstral-ls--hooks) (remove-hook hook function t))))
 
 (defun devstral-ls--leave ()
   "This buffer needs the server no more; the last one ends it."
@@ -1020,6 +1095,13 @@ Suggestions begin when it is there."
     (unless (cl-some (lambda (buffer) (and (not (eq buffer this)) (buffer-local-value 'devstral-ls-mode buffer)))
                      (buffer-list))
       (run-at-time 1 nil #'devstral-ls--stop-unused))))
+
+(defun devstral-ls--cloned ()
+  "Forget what was copied from the buffer that this one is a clone of."
+  (remove-overlays (point-min) (point-max) 'devstral-ls t)
+  (setq devstral-ls--opened nil devstral-ls--changes nil devstral-ls--diagnostics nil devstral-ls--flymake nil
+        devstral-ls--timer nil devstral-ls--request nil
+        devstral-ls--shown nil devstral-ls--items nil devstral-ls--active nil))
 
 (defun devstral-ls--stop-unused ()
   "End the server if no buffer is in need of it."

@@ -12,8 +12,9 @@ if [ $# -eq 0 ]; then
         set -- "$@" "${name%.sh}"
     done
 fi
-for name; do
-    [ -x "$rigs/$name/run" ] && continue
+fetch() {
+    local name=$1
+    [ -x "$rigs/$name/run" ] && return
     echo "fetching $name"
     rm -rf "${rigs:?}/$name" "$rigs/$name.missing"
     mkdir -p "$rigs/$name"
@@ -22,4 +23,7 @@ for name; do
         tail -n 1 "$rigs/$name.log" >"$rigs/$name.missing"
         echo "no $name: $(cat "$rigs/$name.missing")"
     fi
-done
+}
+
+for name; do fetch "$name" & done # one compiles while the others download
+wait

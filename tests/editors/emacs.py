@@ -20,7 +20,8 @@ MODE = ROOT / "editors/emacs/devstral-ls.el"
 TIMEOUT_S = 20.0
 COLUMNS, ROWS = 80, 24
 
-SCRIPTED = (sys.executable, "-m", "tests.server.scripted_server", "--real-pipeline")
+PLAIN = (sys.executable, "-m", "tests.server.scripted_server")
+SCRIPTED = (*PLAIN, "--real-pipeline")
 
 INIT = """;; -*- lexical-binding: t -*-
 (setq make-backup-files nil create-lockfiles nil auto-save-default nil inhibit-startup-screen t
@@ -110,8 +111,9 @@ class Emacs:
         inside = f"(json-encode (with-current-buffer (window-buffer (selected-window)) {expression}))"
         # Through a file: emacsclient cuts long answers up.
         said = self._client(
-            f"(let ((json-null nil) (coding-system-for-write 'utf-8)) (require 'json)"
-            f" (let ((said {inside})) (write-region said nil {lisp(str(answer))} nil 'quiet)))"
+            f"(let ((json-null nil)) (require 'json)"
+            f" (let* ((said {inside}) (coding-system-for-write 'utf-8))"
+            f" (write-region said nil {lisp(str(answer))} nil 'quiet)))"
         )
         assert answer.exists(), f"{expression}: {said}"
         return json.loads(answer.read_text(encoding="utf-8"))
@@ -158,6 +160,10 @@ class Emacs:
     def screen(self) -> str:
         """What the terminal shows."""
         return self._tmux("capture-pane", "-p")
+
+    def resize(self, n_columns: int, n_rows: int) -> None:
+        """Make the terminal that large."""
+        self._tmux("resize-window", "-x", str(n_columns), "-y", str(n_rows))
 
     def server_pid(self) -> int | None:
         """The process of the server, where there is one."""

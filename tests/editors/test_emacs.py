@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -13,9 +14,12 @@ import pytest
 from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
 from tests.editors.conftest import Rig
-from tests.editors.emacs import MODE, SCRIPTED, Emacs, alive, kill, until
+from tests.editors.emacs import MODE, PLAIN, ROOT, SCRIPTED, Emacs, alive, kill, lisp, until
+from tests.editors.picture import svg
 
 Start = Callable[..., Emacs]
+
+PICTURE_COLUMNS, PICTURE_ROWS = 72, 9
 
 
 @pytest.fixture(params=["emacs28", "emacs30"])
@@ -40,9 +44,9 @@ def start(program: Path, tmp_path: Path) -> Iterator[Start]:
 def test_it_compiles_and_its_documentation_is_in_order(program: Path, tmp_path: Path) -> None:
     copy = tmp_path / MODE.name
     copy.write_bytes(MODE.read_bytes())
-    for lisp in ("(progn (setq byte-compile-error-on-warn t) (unless (byte-compile-file (car command-line-args-left)) (kill-emacs 1)))",
+    for form in ("(progn (setq byte-compile-error-on-warn t) (unless (byte-compile-file (car command-line-args-left)) (kill-emacs 1)))",
                  "(progn (require 'checkdoc) (checkdoc-file (car command-line-args-left)))"):  # fmt: skip
-        command = [str(program), "-Q", "--batch", "--eval", lisp, str(copy)]
+        command = [str(program), "-Q", "--batch", "--eval", form, str(copy)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
@@ -54,7 +58,14 @@ def test_ghost_text_is_drawn_while_typing_and_tab_accepts_it(start: Start, dumps
     emacs.type("ret")
     emacs.shows("urn a + b")
     assert "return a + b" in emacs.screen()
+    assert "Warning" not in emacs.screen()
     (dumps / f"{program.parent.name}.txt").write_text(emacs.screen(), encoding="utf-8")
+    emacs.resize(PICTURE_COLUMNS, PICTURE_ROWS)
+    until(lambda: "return a + b" in emacs.screen() and "Devstral" in emacs.screen(), "a small screen")
+    rows = emacs.screen().splitlines()
+    assert len(rows) <= PICTURE_ROWS
+    picture = svg(rows, "urn a + b", n_columns=PICTURE_COLUMNS)
+    (dumps / f"{program.parent.name}.svg").write_text(picture, encoding="utf-8")
     emacs.keys("Tab")
     until(lambda: emacs.text() == "def add(a, b):\n    return a + b\n", "accepted")
     until(lambda: emacs.script()["asked"], "asked")
@@ -199,14 +210,58 @@ def test_ghost_text_is_on_the_screen_20_ms_after_the_answer(
     assert waits[N_ANSWERS // 2] < WITHIN_MS  # a busy machine may hold up single ones
 
 
-def test_an_action_changes_the_buffer_in_one_undo_step(start: Start) -> None:
+FIRST = "import os\n\n\ndef first(a):\n    b = ▮a\n    return b\n"
+FIRST_TEXT = FIRST.replace("▮", "")
+SHORTER = "import os\n\n\ndef first(a):\n    return a\n"
+
+
+def choose(emacs: Emacs, title: str) -> None:
+    """Take the action that begins so from the menu."""
+    emacs.keys("M-x")
+    emacs.type("devstral-ls-code-actions")
+    emacs.keys("Enter")
+    until(lambda: "Action:" in emacs.screen(), "the menu")
+    emacs.type(title)
+    emacs.keys("Enter")
+
+
+def test_an_action_of_the_menu_asks_what_it_needs_and_is_one_step_to_undo(start: Start) -> None:
     emacs = start()
-    emacs.open("import os\n\n\ndef first(a):\n    b = ▮a\n    return b\n")
-    assert emacs.eval("(and (plist-member (devstral-ls--capabilities devstral-ls--own) :codeActionProvider) t)")
+    emacs.open(FIRST)
     emacs.script(says="def first(a):\n    return a\n```")
-    emacs.eval('(progn (devstral-ls-rewrite (point) (point) "shorter") nil)')
-    until(lambda: emacs.text().startswith("import os\n\n\ndef first(a):\n    return a\n"), "rewritten")
+    choose(emacs, "Devstral: Rewrite")
+    until(lambda: "Rewrite how?" in emacs.screen(), "the question")
+    emacs.type("shorter")
+    emacs.keys("Enter")
+    until(lambda: emacs.text() == SHORTER, "rewritten")
     until(lambda: not emacs.eval("devstral-ls--progress"), "the work has ended")
+    assert "shorter" in emacs.script()["asked"][-1]
+    emacs.keys("C-_")
+    until(lambda: emacs.text() == FIRST_TEXT, "undone")
+
+
+def test_a_command_rewrites_what_is_around_point(start: Start) -> None:
+    emacs = start()
+    emacs.open(FIRST)
+    emacs.script(says="def first(a):\n    return a\n```")
+    emacs.type("a + ")  # what was typed before is another step
+    emacs.eval('(progn (devstral-ls-rewrite (point) (point) "shorter") nil)')
+    until(lambda: emacs.text() == SHORTER, "rewritten")
+    until(lambda: not emacs.eval("devstral-ls--progress"), "the work has ended")
+    emacs.keys("C-_")
+    until(lambda: emacs.text() == FIRST_TEXT.replace("= a", "= a + a"), "undone")
+
+
+def test_a_review_is_shown_and_cleared(start: Start, dumps: Path, program: Path) -> None:
+    emacs = start()
+    emacs.open(FIRST)
+    emacs.script(says="def first(a):\n    b = a\n    return b + 1\n```")
+    choose(emacs, "Devstral: Review")
+    found = "(vconcat (mapcar (lambda (one) (line-number-at-pos (flymake-diagnostic-beg one))) (flymake-diagnostics)))"
+    until(lambda: emacs.eval("(bound-and-true-p flymake-mode)") and emacs.eval(found) == [6], "the finding is shown")
+    (dumps / f"{program.parent.name}-review.txt").write_text(emacs.screen(), encoding="utf-8")
+    emacs.eval("(progn (devstral-ls-clear-review) nil)")
+    until(lambda: emacs.eval(found) == [], "it is gone")
 
 
 def test_an_edit_of_a_version_that_is_gone_is_refused(start: Start) -> None:
@@ -224,11 +279,10 @@ def test_an_edit_of_a_version_that_is_gone_is_refused(start: Start) -> None:
     assert emacs.text() == "x = 2\n"
 
 
+@pytest.mark.parametrize("program", ["emacs30"], indirect=True)
 def test_a_real_model_writes_what_is_taken_as_seen(
     start: Start, program: Path, starter_model: Path, dumps: Path, tmp_path: Path
 ) -> None:
-    if program.parent.name != "emacs30":
-        pytest.skip("a real model is tried with one Emacs only")
     command = (sys.executable, "-m", "devstral_ls")
     emacs = start(command=command, DEVSTRAL_LS_MODEL=str(starter_model))
     try:
@@ -246,7 +300,7 @@ def test_a_real_model_writes_what_is_taken_as_seen(
 
 
 def test_superseded_requests_are_cancelled(start: Start) -> None:
-    emacs = start()
+    emacs = start(command=PLAIN)  # a pipeline that ends nothing by itself
     emacs.open("x = ▮\n")
     emacs.script(hold=True, says="1")
     for number in range(3):
@@ -282,6 +336,143 @@ def test_a_program_that_is_not_there_is_said_once(start: Start) -> None:
     until(lambda: "no server" in emacs.screen(), "the mode line says it")
     emacs.type("abc")
     until(lambda: emacs.text() == "abc", "typing goes on")
+
+
+def asked(emacs: Emacs) -> str:
+    """The text before point, as the server knew it at the last request."""
+    return (emacs.script()["asked"] or [""])[-1]
+
+
+DOES = {
+    "renamed": ('(set-visited-file-name "b.py" t t)', "x = 1\ny"),
+    "edited behind the hooks": ("(let ((inhibit-modification-hooks t)) (subst-char-in-region 1 2 ?x ?z))", "z = 1\ny"),
+    "edited in an indirect buffer": (
+        '(progn (clone-indirect-buffer "other" nil)'
+        ' (with-current-buffer "other" (save-excursion (goto-char 1) (delete-char 1) (insert "w"))) (kill-buffer "other"))',
+        "w = 1\ny",
+    ),
+    "narrowed": ("(narrow-to-region (line-beginning-position) (point-max))", "x = 1\ny"),
+    "reverted": ('(progn (write-region "v = 1\ny" nil buffer-file-name) (revert-buffer t t) (goto-char (point-max)))',
+                 "v = 1\ny"),
+    "without a file": ('(progn (switch-to-buffer (get-buffer-create "new")) (insert "u = 1\ny") (python-mode))',
+                       "u = 1\ny"),
+}  # fmt: skip
+"""Lisp that is run in a buffer, and what stands before point then."""
+
+
+@pytest.mark.parametrize("does", DOES)
+def test_the_server_knows_the_text_whatever_happens_to_the_buffer(start: Start, does: str) -> None:
+    emacs = start(command=PLAIN)
+    emacs.open("x = 1\ny▮")
+    emacs.type("1")
+    until(lambda: asked(emacs) == "x = 1\ny1", "asked")
+    emacs.keys("BSpace")
+    code, before = DOES[does]
+    emacs.eval(f"(progn {code} nil)")
+    emacs.script(says=" = 2")
+    for typed in "ab":
+        emacs.type(typed)
+        before += typed
+        until(lambda: asked(emacs) == before, f"asked with {before!r}, not {asked(emacs)!r}")  # noqa: B023
+    emacs.shows(" = 2")
+    assert emacs.eval("(eq (current-buffer) (nth 1 devstral-ls--opened))")
+
+
+def test_a_clone_of_a_buffer_does_not_show_or_take_its_suggestion(start: Start) -> None:
+    emacs = start()
+    emacs.open("def add(a, b):\n    ▮\n")
+    emacs.script(says="turn a + b\n")
+    emacs.type("re")
+    emacs.shows("turn a + b")
+    emacs.eval('(progn (clone-indirect-buffer "other" nil) nil)')
+    clones = '(with-current-buffer "other" (list (length (overlays-in 1 (point-max))) devstral-ls--active))'
+    assert emacs.eval(clones) == [0, None]
+    emacs.keys("Tab")
+    until(lambda: emacs.text() == "def add(a, b):\n    return a + b\n", "accepted")
+
+
+def test_going_to_another_window_takes_the_ghost_text_away(start: Start) -> None:
+    emacs = start()
+    emacs.open("def add(a, b):\n    ▮\n")
+    emacs.eval("(progn (split-window) nil)")
+    emacs.script(says="turn a + b\n")
+    emacs.type("re")
+    emacs.shows("turn a + b")
+    assert emacs.screen().count("return a + b") == 1  # point is elsewhere in the other window
+    emacs.keys("C-x", "o")
+    emacs.shows(None)
+
+
+POPUPS = {
+    "completion-in-region": ("", "C-M-i", "completion-in-region-mode"),
+    "company": ("(require 'company) (setq company-backends '(company-capf) company-minimum-prefix-length 3"
+                " company-idle-delay 0.1 company-frontends '(company-pseudo-tooltip-frontend))"
+                "(add-hook 'prog-mode-hook #'company-mode)", None, "(and company-candidates t)"),
+}  # fmt: skip
+"""What brings a popup, the key that opens it, and whether it is open. Corfu uses the first one's mode."""
+
+
+@pytest.mark.parametrize(
+    ("program", "popup"),
+    [("emacs28", "completion-in-region"), ("emacs30", "completion-in-region"), ("emacs30", "company")],
+    indirect=["program"],
+)
+def test_the_keys_of_an_open_popup_come_first(start: Start, popup: str) -> None:
+    before, key, is_open = POPUPS[popup]
+    words = "(add-hook 'python-mode-hook (lambda () (setq-local completion-at-point-functions"
+    words += ' (list (lambda () (list (car (bounds-of-thing-at-point \'symbol)) (point) \'("alphabet" "alphanumeric")))))) 90)'
+    emacs = start(before=before + words)
+    emacs.open("x = ▮\n")
+    emacs.script(says="ine")
+    emacs.type("alp")
+    if key is not None:
+        emacs.shows("ine")
+        emacs.keys(key)  # inserts what the two have in common
+        until(lambda: emacs.text() == "x = alpha\n", "completed")
+        emacs.keys(key)
+    until(lambda: emacs.eval(is_open), "the popup is open")
+    until(lambda: emacs.eval("(and devstral-ls--shown t)"), "there is a suggestion")
+    until(lambda: emacs.ghost() in ("", None), "nothing is drawn")
+    emacs.keys("Tab")
+    until(lambda: emacs.text() == "x = alpha\n", f"Tab is the popup's: {emacs.text()!r}")
+
+
+LSP_MODE = """
+(setq make-backup-files nil create-lockfiles nil lsp-auto-guess-root t lsp-enable-suggest-server-download nil
+      lsp-enable-snippet nil lsp-session-file (expand-file-name "session") devstral-ls-command '{command}
+      devstral-ls-settings '(:inline (:debounceMs 0)) lsp-enabled-clients '(devstral-ls) lsp-keep-workspace-alive nil)
+(setenv "PYTHONPATH" {root})
+(load {mode} nil t)
+(devstral-ls-register-lsp-mode)
+(require 'lsp-inline-completion)
+(make-directory ".git")
+(write-region "def add(a, b):\n    \n" nil "a.py")
+(switch-to-buffer (find-file-noselect "a.py"))
+(lsp-workspace-folders-add default-directory)
+(lsp)
+(with-timeout (60 (error "The server does not answer"))
+  (while (not (and lsp--buffer-workspaces (eq 'initialized (lsp--workspace-status (car lsp--buffer-workspaces)))))
+    (accept-process-output nil 0.05)))
+(goto-char (point-min)) (forward-line 1) (end-of-line) (insert "ret")
+(with-timeout (60 (error "No ghost text"))
+  (while (not (overlayp lsp-inline-completion--overlay))
+    (ignore-errors (lsp-inline-completion-display))
+    (accept-process-output nil 0.05)))
+(lsp-inline-completion-accept)
+(princ (buffer-string))
+(set-buffer-modified-p nil)
+"""
+
+
+def test_lsp_mode_runs_it_beside_other_servers(rig: Rig, tmp_path: Path) -> None:
+    program = rig("emacs30")
+    script = tmp_path / "lsp-mode.el"
+    script.write_text(LSP_MODE.format(command=lisp(SCRIPTED), root=lisp(str(ROOT)), mode=lisp(str(MODE))))
+    environ = os.environ | {"HOME": str(tmp_path), "DEVSTRAL_LS_CONFIG": str(tmp_path / "settings.toml")}
+    environ |= {"DEVSTRAL_LS_DATA_DIR": str(tmp_path / "data"), "DEVSTRAL_LS_RUNTIME_DIR": str(tmp_path / "rt")}
+    command = [str(program), "-Q", "--batch", "-l", str(script)]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=180, check=False)
+    assert done.stdout == "def add(a, b):\n    retsays\n", done.stderr
 
 
 def test_leaving_the_mode_leaves_no_process_behind(start: Start) -> None:

@@ -16,8 +16,11 @@ from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
 from tests.editors.conftest import Rig
 from tests.editors.neovim import GHOST, ROOT, SCRIPTED, Neovim, alive, until
+from tests.editors.picture import svg
 
 Start = Callable[..., Neovim]
+
+PICTURE_COLUMNS, PICTURE_ROWS = 64, 8
 
 CODE = "def add(a, b):\n    ▮\n"
 
@@ -66,6 +69,10 @@ def test_ghost_text_is_shown_and_taken_and_the_server_told(neovim: Neovim, dumps
     rows = neovim.dump(dumps / f"{program.parent.name}-ghost.txt")
     assert rows[1] == "    return a + b"
     assert "devstral: " in rows[-2]
+    neovim.nvim.ui_try_resize(PICTURE_COLUMNS, PICTURE_ROWS)
+    until(lambda: len(neovim.screen()) == PICTURE_ROWS, "a small screen")
+    picture = svg(neovim.screen(), "urn a + b", n_columns=PICTURE_COLUMNS)
+    (dumps / f"{program.parent.name}.svg").write_text(picture, encoding="utf-8")
     neovim.keys("<Tab>")
     neovim.has("def add(a, b):\n    return a + b")
     assert neovim.cursor == (2, 16)
@@ -347,7 +354,7 @@ def test_commands_say_what_they_know(neovim: Neovim) -> None:
     neovim.nvim.command("Devstral")
     assert "model: scripted" in neovim.messages()
     neovim.nvim.command("Devstral nonsense")
-    assert "there is no :Devstral nonsense; action, log," in neovim.messages()
+    assert "there is no :Devstral nonsense; action, clear, log," in neovim.messages()
     assert neovim.nvim.funcs.getcompletion("Devstral re", "cmdline") == ["restart", "rewrite"]
     neovim.nvim.command("Devstral restart")
     until(lambda: neovim.script()["restarts"] == 1, "the engine is started again")
@@ -367,16 +374,57 @@ def test_health_and_help_are_there(neovim: Neovim, dumps: Path, program: Path) -
         assert Path(neovim.nvim.current.buffer.name).name == "devstral.txt"
 
 
-def test_an_action_changes_the_buffer(start: Start) -> None:
-    neovim = start(cmd=(*SCRIPTED, "--real-pipeline"), before="vim.ui.input = function(_, done) done('shorter') end")
-    neovim.open("import os\n\n\ndef first(a):▮\n    b = a\n    return b\n")
-    if not neovim.lua("return vim.lsp.get_clients()[1].server_capabilities.codeActionProvider or false"):
-        neovim.nvim.command("Devstral rewrite")
-        assert "this server has no devstral.runAction" in neovim.messages()
-        pytest.skip("this server offers no code actions")
+FIRST = "import os\n\n\ndef first(a):▮\n    b = a\n    return b\n"
+
+ANSWERS = """
+vim.ui.input = function(_, done) done('shorter') end
+vim.ui.select = function(items, options, done)
+  for _, item in ipairs(items) do
+    local title = (options.format_item or tostring)(item)
+    if title:find(vim.g.choose, 1, true) then
+      return done(item)
+    end
+  end
+  error('not offered: ' .. vim.g.choose)
+end
+"""
+"""Answers questions as a user would."""
+
+
+def test_a_command_rewrites_lines_in_one_step_to_undo(start: Start) -> None:
+    neovim = start(cmd=(*SCRIPTED, "--real-pipeline"), before=ANSWERS)
+    neovim.open(FIRST)
+    neovim.keys("jA + a<Esc>")  # what was typed before is another step
     neovim.script(says="def first(a):\n    return a\n```")
     neovim.nvim.command("4,6Devstral rewrite")
     neovim.has("import os\n\n\ndef first(a):\n    return a")
+    assert "shorter" in neovim.script()["asked"][-1]
+    neovim.keys("u")
+    neovim.has("import os\n\n\ndef first(a):\n    b = a + a\n    return b")
+
+
+def test_an_action_of_the_menu_asks_what_it_needs_and_is_one_step_to_undo(start: Start) -> None:
+    neovim = start(cmd=(*SCRIPTED, "--real-pipeline"), before=ANSWERS + "vim.g.choose = 'Devstral: Rewrite'")
+    neovim.open(FIRST)
+    neovim.script(says="def first(a):\n    return a\n```")
+    neovim.nvim.command("Devstral action")
+    neovim.has("import os\n\n\ndef first(a):\n    return a")
+    assert "shorter" in neovim.script()["asked"][-1]
+    neovim.keys("u")
+    neovim.has(FIRST.replace("▮", "").rstrip("\n"))
+
+
+def test_a_review_is_shown_and_cleared(start: Start, dumps: Path, program: Path) -> None:
+    neovim = start(cmd=(*SCRIPTED, "--real-pipeline"), before=ANSWERS + "vim.g.choose = 'Devstral: Review'")
+    neovim.open(FIRST)
+    neovim.lua("vim.diagnostic.config({ virtual_text = true })")
+    neovim.script(says="def first(a):\n    b = a\n    return b + 1\n```")
+    neovim.nvim.command("Devstral action")
+    found = "return vim.tbl_map(function(one) return one.lnum end, vim.diagnostic.get(0))"
+    until(lambda: neovim.lua(found) == [5], "the finding is shown")
+    neovim.dump(dumps / f"{program.parent.name}-review.txt")
+    neovim.nvim.command("Devstral clear")
+    until(lambda: neovim.lua(found) == [], "it is gone")
 
 
 def test_other_suggestions_for_the_same_place_are_a_key_away(neovim: Neovim) -> None:
@@ -403,11 +451,10 @@ def engines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("engines")
+@pytest.mark.parametrize("program", ["nvim12"], indirect=True)
 def test_a_real_model_writes_what_is_taken_as_seen(
     start: Start, program: Path, starter_model: Path, dumps: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if program.parent.name != "nvim12":
-        pytest.skip("a real model is tried with one Neovim only")
     monkeypatch.setenv("DEVSTRAL_LS_MODEL", str(starter_model))
     neovim = start(cmd=(sys.executable, "-m", "devstral_ls"))
     neovim.open("def add(a, b):\n    return a + b\n\n\ndef subtract(a, b):\n    ▮\n")

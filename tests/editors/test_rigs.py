@@ -12,6 +12,9 @@ from tests.editors.conftest import Rig
 VERSIONS = [
     ("nvim11", r"NVIM v0\.11\."),
     ("nvim12", r"NVIM v0\.(1[2-9]|[2-9]\d)\."),
+    ("emacs28", r"GNU Emacs 28\."),
+    ("emacs30", r"GNU Emacs [3-9]\d\."),
+    ("code_server", r"4\.\d+\.\d+ "),
 ]
 """An editor, and how the first line of its ``--version`` begins."""
 

@@ -306,8 +306,12 @@ def test_a_setting_reaches_the_running_server(window: Window, line: Scripted, co
     line.ask(says="a + b")
     code_server.settings(scripted_settings(line) | {"devstral.inline.disabledLanguages": ["python"]})
     window.open(name(), ADD, 2, 5)
-    window.run("Devstral: Suggest here")
-    wait_for(lambda: offered_nothing(line), "an empty answer")
+
+    def asks_in_vain() -> bool:
+        window.run("Devstral: Suggest here")  # the setting may take longer to arrive than this
+        return offered_nothing(line)
+
+    wait_for(asks_in_vain, "an empty answer")
     code_server.settings(scripted_settings(line) | {"devstral.inline.disabledLanguages": []})
 
     def asks_again() -> bool:
@@ -392,21 +396,50 @@ def test_without_a_model_the_status_says_so(
     window.wait_for_status("scripted")
 
 
-def test_an_action_is_one_step_to_undo(window: Window, line: Scripted) -> None:
-    offers = said(line, "initialize", "sent")[-1]["result"]["capabilities"]
-    if "codeActionProvider" not in offers or "devstral.runAction" not in offers["executeCommandProvider"]["commands"]:
-        pytest.skip("this server offers no code actions")
-    line.ask(says='def add(a, b):\n    """Add a to b."""\n    return a + b\n')
-    path = window.open(name(), "def add(a, b):\n    return a + b\n", 1, 5)
-    window.press("Control+Shift+r")
-    window.wait(
-        "[...document.querySelectorAll('.action-widget .monaco-list-row')].some(e => e.textContent.includes('doc'))"
-    )
-    window.call("click", ".action-widget .monaco-list-row:has-text('doc')")
-    wait_for(lambda: "Add a to b" in window.saved(path), "the action's edit")
-    wait_for(lambda: said(line, "workspace/executeCommand", "sent"), "the action is over")
+FIRST = "import os\n\n\ndef first(a):\n    b = a\n    return b\n"
+
+
+def test_an_action_asks_what_it_needs_and_is_one_step_to_undo(window: Window, line: Scripted, dumps: Path) -> None:
+    line.ask(says="def first(a):\n    return a\n```")
+    path = window.open(name(), FIRST, 5, 5)
+    window.type("a + ")  # what was typed before is another step
+    n_done = len(said(line, "workspace/executeCommand", "sent"))
+    pick(window, "Control+Shift+r", "Rewrite")
+    window.wait("document.activeElement?.closest('.quick-input-widget')")
+    window.screenshot(dumps / "vscode_instruction.png")
+    window.type("shorter")
+    window.press("Enter")
+    wait_for(lambda: len(said(line, "workspace/executeCommand", "sent")) > n_done, "the action is over")
+    window.wait("!document.querySelector('.view-lines').textContent.includes('b')")  # SHORTER
+    window.screenshot(dumps / "vscode_rewritten.png")
+    assert "shorter" in line.ask()["asked"][-1]
     window.press("Control+z")
-    assert window.saved(path) == "def add(a, b):\n    return a + b\n"
+    undone = FIRST.replace("b = ", "a + b = ")
+    window.wait("document.querySelector('.view-lines').textContent.includes('b')")
+    wait_for(lambda: window.saved(path) == undone, lambda: f"undone, not {window.saved(path)!r}")
+
+
+def test_a_review_is_shown_and_cleared(window: Window, line: Scripted, dumps: Path) -> None:
+    line.ask(says="def first(a):\n    b = a\n    return b + 1\n```")
+    window.open(name(), FIRST, 4, 5)
+    window.run("Source Action...")  # the light bulb has those only that change code where it stands
+    pick(window, "", "Review")
+    squiggle = "document.querySelector('.squiggly-warning')"
+    window.wait(squiggle)
+    window.screenshot(dumps / "vscode_review.png")
+    wait_for(lambda: any("1 finding" in said for said in window.notifications()), "it is said")
+    window.run("Devstral: Clear the review's findings")
+    window.wait(f"!{squiggle}")
+    window.run("Notifications: Clear All Notifications")
+
+
+def pick(window: Window, key: str, entry: str) -> None:
+    """Choose an action from the menu that ``key`` opens, or that is open already."""
+    row = ".action-widget .monaco-list-row"
+    if key:
+        window.press(key)
+    window.wait(f"[...document.querySelectorAll('{row}')].some(e => e.textContent.includes('Devstral: {entry}'))")
+    window.call("click", f"{row}:has-text('Devstral: {entry}')")
 
 
 def test_the_real_server_and_a_real_model(

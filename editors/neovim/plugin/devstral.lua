@@ -37,7 +37,7 @@ vim.api.nvim_create_user_command('Devstral', function(command)
 end, {
   nargs = '*',
   range = true,
-  desc = 'Devstral: status, why, toggle, restart, log, action, rewrite',
+  desc = 'Devstral: status, why, toggle, restart, log, action, rewrite, clear',
   complete = function(lead, line)
     return require('devstral.commands').complete(lead, line)
   end,

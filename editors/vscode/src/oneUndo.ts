@@ -6,10 +6,17 @@ import type { ApplyWorkspaceEditParams, ApplyWorkspaceEditResult } from "vscode-
 type Edits = () => Promise<vscode.WorkspaceEdit | undefined>;
 type Next = () => Promise<ApplyWorkspaceEditResult>;
 
+/** A document that an action writes in. */
+interface Begun {
+  readonly original: string;
+  /** Saving ends a step of the undo history, be it in the middle of the action. */
+  wasSaved: boolean;
+}
+
 /** Puts the edits that arrive while an action runs into one step of the undo history of the document they change. */
 export class OneUndo {
   private running = 0;
-  private readonly begun = new Set<vscode.TextEditor>();
+  private readonly begun = new Map<vscode.TextEditor, Begun>();
   private last: Promise<unknown> = Promise.resolve();
 
   /** Run an action. */
@@ -49,15 +56,19 @@ export class OneUndo {
     if (versions(params).some((version) => version !== editor.document.version)) {
       return { applied: false, failureReason: "the document has changed" };
     }
+    const begun = this.begun.get(editor) ?? { original: editor.document.getText(), wasSaved: false };
     const isFirst = !this.begun.has(editor);
-    this.begun.add(editor);
+    this.begun.set(editor, begun);
+    begun.wasSaved ||= !isFirst && !editor.document.isDirty;
+    // The server goes back to the original before it writes what is final: one step from there, at least.
+    const isAgain = begun.wasSaved && editor.document.getText() === begun.original;
     const applied = await editor.edit(
       (builder) => {
         for (const { range, newText } of change[1]) {
           builder.replace(range, newText);
         }
       },
-      { undoStopBefore: isFirst, undoStopAfter: false },
+      { undoStopBefore: isFirst || isAgain, undoStopAfter: false },
     );
     return { applied };
   }
@@ -65,7 +76,10 @@ export class OneUndo {
   /** What the user types next is a step of its own. */
   private async end(): Promise<void> {
     await this.last;
-    const editors = [...this.begun].filter((editor) => vscode.window.visibleTextEditors.includes(editor));
+    const editors = [...this.begun.keys()].filter(
+      // Saving has ended the step already, and what changes nothing would be one of its own.
+      (editor) => vscode.window.visibleTextEditors.includes(editor) && editor.document.isDirty,
+    );
     this.begun.clear();
     for (const editor of editors) {
       // An edit that changes nothing carries the stop; one without any change at all is not sent.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -288,9 +289,12 @@ class Window:
 
     def saved(self, path: Path) -> str:
         """The document of the active editor as it is saved to ``path``."""
-        self.press("Control+s")
-        self.wait("!document.querySelector('.tab.active.dirty')")
-        return path.read_bytes().decode()
+        for again_s in (2, 5, TIMEOUT_S):  # where something was written while it was saved
+            self.press("Control+s")
+            with contextlib.suppress(AssertionError):
+                self.wait("!document.querySelector('.tab.active.dirty')", again_s)
+                return path.read_bytes().decode()
+        raise AssertionError(f"{path.name} cannot be saved")
 
     def notifications(self) -> list[str]:
         """The messages that have popped up."""

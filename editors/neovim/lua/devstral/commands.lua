@@ -90,39 +90,63 @@ local function rewrite(command, words)
   if not client then
     return
   end
-  local buf, range = vim.api.nvim_get_current_buf(), lines_of(command, client)
+  execute('devstral.runAction', {
+    {
+      action = 'rewrite',
+      uri = vim.uri_from_bufnr(0),
+      version = vim.lsp.util.buf_versions[vim.api.nvim_get_current_buf()],
+      range = lines_of(command, client),
+      instruction = #words > 0 and table.concat(words, ' ') or nil,
+    },
+  })
+end
+
+local function send_action(client, request, buf)
+  local params = { command = 'devstral.runAction', arguments = { request } }
+  client:request('workspace/executeCommand', params, function(err)
+    if err then
+      say(err.message, vim.log.levels.WARN)
+    end
+  end, buf)
+end
+
+--- Have the server run an action, once its user has said what a rewrite needs. The result comes as edits.
+---@param command lsp.Command `devstral.runAction`
+---@param context { client_id: integer, bufnr: integer }
+function M.run_action(command, context)
+  local client = assert(vim.lsp.get_client_by_id(context.client_id))
+  local request = vim.deepcopy((command.arguments or {})[1] or {})
   local function go(instruction)
     if not instruction or vim.trim(instruction) == '' then
       return
     end
-    execute('devstral.runAction', {
-      {
-        action = 'rewrite',
-        uri = vim.uri_from_bufnr(buf),
-        version = vim.lsp.util.buf_versions[buf],
-        range = range,
-        instruction = instruction,
-      },
-    })
+    request.instruction = instruction
+    send_action(client, request, context.bufnr)
   end
-  if #words > 0 then
-    go(table.concat(words, ' '))
-  else
+  if request.action == 'rewrite' and not request.instruction then
     vim.ui.input({ prompt = 'Rewrite: ' }, go)
+  else
+    send_action(client, request, context.bufnr)
   end
+end
+
+local function clear()
+  execute('devstral.clearReview', nil, function(number)
+    say(('%d findings are cleared'):format(number))
+  end)
 end
 
 local function action(command, words)
   local options = {
-    context = { only = words[1] and { words[1] } or nil, diagnostics = {} },
-    filter = function(_, client_id)
+    context = words[1] and { only = { words[1] } } or nil,
+    filter = function(offer, client_id)
+      if not client_id then -- Neovim 0.11 does not say whose it is
+        return vim.startswith(offer.title, 'Devstral: ')
+      end
       local client = vim.lsp.get_client_by_id(client_id)
       return client ~= nil and client.name == 'devstral'
     end,
   }
-  if not words[1] then
-    options.context = nil
-  end
   if command.range > 0 then
     local last = vim.api.nvim_buf_get_lines(0, command.line2 - 1, command.line2, false)[1] or ''
     options.range = { start = { command.line1, 0 }, ['end'] = { command.line2, #last } }
@@ -154,6 +178,7 @@ M.commands = {
   log = log,
   action = action,
   rewrite = rewrite,
+  clear = clear,
 }
 
 --- Run `:Devstral NAME ...`; `status` without a name.
