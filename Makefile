@@ -53,6 +53,7 @@ test-editors: rigs starter ## run the tests in real editors (fetches the 491 MB 
 
 fuzz: $(INSTALLED) ## random sessions over stdio, SESSIONS of them (a second each, and up to 60 messages)
 	DEVSTRAL_LS_FUZZ=$(SESSIONS) $(BIN)/python -m pytest tests/fuzz
+
 vscode: $(NODE_MODULES) ## check, test and pack the VS Code extension: build/devstral-ls.vsix (needs npm, Node 20)
 	cd editors/vscode && npm run --silent check && npm test --silent
 	@mkdir -p build
