@@ -89,7 +89,9 @@ def window(shared_window: Window, line: Scripted, request: pytest.FixtureRequest
 
 
 def scripted_settings(line: Scripted) -> dict[str, Any]:
-    return {"devstral.client.command": line.command(sys.executable), "devstral.inline.debounceMs": 0}
+    # What is written ahead would be counted with what is asked.
+    own = {"devstral.inline.debounceMs": 0, "devstral.inline.ahead": False}
+    return {"devstral.client.command": line.command(sys.executable), **own}
 
 
 def name() -> str:
@@ -326,7 +328,7 @@ def test_only_what_the_user_has_set_is_sent(window: Window, line: Scripted) -> N
     (started,) = said(line, "initialize", "received")
     options = started["params"]["initializationOptions"]
     assert set(options) == {"inline"}
-    assert set(options["inline"]) <= {"debounceMs", "disabledLanguages"}
+    assert set(options["inline"]) <= {"debounceMs", "ahead", "disabledLanguages"}
     assert started["params"]["capabilities"]["experimental"]["devstral"] == {"asksInstruction": True}
 
 
