@@ -13,7 +13,7 @@ rm -rf "$state" "$dir/root"
 mkdir -p "$state"/{lists/partial,cache/archives/partial,etc} "$dir/root"
 : >"$state/status" # an empty one: apt then fetches everything, the C library included
 mirror=$(apt-get indextargets --format '$(SITE) $(COMPONENT)' | awk '$2 == "main" && $1 ~ /debian/ && $1 !~ /security/ { print $1; exit }')
-mirror=${mirror:-https://deb.debian.org/debian}
+[ -n "$mirror" ] || { echo "apt knows no mirror of Debian here" >&2; exit 1; }
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 [ -e "$keyring" ] || { echo "needs Debian's keys in $keyring (package debian-archive-keyring)" >&2; exit 1; }
 echo "deb [signed-by=$keyring] $mirror $suite main" >"$state/etc/sources.list"
