@@ -302,10 +302,11 @@ def test_a_real_model_writes_what_is_taken_as_seen(
 def test_superseded_requests_are_cancelled(start: Start) -> None:
     emacs = start(command=PLAIN)  # a pipeline that ends nothing by itself
     emacs.open("x = ▮\n")
-    emacs.script(hold=True, says="1")
-    for number in range(3):
+    until(lambda: emacs.script()["asked"], "asked when it was opened")
+    n_asked = len(emacs.script(hold=True, says="1")["asked"])
+    for number in range(1, 4):
         emacs.type("a")
-        until(lambda n=number: len(emacs.script()["asked"]) >= n + 1, "asked")
+        until(lambda n=number: len(emacs.script()["asked"]) >= n_asked + n, "asked")
     until(lambda: emacs.script()["cancelled"] >= 2, "cancelled")
     emacs.script(hold=False)
 
