@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
-from urllib.parse import unquote, urlsplit
 
 from devstral_ls.actions.query import ActionQuery, ActionRefused
 from devstral_ls.settings import PrivacySettings
@@ -19,11 +18,6 @@ from devstral_ls.workspace.redact import redacted, secrets
 EXCLUDED = "this file is excluded by privacy.exclude"
 IGNORED = "an ignore file names this file (privacy.respectIgnoreFiles)"
 NOT_SHOWN = "No model is shown it."
-
-
-def is_excluded(path: str, privacy: PrivacySettings) -> bool:
-    """Is the file at ``path``, or of that URI, one that no model may see?"""
-    return ignore.is_excluded(PurePosixPath(unquote(urlsplit(path).path) if "://" in path else path), privacy.exclude)
 
 
 def shown(query: ActionQuery, privacy: PrivacySettings) -> tuple[ActionQuery, tuple[Span, ...]]:
@@ -40,7 +34,7 @@ def shown(query: ActionQuery, privacy: PrivacySettings) -> tuple[ActionQuery, tu
 
 def shown_file(path: str, text: str, privacy: PrivacySettings) -> str:
     """The text of another file as a model may see it; empty for one that is excluded."""
-    if is_excluded(path, privacy):
+    if ignore.is_excluded(PurePosixPath(path), privacy.exclude):
         return ""
     return redacted(text) if privacy.redact_secrets else text
 

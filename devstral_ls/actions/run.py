@@ -14,7 +14,7 @@ from devstral_ls.actions.explain import explanation
 from devstral_ls.actions.header import typed
 from devstral_ls.actions.instruction import instruction_for
 from devstral_ls.actions.job import Job
-from devstral_ls.actions.privacy import EXCLUDED, IGNORED, NOT_SHOWN, is_excluded, shown
+from devstral_ls.actions.privacy import EXCLUDED, IGNORED, NOT_SHOWN, shown
 from devstral_ls.actions.query import (
     ActionQuery,
     ActionRefused,
@@ -37,6 +37,7 @@ from devstral_ls.languages.soundness import soundness
 from devstral_ls.prompt.chat import chat_format
 from devstral_ls.settings import PrivacySettings
 from devstral_ls.text import Edit, Span
+from devstral_ls.workspace.ignore import is_excluded_document
 
 NO_CHAT = "only completes text: it cannot be told what to do"
 
@@ -115,7 +116,7 @@ class Actor:
         Raises:
             ActionRefused: no model may see the document.
         """
-        if is_excluded(query.snapshot.uri, self._privacy):
+        if is_excluded_document(query.snapshot.uri, self._privacy.exclude):
             raise ActionRefused(EXCLUDED, hint=NOT_SHOWN)
         if not await self._signatures.allows(query.snapshot):
             raise ActionRefused(IGNORED, hint=NOT_SHOWN)

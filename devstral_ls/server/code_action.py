@@ -79,9 +79,10 @@ async def _offered(
 
 async def _hidden(ls: DevstralServer, snapshot: Snapshot) -> str:
     """Why no model may see the document; empty if it may."""
-    from devstral_ls.actions.privacy import EXCLUDED, IGNORED, is_excluded
+    from devstral_ls.actions.privacy import EXCLUDED, IGNORED
+    from devstral_ls.workspace.ignore import is_excluded_document
 
-    if is_excluded(snapshot.uri, ls.settings.privacy):
+    if is_excluded_document(snapshot.uri, ls.settings.privacy.exclude):
         return EXCLUDED
     return "" if await ls.actions.elsewhere(tries=1).allows(snapshot) else IGNORED
 

@@ -13,9 +13,9 @@ from devstral_ls.languages.scopes import CursorScope
 from devstral_ls.languages.table import Language, language_of
 from devstral_ls.settings import InlineSettings, Settings
 from devstral_ls.suggest.brackets import only_closing
-from devstral_ls.suggest.exclusion import is_excluded
 from devstral_ls.suggest.trace import InlineQuery, Reason
 from devstral_ls.text import Snapshot, Span
+from devstral_ls.workspace.ignore import is_excluded_document
 
 MAX_LINE = 4_000
 """Characters; longer lines are data or minified code, where nobody waits for a suggestion."""
@@ -39,7 +39,7 @@ _ENCODED = re.compile(r"[A-Za-z0-9+/=]{100}\Z")
 def declined(query: InlineQuery, settings: Settings) -> Reason | None:
     """Why this query is not worth the model's time, by settings and by the line it stands on."""
     language = language_of(query.snapshot.language, query.snapshot.uri)
-    if is_excluded(query.snapshot.uri, settings.privacy):
+    if is_excluded_document(query.snapshot.uri, settings.privacy.exclude):
         return Reason.EXCLUDED
     if query.invoked:
         return None

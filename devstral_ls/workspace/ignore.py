@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import PurePath, PurePosixPath
 from typing import TypeVar
+from urllib.parse import unquote, urlsplit
 
 from pathspec import GitIgnoreSpec
 
@@ -45,6 +46,11 @@ def is_excluded(path: PurePath, patterns: Sequence[str]) -> bool:
     """
     posix = PurePosixPath(path.as_posix().casefold())
     return any(_excludes(pattern.casefold(), posix) for pattern in patterns)
+
+
+def is_excluded_document(uri: str, patterns: Sequence[str]) -> bool:
+    """``is_excluded`` for a document."""
+    return is_excluded(PurePosixPath(unquote(urlsplit(uri).path)), patterns)
 
 
 def _excludes(pattern: str, path: PurePosixPath) -> bool:
