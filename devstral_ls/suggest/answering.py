@@ -43,6 +43,8 @@ class Question:
     settings: Settings
     mode: str
     """What the answer depends on besides the text: see ``mode``."""
+    more_by_key: bool = False
+    """Would somebody who asks by key be given several lines here?"""
     min_confidence: float = 0.0
     priority: Priority = Priority.INLINE
 
@@ -89,12 +91,19 @@ class Answering:
             tree = self._trees.tree(snapshot, offset) if real else self._trees.tried(snapshot, offset)
             scope = scope_at(tree, snapshot, offset)
         due = gate.wants_lines(scope, snapshot, offset, inline)
-        trace.multiline = due and gate.can_afford_lines(model, inline)
+        by_key = not due and _reads_suffix(model) and gate.fills(scope, snapshot, offset, inline)
+        filled = by_key and query.invoked
+        trace.multiline = (due or filled) and gate.can_afford_lines(model, inline)
         language = language_of(snapshot.language, snapshot.uri)
         place = place_at(snapshot, offset, scope, language, multiline=trace.multiline)
-        # Where a block is due that would take too long, its first line may follow the line end.
-        place = replace(place, goes_on=(goes_on or due) and not trace.multiline, removed=removed)
-        return Question(query, scope, place, model, settings, mode(model, inline))
+        place = replace(
+            place,
+            fills=filled and trace.multiline and bool(place.line_after.strip()),
+            # Where a block is due that would take too long, its first line may follow the line end.
+            goes_on=(goes_on or due) and not trace.multiline,
+            removed=removed,
+        )
+        return Question(query, scope, place, model, settings, mode(model, inline), more_by_key=by_key and not filled)
 
     async def write(self, question: Question, trace: Trace, hear: Hear) -> Answer:
         """What the model writes at the place, worth showing and kept.
@@ -168,9 +177,15 @@ class Answering:
             finished.n_replaced,
             goes_on=question.place.goes_on and not question.scope.block_due,
             confidence=trace.confidence,
+            more_by_key=question.more_by_key or draft.unsure,
         )
         self._cache.put(query.snapshot, query.offset, question.mode, answer)
         return answer
+
+
+def _reads_suffix(model: ModelInfo) -> bool:
+    """Does the model know where its answer is to end?"""
+    return suffix_share(model.layouts[0]) > 0
 
 
 def mode(model: ModelInfo, inline: InlineSettings) -> str:

@@ -45,6 +45,8 @@ class Answer:
     """Was it written for somebody who takes the line before it, so that it may begin with a line end?"""
     confidence: float | None = None
     """How sure the model was of the first line, 0 to 1, where it was asked."""
+    more_by_key: bool = False
+    """Might there be more for somebody who asks by key: was it cut short because nobody did?"""
 
 
 @dataclass(frozen=True, slots=True)

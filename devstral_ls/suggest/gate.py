@@ -90,6 +90,19 @@ def wants_lines(scope: CursorScope, snapshot: Snapshot, offset: int, settings: I
     return scope.block_due and not _after(snapshot, offset).strip()
 
 
+def fills(scope: CursorScope, snapshot: Snapshot, offset: int, settings: InlineSettings) -> bool:
+    """Is all of what is missing wanted at ``offset`` by somebody who asks by key, up to where the model ends it?
+
+    On a blank line between statements, and where code follows on the line: a piece was cut out there. Not at the end
+    of a line, where the statement alone is meant.
+    """
+    if settings.multiline != "auto" or scope.in_comment or scope.in_string:
+        return False
+    after = _after(snapshot, offset)
+    before = snapshot.text[snapshot.line_span(snapshot.line_at(offset)).start : offset]
+    return not before.strip() if only_closing(after) else True
+
+
 def can_afford_lines(model: ModelInfo, settings: InlineSettings) -> bool:
     """Is the model quick enough here for several lines, by what was measured? Who wants them always has them."""
     return settings.multiline == "always" or model.lines_tokens >= MIN_LINES_TOKENS

@@ -157,7 +157,7 @@ class Suggester:
         """The answer from memory."""
         with trace.stage("cache", self._clock):
             found = self._cache.find(query.snapshot, query.offset, mode(model, settings.inline))
-        if found is None or (query.invoked and not found.answer.text):
+        if found is None or (query.invoked and not _is_all(found.answer)):
             return None
         trace.reason = Reason.TYPED_THROUGH if found.typed else Reason.CACHED
         return _fitting(found, may_begin_a_line=just_taken or query.invoked)
@@ -188,7 +188,9 @@ class Suggester:
             return None
         again = self._cache.find(query.snapshot, query.offset, mode(model, settings.inline))
         trace.reason = Reason.JOINED
-        return None if again is None else _fitting(again, may_begin_a_line=just_taken or query.invoked)
+        if again is None or (query.invoked and not _is_all(again.answer)):
+            return None
+        return _fitting(again, may_begin_a_line=just_taken or query.invoked)
 
     def _now(self, writing: Writing, settings: Settings, model: ModelInfo) -> Writing:
         """``writing`` once more, for somebody who waits: work ahead waits behind everybody, an action of minutes too.
@@ -263,6 +265,11 @@ class Suggester:
 
 _QUIET = frozenset({Reason.JUST_DELETED, Reason.JUST_REJECTED, Reason.EMPTY})
 """Reasons after which the next key is likely to be asked about."""
+
+
+def _is_all(answer: Answer) -> bool:
+    """Is it all that somebody gets who asks by key?"""
+    return bool(answer.text) and not answer.more_by_key
 
 
 def _fitting(found: Found, *, may_begin_a_line: bool) -> Answer:
