@@ -43,8 +43,6 @@ class Question:
     settings: Settings
     mode: str
     """What the answer depends on besides the text: see ``mode``."""
-    more_by_key: bool = False
-    """Would somebody who asks by key be given several lines here?"""
     min_confidence: float = 0.0
     priority: Priority = Priority.INLINE
 
@@ -91,19 +89,18 @@ class Answering:
             tree = self._trees.tree(snapshot, offset) if real else self._trees.tried(snapshot, offset)
             scope = scope_at(tree, snapshot, offset)
         due = gate.wants_lines(scope, snapshot, offset, inline)
-        by_key = not due and _reads_suffix(model) and gate.fills(scope, snapshot, offset, inline)
-        filled = by_key and query.invoked
-        trace.multiline = (due or filled) and gate.can_afford_lines(model, inline)
+        gap = _reads_suffix(model) and gate.is_gap(query, scope, inline)
+        trace.multiline = (due or gap) and gate.can_afford_lines(model, inline)
         language = language_of(snapshot.language, snapshot.uri)
         place = place_at(snapshot, offset, scope, language, multiline=trace.multiline)
         place = replace(
             place,
-            fills=filled and trace.multiline and bool(place.line_after.strip()),
+            fills=gap and trace.multiline and bool(place.line_after.strip()),
             # Where a block is due that would take too long, its first line may follow the line end.
             goes_on=(goes_on or due) and not trace.multiline,
             removed=removed,
         )
-        return Question(query, scope, place, model, settings, mode(model, inline), more_by_key=by_key and not filled)
+        return Question(query, scope, place, model, settings, mode(model, inline))
 
     async def write(self, question: Question, trace: Trace, hear: Hear) -> Answer:
         """What the model writes at the place, worth showing and kept.
@@ -114,6 +111,19 @@ class Answering:
         """
         draft = await self._ask(question, trace, hear)
         return self._remember(question, draft, trace)
+
+    def first_lines(self, question: Question, text: str, trace: Trace) -> Answer | None:
+        """The whole lines of ``text``, which is still being written, if they are worth showing."""
+        lines = text.rpartition("\n")[0]
+        try:
+            finished = self._whole.cut(
+                postprocess(Draft(lines, question.place), trace.decisions), question.query, trace
+            )
+        except NothingToShow:
+            return None
+        trace.decisions.append("first-lines")
+        shown = finished.text.replace("\n", line_end(question.query.snapshot))
+        return Answer(str(next(self._ids)), shown, finished.n_replaced, confidence=trace.confidence)
 
     async def read_ahead(self, question: Question) -> None:
         """Have the engine read the prompt that a request at the place will begin with.
@@ -177,7 +187,7 @@ class Answering:
             finished.n_replaced,
             goes_on=question.place.goes_on and not question.scope.block_due,
             confidence=trace.confidence,
-            more_by_key=question.more_by_key or draft.unsure,
+            more_by_key=draft.unsure,
         )
         self._cache.put(query.snapshot, query.offset, question.mode, answer)
         return answer

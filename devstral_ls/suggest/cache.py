@@ -46,7 +46,12 @@ class Answer:
     confidence: float | None = None
     """How sure the model was of the first line, 0 to 1, where it was asked."""
     more_by_key: bool = False
-    """Might there be more for somebody who asks by key: was it cut short because nobody did?"""
+    """Was it cut because the model was not sure, so that there is more for somebody who asks by key?"""
+
+    @property
+    def is_all(self) -> bool:
+        """Is it all that somebody gets who asks by key?"""
+        return bool(self.text) and not self.more_by_key
 
 
 @dataclass(frozen=True, slots=True)

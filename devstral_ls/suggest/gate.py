@@ -90,17 +90,19 @@ def wants_lines(scope: CursorScope, snapshot: Snapshot, offset: int, settings: I
     return scope.block_due and not _after(snapshot, offset).strip()
 
 
-def fills(scope: CursorScope, snapshot: Snapshot, offset: int, settings: InlineSettings) -> bool:
-    """Is all of what is missing wanted at ``offset`` by somebody who asks by key, up to where the model ends it?
+def is_gap(query: InlineQuery, scope: CursorScope, settings: InlineSettings) -> bool:
+    """Is something missing at the cursor, of which only what follows tells how many lines it has?
 
-    On a blank line between statements, and where code follows on the line: a piece was cut out there. Not at the end
-    of a line, where the statement alone is meant.
+    On a blank line among the statements of a definition; and, if somebody asks by key, where code follows on the line.
+    Not at the end of a line, where the statement alone is meant. A model that reads what follows ends there by itself.
     """
     if settings.multiline != "auto" or scope.in_comment or scope.in_string:
         return False
-    after = _after(snapshot, offset)
-    before = snapshot.text[snapshot.line_span(snapshot.line_at(offset)).start : offset]
-    return not before.strip() if only_closing(after) else True
+    snapshot, offset = query.snapshot, query.offset
+    line = snapshot.line_span(snapshot.line_at(offset))
+    if not only_closing(snapshot.text[offset : line.end]):
+        return query.invoked
+    return bool(scope.scopes) and not snapshot.of(line).strip()
 
 
 def can_afford_lines(model: ModelInfo, settings: InlineSettings) -> bool:

@@ -103,10 +103,8 @@ FILLED = [
     ("python", "x = fo▮(a)\ny = 2\n", "o\nx = 1\ny = 2\nz = 3", "x = foo(a)\ny = 2\n"),
     ("python", "def f():\n    x = fo▮(a)\n", "o\n    return x\n\ndef g():\n", "def f():\n    x = foo(a)\n"),
     ("python", "x = fo▮(a)\n", "o\n" + "y = 1\n" * 30, "x = foo(a)\n"),
-    # On a blank line between statements, too, but not at the end of a statement.
-    ("python", "def f():\n    a = 1\n    ▮\n    return c\n", "b = 2\n    c = 3", "def f():\n    a = 1\n    b = 2\n    c = 3\n    return c\n"),
+    # Not at the end of a statement.
     ("python", "def f():\n    a =▮\n    return b\n", " 1\n    b = 2", "def f():\n    a = 1\n    return b\n"),
-    ("go", "func f() {\n\ta := 1\n\t▮\n\treturn\n}\n", "b := 2\n\tc := 3\n", "func f() {\n\ta := 1\n\tb := 2\n\tc := 3\n\treturn\n}\n"),
 ]  # fmt: skip
 
 

@@ -57,13 +57,6 @@ async def test_who_asks_by_key_is_given_what_was_cut_off_because_nobody_was_sure
     assert len(desk.engine.requests) == 2
 
 
-async def test_who_asks_by_key_is_given_the_lines_that_one_line_by_itself_left_out() -> None:
-    desk = Desk(ScriptedEngine("b = 2\n    c = 3\n"))
-    code = "def f():\n    a = 1\n    ▮\n    return c\n"
-    assert shown(await desk.ask(code)) == "b = 2"
-    assert shown(await desk.ask(code, invoked=True)) == "b = 2\n    c = 3"
-
-
 async def test_reading_stops_at_the_first_character_of_a_line_that_leaves_the_block() -> None:
     desk = Desk(ScriptedEngine("return 1\n\ndef g(" + "a, " * 50 + "):\n"))
     heard: list[str] = []
