@@ -21,7 +21,8 @@ from devstral_ls.suggest import gate
 from devstral_ls.suggest.asking import read, request_for
 from devstral_ls.suggest.cache import Answer, SuggestionCache
 from devstral_ls.suggest.draft import Draft, Place, place_at
-from devstral_ls.suggest.postprocess import NothingToShow, postprocess
+from devstral_ls.suggest.postprocess import postprocess
+from devstral_ls.suggest.refusals import NothingToShow
 from devstral_ls.suggest.related import Related, without_secrets
 from devstral_ls.suggest.trace import InlineQuery, Reason, Trace
 from devstral_ls.suggest.whole import Whole
@@ -98,6 +99,7 @@ class Answering:
             fills=gap and trace.multiline and bool(place.line_after.strip()),
             # Where a block is due that would take too long, its first line may follow the line end.
             goes_on=(goes_on or due) and not trace.multiline,
+            by_key=query.invoked,
             removed=removed,
         )
         return Question(query, scope, place, model, settings, mode(model, inline))

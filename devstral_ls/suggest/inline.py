@@ -24,7 +24,7 @@ from devstral_ls.suggest.edits import LastEdits
 from devstral_ls.suggest.feedback import Feedback
 from devstral_ls.suggest.joining import Joining
 from devstral_ls.suggest.pace import Pace, Superseded
-from devstral_ls.suggest.postprocess import NothingToShow
+from devstral_ls.suggest.refusals import NothingToShow
 from devstral_ls.suggest.related import Related
 from devstral_ls.suggest.trace import InlineQuery, Outcome, Reason, Suggestion, Trace
 from devstral_ls.suggest.writing import Writing, Writings

@@ -12,36 +12,22 @@ from dataclasses import replace
 
 from devstral_ls.suggest.brackets import CLOSERS, only_closing, scan
 from devstral_ls.suggest.draft import Draft, Place
+from devstral_ls.suggest.refusals import (
+    NothingToShow,
+    refuse_comment_behind_code,
+    refuse_prose,
+    refuse_repetition,
+    refuse_stub,
+    refuse_what_was_removed,
+)
 from devstral_ls.suggest.stops import cut
 from devstral_ls.suggest.trace import Reason
 
 MIN_OVERLAP = 3
 """Characters of code (not closers) that must agree before an answer's end counts as a repeat of the suffix."""
 
-MIN_SAME_WORDS = 6
-"""An answer of so many words that are all the same is a loop; numbers may repeat."""
-
-MIN_REPEATED_LINE = 8
-"""Characters of a line that may not simply repeat the line above it."""
-
-
-_PROSE = re.compile(
-    r"\s*(?:Here(?:'s| is| are)|This (?:code|function|method|class|will|is)|The (?:code|function|following|above|"
-    r"missing)|Sure[,!]|Certainly|I(?:'m| am|'ll| will| have)|Note(?: that|:)|In this|You can|To (?:complete|fix|"
-    r"implement))\b[^(){}=;]*\s[^(){}=;]*\Z"
-)
-"""How an answer in words begins, as whole lines without a sign of code."""
-
 _CLOSING_ONLY = " \t)]};,"
 """A line of these alone comes again by right."""
-
-
-class NothingToShow(Exception):
-    """The answer holds nothing worth showing."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason.value)
-        self.reason = reason
 
 
 def postprocess(draft: Draft, decisions: list[str] | None = None) -> Draft:
@@ -95,29 +81,6 @@ def take_off_fence(draft: Draft) -> Draft:
     text = re.sub(r"\A\s*```[\w+#-]*\n", "", draft.text)
     fence = re.search(r"^[ \t]*```[\w+#-]*[ \t]*$", text, re.MULTILINE)
     return draft.with_text(text if fence is None else text[: fence.start()].rstrip("\n"))
-
-
-def refuse_prose(draft: Draft) -> Draft:
-    """A model that talks about the code does not write it: nothing from the first such line on."""
-    place = draft.place
-    if place.language.loose_brackets or place.in_comment or place.in_string:
-        return draft
-    lines = draft.text.split("\n")
-    for n, line in enumerate(lines):
-        talks = _PROSE.match(line) if n or not place.line_before.strip() else None
-        if talks is not None:
-            if not "".join(lines[:n]).strip():
-                raise NothingToShow(Reason.PROSE)
-            return draft.with_text("\n".join(lines[:n]))
-    return draft
-
-
-def refuse_what_was_removed(draft: Draft) -> Draft:
-    """What the user has just taken out is not put in again."""
-    removed, text = draft.place.removed.strip(), draft.text.strip()
-    if removed and text and (text.startswith(removed) or removed.startswith(text)):
-        raise NothingToShow(Reason.UNDOES_EDIT)
-    return draft
 
 
 def stop_at_what_follows(draft: Draft) -> Draft:
@@ -253,21 +216,6 @@ def drop_trailing_space(draft: Draft) -> Draft:
     return draft.with_text(draft.text.rstrip())
 
 
-def refuse_repetition(draft: Draft) -> Draft:
-    """Not the line above once more, and not one word again and again."""
-    place = draft.place
-    whole = (place.line_before + draft.text).strip()
-    above = next((line.strip() for line in reversed(place.lines_above) if line.strip()), "")
-    if place.goes_on and "\n" in whole and draft.text.strip() == place.line_before.strip():
-        raise NothingToShow(Reason.REPETITION)
-    if "\n" not in whole and whole == above and len(whole) >= MIN_REPEATED_LINE:
-        raise NothingToShow(Reason.REPETITION)
-    words = re.findall(r"[^\W\d]\w*", draft.text)
-    if len(words) >= MIN_SAME_WORDS and len(set(words)) == 1:
-        raise NothingToShow(Reason.REPETITION)
-    return draft
-
-
 STEPS: tuple[Callable[[Draft], Draft], ...] = (
     unix_line_ends,
     take_off_fence,
@@ -281,5 +229,7 @@ STEPS: tuple[Callable[[Draft], Draft], ...] = (
     leave_common_end,
     no_space_after_bracket,
     drop_trailing_space,
+    refuse_comment_behind_code,
+    refuse_stub,
     refuse_repetition,
 )

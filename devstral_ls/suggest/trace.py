@@ -73,6 +73,8 @@ class Reason(Enum):
     """The answer only puts back what was just removed."""
     PROSE = "prose"
     """The model talks about the code instead of writing it."""
+    COMMENT = "comment"
+    """A remark behind a finished statement, which nobody asked for."""
     UNSURE = "unsure"
     """The model was less sure than ``inline.minConfidence``."""
     BREAKS_SYNTAX = "breaks-syntax"

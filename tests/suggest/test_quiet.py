@@ -65,6 +65,38 @@ async def test_reading_stops_at_the_first_character_of_a_line_that_leaves_the_bl
     assert "a" not in "".join(heard)
 
 
+@pytest.mark.parametrize(
+    ("code", "says", "language"),
+    [
+        ("x = f(y)▮\nz = 1\n", "  # the result", "python"),
+        ("  expiresAt: number;▮\n}\n", " // Unix timestamp", "typescript"),
+        ("@dataclass(frozen=True)▮\nclass A:\n    x: int\n", "  # frozen", "python"),
+    ],
+)
+async def test_a_finished_statement_is_not_remarked_on_unless_asked_for(code: str, says: str, language: str) -> None:
+    desk = Desk(ScriptedEngine(says), language=language)
+    assert (await desk.ask(code)).trace.reason is Reason.COMMENT
+    assert shown(await desk.ask(code, invoked=True)) == says
+
+
+@pytest.mark.parametrize(
+    ("code", "says", "expected"),
+    [
+        ("▮\nx = 1\n", "# what x is", "# what x is"),  # a line of its own
+        ("x = 1  # wh▮\n", "at x is", "at x is"),  # begun by the user
+        ('x = "a▮"\n', "# b", "# b"),
+    ],
+)
+async def test_comments_that_are_wanted_are_shown(code: str, says: str, expected: str) -> None:
+    assert shown(await Desk(ScriptedEngine(says)).ask(code)) == expected
+
+
+@pytest.mark.parametrize("code", ["# Half an hour.▮\nx = 1\n", "x = a▮\n"])
+async def test_the_rest_of_an_unsure_answer_that_says_nothing_is_not_shown(code: str) -> None:
+    desk = Desk(unsure_of("qu", says=" This qux" if code.startswith("#") else ".qux"))
+    assert (await desk.ask(code)).trace.reason is Reason.UNSURE
+
+
 async def test_reading_stops_where_the_model_stops_being_sure() -> None:
     desk = Desk(unsure_of("qux", says="foo(bar) + qux" + " + foo" * 50))
     await desk.ask("x = ▮\n")
