@@ -93,7 +93,7 @@ async def test_comments_that_are_wanted_are_shown(code: str, says: str, expected
 
 @pytest.mark.parametrize("code", ["# Half an hour.▮\nx = 1\n", "x = a▮\n"])
 async def test_the_rest_of_an_unsure_answer_that_says_nothing_is_not_shown(code: str) -> None:
-    desk = Desk(unsure_of("qu", says=" This qux" if code.startswith("#") else ".qux"))
+    desk = Desk(unsure_of("ux", says=" This qux" if code.startswith("#") else ".qux"))
     assert (await desk.ask(code)).trace.reason is Reason.UNSURE
 
 
