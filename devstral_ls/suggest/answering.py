@@ -44,6 +44,8 @@ class Question:
     mode: str
     """What the answer depends on besides the text: see ``mode``."""
     min_confidence: float = 0.0
+    usual_confidence: float = 0.0
+    """What it would be without what was taken and dismissed in other sessions."""
     priority: Priority = Priority.INLINE
 
     @property
@@ -158,9 +160,11 @@ class Answering:
             with trace.stage("finish", self._clock):
                 finished = self._whole.cut(postprocess(draft, trace.decisions), query, trace)
         except NothingToShow as nothing:
+            if nothing.reason is Reason.UNSURE and (trace.confidence or 0.0) >= question.usual_confidence > 0:
+                nothing = NothingToShow(Reason.SELDOM_TAKEN)
             if draft.complete:  # else the time was too short, and asking again may give more
                 self._cache.put(query.snapshot, query.offset, question.mode, Answer("", "", 0, nothing.reason))
-            raise
+            raise nothing from None
         text = finished.text.replace("\n", line_end(query.snapshot))
         answer = Answer(
             str(next(self._ids)),

@@ -18,7 +18,7 @@ from devstral_ls.languages.syntax import SyntaxTrees
 from devstral_ls.settings import Settings
 from devstral_ls.suggest import gate
 from devstral_ls.suggest.ahead import Ahead
-from devstral_ls.suggest.answering import Answering, mode
+from devstral_ls.suggest.answering import Answering, Question, mode
 from devstral_ls.suggest.cache import Answer, Found, SuggestionCache
 from devstral_ls.suggest.edits import LastEdits
 from devstral_ls.suggest.feedback import Feedback
@@ -196,9 +196,7 @@ class Suggester:
         """
         query, trace = writing.query, Trace()
         question = self._answering.question(query, model, settings, trace, goes_on=True, real=False)
-        strictness = self.feedback.strictness(query.snapshot.language)
-        question = replace(question, min_confidence=gate.min_confidence(settings.inline, strictness))
-        trace.min_confidence = question.min_confidence
+        question = self._sure(question, trace)
         return self._writings.begin(
             query, question.mode, trace, lambda hear: self._answering.write(question, trace, hear)
         )
@@ -219,8 +217,7 @@ class Suggester:
         question = self._answering.question(query, model, settings, trace, goes_on=just_taken, removed=removed)
         self._decline(gate.declined_in(query, question.scope, inline))
         if not query.invoked:
-            trace.min_confidence = gate.min_confidence(inline, self.feedback.strictness(query.snapshot.language))
-            question = replace(question, min_confidence=trace.min_confidence)
+            question = self._sure(question, trace)
             with trace.stage("pace", self._clock):
                 await self._pace.wait(query.snapshot.uri, inline.debounce_ms)
         self._ahead.stop()
@@ -232,6 +229,15 @@ class Suggester:
             raise NothingToShow(Reason.SUPERSEDED)
         trace.reason = Reason.SHOWN
         return answer
+
+    def _sure(self, question: Question, trace: Trace) -> Question:
+        """``question`` with how sure the model must be for somebody who did not ask."""
+        strictness = self.feedback.strictness(question.query.snapshot)
+        usual, asked = (gate.min_confidence(question.inline, factor) for factor in strictness)
+        trace.min_confidence = asked
+        if asked > usual:
+            trace.decisions.append("stricter-as-seldom-taken")
+        return replace(question, min_confidence=asked, usual_confidence=usual)
 
     def _model(self) -> ModelInfo:
         model = self._engine.model
