@@ -192,7 +192,7 @@ class Following:
         if edit.span.start < shown.offset:
             delta = len(edit.text) - len(edit.span)
             shown.offset, shown.end = shown.offset + delta, shown.end + delta
-            return edit.span.end <= shown.offset - delta
+            return edit.span.end < shown.offset - delta
         n_in = _n_common(shown.text, after.text, shown.offset)
         grown = shown.text[shown.n_in : n_in]
         if n_in > shown.n_in:
