@@ -24,6 +24,9 @@ MIN_AT_ONCE = 3
 """Characters other than white space that come in at once when a suggestion is taken in part: one key may bring two,
 with the bracket that the editor closes."""
 
+MAX_TEXT = 512 * 1024
+"""Characters of a document that is followed, as in ``workspace.recent``: texts are compared at every key."""
+
 MAX_REMEMBERED = 256
 """Suggestions whose fate may still be told."""
 
@@ -143,6 +146,9 @@ class Following:
         uri = after.uri
         shown = self._open.get(uri)
         if shown is None and not any(taken.uri == uri for taken in self._taken):
+            return
+        if len(after.text) > MAX_TEXT:
+            self.closed(uri)
             return
         edit = single_edit(before.text, after.text)
         if shown is not None and not self._goes_on(shown, edit, after):

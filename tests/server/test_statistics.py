@@ -278,6 +278,18 @@ async def test_two_servers_an_end_and_a_page(spawn: Start, tmp_path: Path) -> No
     assert nothing.stdout.startswith("Nothing was recorded yet.")
 
 
+async def test_a_server_that_is_killed_keeps_what_it_wrote_down(spawn: Start, tmp_path: Path) -> None:
+    client = await spawn("--real-pipeline")
+    uri = await begin(client)
+    await take(client, uri)
+    await client.request("test/flush")
+    await take(client, uri, 1, 0)
+    assert client.process is not None
+    client.process.kill()
+    await client.exit_code()
+    assert (counted(tmp_path)["shown"], counted(tmp_path)["accepted"]) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [(("--days", "0"), 2, "must be 1 or more"), (("--json", "--clear"), 2, "not allowed"), ((), 5, "damaged")],

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devstral_ls.statistics.counts import kept, looked_at
-from devstral_ls.statistics.following import MAX_FOLLOWED, READ_S, Following
+from devstral_ls.statistics.following import MAX_FOLLOWED, MAX_TEXT, READ_S, Following
 from devstral_ls.statistics.kept import is_kept
 from devstral_ls.text import Edit, Snapshot, Span, apply
 
@@ -194,6 +194,14 @@ def test_of_a_closed_document_nothing_is_known() -> None:
     sheet.shown("foo(bar, qux)")
     sheet.tab()
     sheet.following.closed(URI)
+    sheet.after(300)
+    assert (sheet.counted["accepted"], sheet.counted["kept.30.known"]) == (1, 0)
+
+
+def test_a_document_of_megabytes_is_not_followed() -> None:
+    sheet = Sheet("x = ▮\n" + "#" * MAX_TEXT)
+    sheet.shown("foo(bar, qux)")
+    sheet.tab()
     sheet.after(300)
     assert (sheet.counted["accepted"], sheet.counted["kept.30.known"]) == (1, 0)
 
