@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from devstral_ls.suggest.brackets import CLOSERS, only_closing, scan
-from devstral_ls.suggest.draft import Draft
+from devstral_ls.suggest.draft import Draft, Place
 from devstral_ls.suggest.stops import cut
 from devstral_ls.suggest.trace import Reason
 
@@ -70,6 +70,8 @@ def unix_line_ends(draft: Draft) -> Draft:
 
 def cut_where_the_stream_stops(draft: Draft) -> Draft:
     """The same cut as while streaming, for an answer that ended by itself before a line end came."""
+    if draft.place.fills and draft.complete:
+        return draft
     text = cut(draft.text + "\n", draft.place)
     return draft if text is None or len(text) >= len(draft.text) else replace(draft, text=text, complete=True)
 
@@ -78,6 +80,8 @@ def drop_half_line(draft: Draft) -> Draft:
     """What the token limit or the time cut in two is not shown: of several lines the last one, of one the last word."""
     if draft.complete:
         return draft
+    if draft.place.fills and "\n" in draft.text:
+        return replace(draft, text=draft.text[: draft.text.index("\n")], complete=True)
     if "\n" not in draft.text:
         whole = re.sub(r"\w+\Z", "", draft.text)
         return draft.with_text(whole) if whole.strip() else draft
@@ -144,10 +148,10 @@ def fit_what_follows(draft: Draft) -> Draft:
     closed = [c for _, c in place.scan(text).closing]
     n_replaced = _n_closed(after, closed)
     n_replaced += _n_punctuation(after[n_replaced:], text) if n_replaced else 0
+    n_spare = len(closed) + _n_without_opener(place)
     for n in range(min(len(after), len(text)), n_replaced, -1):  # what the answer ends with is no longer than it
         common = after[:n]
-        n_closers = sum(c in CLOSERS or (c in (place.quote, place.outer)) for c in common)
-        if text.endswith(common) and n_closers <= len(closed) and _is_overlap(common):
+        if text.endswith(common) and _is_overlap(common) and len(place.scan(common).closing) <= n_spare:
             n_replaced = n
             break
     return replace(draft, n_replaced=n_replaced)
@@ -168,6 +172,20 @@ def leave_common_end(draft: Draft) -> Draft:
     if not text.strip():
         raise NothingToShow(Reason.REPEATS_SUFFIX)
     return replace(draft, text=text, n_replaced=0)
+
+
+def _n_without_opener(place: Place) -> int:
+    """How many closers behind the cursor close nothing that is open before it: the answer must open for them, or take
+    their place.
+    """
+    due = list(place.before.due)
+    n = 0
+    for _, closer in place.scan(place.line_after).closing:
+        if closer in due:
+            due.remove(closer)
+        else:
+            n += closer in CLOSERS
+    return n
 
 
 def _n_punctuation(after: str, text: str) -> int:
@@ -199,17 +217,21 @@ def cut_at_surplus_closer(draft: Draft) -> Draft:
         return draft
     rest = scan(place.line_after[draft.n_replaced :], place.language)
     available = list(place.before.due)
+    written = place.scan(draft.text)
+    opened = list(written.due)
     for _, closer in rest.closing:
-        if closer in available:
-            available.remove(closer)
-    for at, closer in place.scan(draft.text).closing:
+        for given in (opened, available):
+            if closer in given:
+                given.remove(closer)
+                break
+    for at, closer in written.closing:
         if closer in (place.quote, place.outer):
             continue
         if closer in available:
             available.remove(closer)
         elif "\n" not in draft.text[:at] and closer != "}":
             # Further down, or a brace, the opener may be above the lines we look at.
-            return draft.with_text(draft.text[:at])
+            return fit_what_follows(replace(draft, text=draft.text[:at], n_replaced=0))
     return draft
 
 

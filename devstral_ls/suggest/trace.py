@@ -134,6 +134,12 @@ class Trace:
         """Was it answered without the model?"""
         return self.reason in (Reason.CACHED, Reason.TYPED_THROUGH)
 
+    def take_over(self, of: Trace) -> None:
+        """Say what ``of``, the generation that was joined, says of itself."""
+        self.layout, self.model, self.usage, self.multiline = of.layout, of.model, of.usage, of.multiline
+        self.confidence, self.min_confidence = of.confidence, of.min_confidence
+        self.decisions += of.decisions
+
     @contextmanager
     def stage(self, name: str, clock: Callable[[], float]) -> Iterator[None]:
         """Time the block as the stage ``name``; ``clock`` counts seconds."""

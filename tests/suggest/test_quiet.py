@@ -48,6 +48,23 @@ async def test_what_the_model_is_not_sure_of_from_the_first_word_on_is_not_shown
     assert shown(await desk.ask("x = ▮\n", invoked=True)) == "foo(bar)"
 
 
+async def test_who_asks_by_key_is_given_what_was_cut_off_because_nobody_was_sure() -> None:
+    desk = Desk(unsure_of("qux", says="foo(bar) + qux"))
+    assert shown(await desk.ask("x = ▮\n")) == "foo(bar)"
+    assert shown(await desk.ask("x = ▮\n", invoked=True)) == "foo(bar) + qux"
+    assert shown(await desk.ask("x = ▮\n")) == "foo(bar) + qux"
+    assert shown(await desk.ask("x = ▮\n", invoked=True)) == "foo(bar) + qux"
+    assert len(desk.engine.requests) == 2
+
+
+async def test_reading_stops_at_the_first_character_of_a_line_that_leaves_the_block() -> None:
+    desk = Desk(ScriptedEngine("return 1\n\ndef g(" + "a, " * 50 + "):\n"))
+    heard: list[str] = []
+    desk.engine.sure = lambda piece: heard.append(piece) or 1.0  # type: ignore[func-returns-value]
+    assert shown(await desk.ask("def f():\n    ▮\n")) == "return 1"
+    assert "a" not in "".join(heard)
+
+
 async def test_reading_stops_where_the_model_stops_being_sure() -> None:
     desk = Desk(unsure_of("qux", says="foo(bar) + qux" + " + foo" * 50))
     await desk.ask("x = ▮\n")
