@@ -108,7 +108,7 @@ class ActionsSettings:
 
 @dataclass(frozen=True)
 class PrivacySettings:
-    """What may never reach a prompt. Honoured from the user only."""
+    """What may never reach a prompt, and what is kept. Honoured from the user only."""
 
     exclude: tuple[str, ...] = setting(
         (".env*", "*.pem", "*.key", "*.p12", "*.pfx", "*.crt", "id_rsa*", "id_ed25519*", ".netrc", ".npmrc", ".pypirc",
@@ -119,6 +119,9 @@ class PrivacySettings:
         True, "Take keys and tokens out of prompts, and suggest nothing where one is being typed."
     )
     respect_ignore_files: bool = setting(True, "Neither read what .gitignore and .ignore name nor suggest in it.")
+    statistics: bool = setting(
+        True, "Count suggestions and what becomes of them, in a file on this machine: numbers and times, never text."
+    )
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from devstral_ls.suggest import gate
 from devstral_ls.suggest.asking import read, request_for
 from devstral_ls.suggest.cache import Answer, SuggestionCache
 from devstral_ls.suggest.draft import Draft, Place, place_at
+from devstral_ls.suggest.feedback import Feedback
 from devstral_ls.suggest.postprocess import postprocess
 from devstral_ls.suggest.refusals import NothingToShow
 from devstral_ls.suggest.related import Related, without_secrets
@@ -45,6 +46,8 @@ class Question:
     mode: str
     """What the answer depends on besides the text: see ``mode``."""
     min_confidence: float = 0.0
+    usual_confidence: float = 0.0
+    """What it would be without what was taken and dismissed in other sessions."""
     priority: Priority = Priority.INLINE
 
     @property
@@ -179,9 +182,11 @@ class Answering:
             with trace.stage("finish", self._clock):
                 finished = self._whole.cut(postprocess(draft, trace.decisions), query, trace)
         except NothingToShow as nothing:
+            if nothing.reason is Reason.UNSURE and (trace.confidence or 0.0) >= question.usual_confidence > 0:
+                nothing = NothingToShow(Reason.SELDOM_TAKEN)
             if draft.complete:  # else the time was too short, and asking again may give more
                 self._cache.put(query.snapshot, query.offset, question.mode, Answer("", "", 0, nothing.reason))
-            raise
+            raise nothing from None
         text = finished.text.replace("\n", line_end(query.snapshot))
         answer = Answer(
             str(next(self._ids)),
@@ -198,6 +203,16 @@ class Answering:
 def _reads_suffix(model: ModelInfo) -> bool:
     """Does the model know where its answer is to end?"""
     return suffix_share(model.layouts[0]) > 0
+
+
+def surer(question: Question, feedback: Feedback, trace: Trace) -> Question:
+    """``question`` with how sure the model must be for somebody who did not ask."""
+    strictness = feedback.strictness(question.query.snapshot)
+    usual, asked = (gate.min_confidence(question.inline, factor) for factor in strictness)
+    trace.min_confidence = asked
+    if asked > usual:
+        trace.decisions.append("stricter-as-seldom-taken")
+    return replace(question, min_confidence=asked, usual_confidence=usual)
 
 
 def mode(model: ModelInfo, inline: InlineSettings) -> str:

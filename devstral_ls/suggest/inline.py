@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 from cachetools import LRUCache
 
@@ -18,7 +17,7 @@ from devstral_ls.languages.syntax import SyntaxTrees
 from devstral_ls.settings import Settings
 from devstral_ls.suggest import gate
 from devstral_ls.suggest.ahead import Ahead
-from devstral_ls.suggest.answering import Answering, Question, mode
+from devstral_ls.suggest.answering import Answering, Question, mode, surer
 from devstral_ls.suggest.cache import Answer, Found, SuggestionCache
 from devstral_ls.suggest.edits import LastEdits
 from devstral_ls.suggest.feedback import Feedback
@@ -203,9 +202,7 @@ class Suggester:
         """
         query, trace = writing.query, Trace()
         question = self._answering.question(query, model, settings, trace, goes_on=True, real=False)
-        strictness = self.feedback.strictness(query.snapshot.language)
-        question = replace(question, min_confidence=gate.min_confidence(settings.inline, strictness))
-        trace.min_confidence = question.min_confidence
+        question = surer(question, self.feedback, trace)
         return self._writings.begin(
             query, question.mode, trace, lambda hear: self._answering.write(question, trace, hear)
         )
@@ -226,8 +223,7 @@ class Suggester:
         question = self._answering.question(query, model, settings, trace, goes_on=just_taken, removed=removed)
         self._decline(gate.declined_in(query, question.scope, inline))
         if not query.invoked:
-            trace.min_confidence = gate.min_confidence(inline, self.feedback.strictness(query.snapshot.language))
-            question = replace(question, min_confidence=trace.min_confidence)
+            question = surer(question, self.feedback, trace)
             with trace.stage("pace", self._clock):
                 await self._pace.wait(query.snapshot.uri, inline.debounce_ms)
         self._ahead.stop()

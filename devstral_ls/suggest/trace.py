@@ -77,6 +77,8 @@ class Reason(Enum):
     """A remark behind a finished statement, which nobody asked for."""
     UNSURE = "unsure"
     """The model was less sure than ``inline.minConfidence``."""
+    SELDOM_TAKEN = "seldom-taken"
+    """The model was sure enough for ``inline.minConfidence``, but hardly anything is taken in this language."""
     BREAKS_SYNTAX = "breaks-syntax"
     """With any part of the answer the file would parse worse than without."""
     DOCUMENT_MOVED = "document-moved"
@@ -124,7 +126,8 @@ class Trace:
     min_confidence: float = 0.0
     """What it had to be: the setting, moved by what the user took and dismissed in this language."""
     decisions: list[str] = field(default_factory=list)
-    """What was done to the answer, in order: ``went-on-with-running``, ``cut-where-unsure``, the steps that changed it."""
+    """What was done to the answer, in order: ``went-on-with-running``, ``stricter-as-seldom-taken``, ``cut-where-unsure``, the
+    steps that changed it."""
     stages: dict[str, float] = field(default_factory=dict)
     """Milliseconds a stage took, by its name, in the order they ran."""
 

@@ -144,7 +144,7 @@ async def test_another_language_has_a_history_of_its_own() -> None:
     for n in range(MIN_HISTORY):
         outcome = await desk.ask(f"x{n} = ▮\n")
         desk.suggester.feedback.rejected(outcome.suggestions[0].id)
-    assert (desk.suggester.feedback.strictness("python"), desk.suggester.feedback.strictness("go")) == (2, 1)
+    assert (desk.suggester.feedback.lately("python"), desk.suggester.feedback.lately("go")) == (2, 1)
 
 
 @pytest.mark.parametrize(
