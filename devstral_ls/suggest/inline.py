@@ -282,5 +282,5 @@ def _copy(writing: Writing, trace: Trace) -> None:
     """What the generation that was joined says of itself."""
     of = writing.trace
     trace.layout, trace.model, trace.usage, trace.multiline = of.layout, of.model, of.usage, of.multiline
-    trace.confidence, trace.min_confidence = of.confidence, of.min_confidence
+    trace.confidence, trace.min_confidence, trace.excerpts = of.confidence, of.min_confidence, of.excerpts
     trace.decisions += of.decisions

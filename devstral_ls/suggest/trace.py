@@ -121,6 +121,8 @@ class Trace:
     """How sure the model was of the first line, 0 to 1, where it was asked."""
     min_confidence: float = 0.0
     """What it had to be: the setting, moved by what the user took and dismissed in this language."""
+    excerpts: dict[str, int] = field(default_factory=dict)
+    """How many pieces of other places the model was shown, by their source; see ``related.SOURCES``."""
     decisions: list[str] = field(default_factory=list)
     """What was done to the answer, in order: ``went-on-with-running``, ``cut-where-unsure``, the steps that changed it."""
     stages: dict[str, float] = field(default_factory=dict)
