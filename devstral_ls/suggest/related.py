@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePath
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from devstral_ls.languages.scopes import CursorScope
@@ -63,6 +64,8 @@ class Related:
         self._recent = Recent()
         self._diagnosed = Diagnosed()
         self._known: OrderedDict[str, Known] = OrderedDict()
+        self._allowed: dict[str, bool] = {}
+        """Of documents that are only in ``_recent``: may they be shown?"""
 
     def edited(self, before: Snapshot, after: Snapshot) -> None:
         """A document has changed."""
@@ -76,7 +79,7 @@ class Related:
             paths = tuple(path for uri in folders if (path := path_of(uri)))
             used = settings.inline.enable or settings.completion.enable or settings.actions.enable
             self.index.begin(Scope(paths if used else (), privacy.exclude, privacy.respect_ignore_files))
-            self._known.clear()  # what was found in a file may be what is not to be read any more
+            self._forget_all()  # what was found in a file may be what is not to be read any more
 
     def opened(self, snapshot: Snapshot) -> None:
         """The text of a document, when it is opened and when it rests after a change."""
@@ -94,7 +97,7 @@ class Related:
         if self.index is not None:
             self.index.changed_on_disk(uris)
             if any(uri.rpartition("/")[2] in IGNORE_FILES for uri in uris):
-                self._known.clear()
+                self._forget_all()
             self.outdated()
 
     async def aclose(self) -> None:
@@ -113,6 +116,7 @@ class Related:
     def forget(self, uri: str) -> None:
         """The document was closed."""
         self._known.pop(uri, None)
+        self._allowed.pop(uri, None)
         self._diagnosed.forget(uri)
 
     async def around(
@@ -179,17 +183,44 @@ class Related:
         names = names[:MAX_NAMES] if sources else []
         like = surroundings(snapshot, offset, scope) if "sibling" in sources else None
         is_elsewhere = like != known.like
-        if self.index is None or not (names or is_new or is_elsewhere):
+        if self.index is None:
             return known
-        known.found.update(dict.fromkeys(names))
-        known.like, known.siblings = like, () if is_elsewhere else known.siblings
-        like = like if is_elsewhere else None
-        finding = asyncio.create_task(self._find(self.index, known, names, snapshot, like, counterpart=is_new))
-        known.finding = finding
-        self.finding.add(finding)
-        finding.add_done_callback(self.finding.discard)
-        await asyncio.wait({finding}, timeout=self._wait_s if known.told else None)
+        asked = {self._ask(self._allow(self.index, uri)) for uri in self._strangers(snapshot.uri, sources)}
+        if names or is_new or is_elsewhere:
+            known.found.update(dict.fromkeys(names))
+            known.like, known.siblings = like, () if is_elsewhere else known.siblings
+            like = like if is_elsewhere else None
+            finding = self._find(self.index, known, names, snapshot, like, counterpart=is_new)
+            known.finding = self._ask(finding)
+            asked.add(known.finding)
+        if asked:
+            await asyncio.wait(asked, timeout=self._wait_s if known.told else None)
         return known
+
+    def _forget_all(self) -> None:
+        self._known.clear()
+        self._allowed.clear()
+
+    def _ask(self, finding: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(finding)
+        self.finding.add(task)
+        task.add_done_callback(self.finding.discard)
+        return task
+
+    def _strangers(self, uri: str, sources: Sequence[str]) -> list[str]:
+        """Documents somebody was in without asking for anything: nobody knows yet whether they may be shown."""
+        if not {"edited", "viewed"}.intersection(sources):
+            return []
+        recent = (region.uri for region in self._recent.elsewhere(uri))
+        return [one for one in recent if one not in self._known and one not in self._allowed]
+
+    async def _allow(self, index: WorkspaceIndex, uri: str) -> None:
+        self._allowed[uri] = False
+        found = await index.find((), uri)
+        if found.answered:
+            self._allowed[uri] = found.allowed
+        else:  # the next key asks again
+            self._allowed.pop(uri, None)
 
     async def _find(
         self,
@@ -221,7 +252,8 @@ class Related:
         for number, region in enumerate(self._recent.elsewhere(snapshot.uri)):
             path = PurePath(unquote(urlsplit(region.uri).path))
             other = self._known.get(region.uri)
-            if other is None or not other.allowed or is_excluded(path, settings.privacy.exclude):
+            allowed = other.allowed if other is not None else self._allowed.get(region.uri, False)
+            if not allowed or is_excluded(path, settings.privacy.exclude):
                 continue
             rank = (EDITED if region.edited else VIEWED) - number / 100
             text = redacted_again(region.text) if settings.privacy.redact_secrets else region.text
