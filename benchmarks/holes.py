@@ -63,12 +63,22 @@ class Filler:
         rows: dict[str, dict[str, Any]] = {}
         arms = [*self._arms[turn % len(self._arms) :], *self._arms[: turn % len(self._arms)]]
         arms = [arm for arm in arms if isinstance(item, CrossHole) or arm.name not in SOURCE_ARMS]
-        works = [*(lambda arm=arm: self._ours(arm, item) for arm in arms)]
+        arms.sort(key=lambda arm: arm.name in SOURCE_ARMS)
+        works = [*(lambda arm=arm: self._same(arm, rows) or self._ours(arm, item) for arm in arms)]
         if isinstance(item, Hole):
             works.insert(len(works) * (turn % 2), lambda: self._baselines(item))
         for work in works:
-            rows.update(await work())
+            found = work()
+            rows.update(found if isinstance(found, dict) else await found)
         return rows
+
+    def _same(self, arm: Arm, rows: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]] | None:
+        """The row of ``ours`` for an arm that switches off what ``ours`` did not show: the prompt is the same."""
+        ours = rows.get("ours")
+        if arm.name not in SOURCE_ARMS or ours is None:
+            return None
+        on = arm.settings["inline"]["excerpts"]
+        return {arm.name: ours} if set(ours["why"].get("excerpts", ())) <= set(on) else None
 
     async def _ours(self, arm: Arm, item: Item) -> dict[str, dict[str, Any]]:
         about = digest(asdict(item)) if isinstance(item, CrossHole) else digest(item.before, item.after)

@@ -1,7 +1,7 @@
 """What other tools say of the code at the cursor, as comments in the text before it.
 
-They come and go while one types, so they stand as near to the cursor as a line can: above the function it is in. All
-that is further up, and all that comes before it in the prompt, stays as it was in the engine's cache.
+They come and go while one types, so they stand in the text, above the line they are about, and not with the excerpts at
+its beginning: what is further up, and all that comes before it in the prompt, stays as it was in the engine's cache.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from devstral_ls.languages.language import Language
-from devstral_ls.languages.scopes import CursorScope
 from devstral_ls.prompt.window import CHARACTERS_PER_TOKEN, Window
 from devstral_ls.text import Snapshot, Span
 
@@ -32,33 +31,59 @@ class Diagnosis:
     """One line."""
 
 
-def lines(found: Sequence[Diagnosis], language: Language) -> tuple[str, ...]:
-    """The comments, without indentation or line ends; none in a language without comments."""
-    texts = dict.fromkeys(f"{one.severity}: {' '.join(one.message.split())[:MAX_MESSAGE]}" for one in found)
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A comment to be put into the text."""
+
+    at: int
+    """The start of the line it stands above, in code points of the document."""
+    text: str
+    """Without indentation or line end."""
+
+
+def notes(found: Sequence[Diagnosis], snapshot: Snapshot, offset: int, language: Language) -> tuple[Note, ...]:
+    """A comment for each, above the line it is about, or above the cursor's where that comes later.
+
+    None in a language without comments.
+    """
+    here = snapshot.line_at(offset)
+    places = {
+        (
+            snapshot.line_starts[min(here, snapshot.line_at(one.span.start))],
+            f"{one.severity}: {_short(one.message)}",
+        ): None
+        for one in found
+    }
+    texts = [(at, _comment(text, language)) for at, text in places]
+    return tuple(Note(at, text) for at, text in texts if text)
+
+
+def n_tokens(said: Sequence[Note]) -> int:
+    """What they take of the prompt's budget, about."""
+    return int(sum(len(note.text) + 12 for note in said) / CHARACTERS_PER_TOKEN)
+
+
+def noted(window: Window, snapshot: Snapshot, offset: int, said: Sequence[Note]) -> Window:
+    """``window``, cut at ``offset``, with ``said``; what is about a line above the window is left out."""
+    prefix = window.prefix
+    for note in sorted(said, key=lambda note: note.at, reverse=True):
+        below = snapshot.text[note.at : offset]
+        above = window.prefix.removesuffix(below)
+        if len(above) + len(below) != len(window.prefix) or above[-1:] not in ("", "\n", "\r"):
+            break
+        indent = below[: len(below) - len(below.lstrip(" \t"))]
+        prefix = f"{above}{indent}{note.text}\n{prefix[len(above) :]}"
+    return Window(prefix, window.suffix)
+
+
+def _short(message: str) -> str:
+    return " ".join(message.split())[:MAX_MESSAGE]
+
+
+def _comment(text: str, language: Language) -> str:
     if language.line_comment:
-        return tuple(f"{language.line_comment} {text}" for text in texts)
+        return f"{language.line_comment} {text}"
     if language.block_comment:
         opener, closer = language.block_comment
-        return tuple(f"{opener} {text.replace(closer, '')} {closer}" for text in texts)
-    return ()
-
-
-def n_tokens(notes: Sequence[str]) -> int:
-    """What they take of the prompt's budget, about."""
-    return int(sum(len(note) + 12 for note in notes) / CHARACTERS_PER_TOKEN)
-
-
-def noted(window: Window, snapshot: Snapshot, offset: int, scope: CursorScope, notes: Sequence[str]) -> Window:
-    """``window``, cut at ``offset``, with ``notes`` above the innermost function, or above the cursor's line."""
-    if not notes:
-        return window
-    line_start = snapshot.line_starts[snapshot.line_at(offset)]
-    inside = [one.span.start for one in scope.scopes[-1:] if one.kind == "function"]
-    for at in (*inside, line_start):
-        at = snapshot.line_starts[snapshot.line_at(at)]
-        below = snapshot.text[at:offset]
-        above = window.prefix.removesuffix(below)
-        if len(above) + len(below) == len(window.prefix) and above[-1:] in ("", "\n", "\r"):
-            indent = below[: len(below) - len(below.lstrip(" \t"))]
-            return Window(above + "".join(f"{indent}{note}\n" for note in notes) + below, window.suffix)
-    return window
+        return f"{opener} {text.replace(closer, '')} {closer}"
+    return ""

@@ -159,7 +159,7 @@ class Answering:
         trace.excerpts = {**Counter(one.source for one in excerpts), **({"diagnostics": len(said)} if said else {})}
         left = budget - n_tokens(excerpts) - notes.n_tokens(said)
         window = cut(snapshot, offset, scope, budget=left, suffix_share=share)
-        window = without_secrets(notes.noted(window, snapshot, offset, scope, said), question.settings.privacy)
+        window = without_secrets(notes.noted(window, snapshot, offset, said), question.settings.privacy)
         request = _request(window, snapshot, question, excerpts)
         return replace(request, conversation=snapshot.uri, priority=question.priority)
 

@@ -46,19 +46,23 @@ class Diagnosed:
         self._said.pop(uri, None)
 
     def near(self, snapshot: Snapshot, offset: int, scope: CursorScope) -> tuple[Diagnosis, ...]:
-        """Those of the cursor's function, the nearest ones, in the order of the text."""
+        """Those of the cursor's function, or on the header of its class; the nearest ones, in the order of the text."""
         said_of, found = self._said.get(snapshot.uri, (snapshot, ()))
         if found and said_of.text != snapshot.text:  # a text that is written ahead
             found = _after(said_of, snapshot, found)
         here = snapshot.line_at(offset)
         first = last = here
+        header = -1
         for one in scope.scopes[-1:]:
             if one.kind == "function":
                 first, last = snapshot.line_at(one.span.start), snapshot.line_at(one.span.end)
+            else:
+                header = snapshot.line_at(one.header.start)
         first, last = max(first - NEAR_LINES, here - MAX_LINES), min(last + NEAR_LINES, here + MAX_LINES)
-        near = [one for one in found if first <= snapshot.line_at(one.span.start) <= last]
-        near.sort(key=lambda one: (one.severity != "error", abs(snapshot.line_at(one.span.start) - here)))
-        return tuple(sorted(near[:MAX_NOTES], key=lambda one: (one.span.start, one.message)))
+        placed = [(snapshot.line_at(one.span.start), one) for one in found]
+        near = [(line, one) for line, one in placed if first <= line <= last or line == header]
+        near.sort(key=lambda at: (at[1].severity != "error", abs(at[0] - here)))
+        return tuple(sorted((one for _, one in near[:MAX_NOTES]), key=lambda one: (one.span.start, one.message)))
 
 
 def _after(before: Snapshot, after: Snapshot, found: Sequence[Diagnosis]) -> tuple[Diagnosis, ...]:

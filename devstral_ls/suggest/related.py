@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from devstral_ls.languages.scopes import CursorScope
 from devstral_ls.languages.table import language_of
 from devstral_ls.prompt import excerpts
-from devstral_ls.prompt.notes import Diagnosis, lines
+from devstral_ls.prompt.notes import Diagnosis, Note, notes
 from devstral_ls.prompt.window import Window
 from devstral_ls.related import Excerpt, Surroundings
 from devstral_ls.settings import PrivacySettings, Settings
@@ -117,6 +117,7 @@ class Related:
         """The document was closed."""
         self._known.pop(uri, None)
         self._allowed.pop(uri, None)
+        self._recent.forget(uri)
         self._diagnosed.forget(uri)
 
     async def around(
@@ -161,11 +162,12 @@ class Related:
 
     def notes(
         self, snapshot: Snapshot, offset: int, scope: CursorScope, budget: int, settings: Settings
-    ) -> tuple[str, ...]:
+    ) -> tuple[Note, ...]:
         """What other tools say of the code at ``offset``, as comments for a prompt of ``budget`` tokens."""
         if not excerpts.room(budget) or "diagnostics" not in settings.inline.excerpts:
             return ()
-        return lines(self._diagnosed.near(snapshot, offset, scope), language_of(snapshot.language, snapshot.uri))
+        language = language_of(snapshot.language, snapshot.uri)
+        return notes(self._diagnosed.near(snapshot, offset, scope), snapshot, offset, language)
 
     async def _find_out(self, snapshot: Snapshot, offset: int, scope: CursorScope, sources: Sequence[str]) -> Known:
         imports = tuple(snapshot.of(span) for span in scope.imports)
