@@ -187,7 +187,7 @@ class Related:
         is_elsewhere = like != known.like
         if self.index is None:
             return known
-        asked = {self._ask(self._allow(self.index, uri)) for uri in self._strangers(snapshot.uri, sources)}
+        asked: set[asyncio.Task[None]] = set()
         if names or is_new or is_elsewhere:
             known.found.update(dict.fromkeys(names))
             known.like, known.siblings = like, () if is_elsewhere else known.siblings
@@ -195,6 +195,7 @@ class Related:
             finding = self._find(self.index, known, names, snapshot, like, counterpart=is_new)
             known.finding = self._ask(finding)
             asked.add(known.finding)
+        asked |= {self._ask(self._allow(self.index, uri)) for uri in self._strangers(snapshot.uri, sources)}
         if asked:
             await asyncio.wait(asked, timeout=self._wait_s if known.told else None)
         return known
