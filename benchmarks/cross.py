@@ -82,7 +82,11 @@ async def _work_in(client: LspClient, uri: str, one: Opened) -> None:
             if line != other:
                 client.change(uri, edit((number, 0), (number, len(line)), other))
         return
-    await asyncio.wait_for(client.ask_inline(uri, one.before.count("\n") // 2, 0, kind=2), LONG_S)
+    number = (
+        one.before.count("\n") // 2
+    )  # by key, at a line's end: elsewhere nobody is asked, and nothing was looked at
+    end = len(one.before.split("\n")[number])
+    await asyncio.wait_for(client.ask_inline(uri, number, end, kind=1), LONG_S)
 
 
 def _diagnostic(one: Diagnostic) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from devstral_ls.languages.definitions import Definition, around, definitions_at
 from devstral_ls.languages.syntax import Syntax
 from devstral_ls.text import Span
 
-MAX_CHILDREN = 1_000
+MAX_CHILDREN = 4_000
 """Of a class body; one with more is data, or what error recovery made of something else."""
 
-MAX_NEAREST = 40
+MAX_NEAREST = 200
 """Children looked at, half of them on either side of the cursor: each costs a query at a node, some 10 microseconds."""
 
 

@@ -188,7 +188,7 @@ def scripted(rig: Rig, **options: Any) -> DevstralServer:
             "heard": getattr(rig.pipeline, "heard", None),
             "diagnosed": [
                 (snapshot.of(one.span), one.severity, one.message)
-                for snapshot, found in ls.others._diagnosed.values()  # noqa: SLF001 - kept there until somebody takes it
+                for snapshot, found in ls.others._diagnosed.values()
                 for one in found
             ],
         }
