@@ -8,13 +8,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import statistics
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.processes import children, rss
 from devstral_ls.workspace.index import Scope, WorkspaceIndex
 from tests.server import lsp_client
 from tests.server.lsp_client import LspClient
@@ -37,19 +37,6 @@ def make(root: Path, n_files: int) -> None:
                 f"def second_{name}(text: str) -> str:\n    return text\n\n\nclass Thing_{name}:\n    size: int = {number}\n\n"
                 f"    def grow(self, by: int) -> None:\n        self.size += by\n"
             )
-
-
-def rss(pid: int) -> int:
-    """Resident bytes of a process; 0 where it is gone."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0
-
-
-def children(pid: int) -> list[int]:
-    """The processes that ``pid`` has started."""
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 async def typed(client: LspClient, root: Path) -> list[float]:

@@ -84,6 +84,11 @@ class LspClient:
         self.last_id = msg_id
         return future
 
+    @property
+    def n_unanswered(self) -> int:
+        """Requests of ours that have no answer yet."""
+        return len(self._waiting)
+
     async def request(self, method: str, params: Any = None) -> Any:
         return await soon(self.ask(method, params))
 
