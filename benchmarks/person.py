@@ -20,6 +20,9 @@ WRONG_SHARE, DISMISSED_SHARE = 0.1, 0.25
 """Of the suggestions that are not what is to be typed: taken and taken back, and dismissed by key. The others are typed
 past."""
 
+PATIENT_SHARE, PATIENT_MS = 0.1, 3_000.0
+"""Of the keys, somebody waits for the answer, at most so long: on a slow machine nothing would ever be shown else."""
+
 
 @dataclass
 class Person:
@@ -56,7 +59,8 @@ class Person:
         begun = time.monotonic()
         await editor.put(key.text, n_back=len(key.takes_back))
         self.did["keys"] += 1
-        offer = await editor.offer(key.gap_ms)
+        is_patient = self.dice.random() < PATIENT_SHARE
+        offer = await editor.offer(max(PATIENT_MS, key.gap_ms) if is_patient else key.gap_ms)
         self._count(offer)
         taken = await self._decide(editor, offer, rest) if offer.text and not offer.n_replaced else 0
         await self.pause(max(0.0, key.gap_ms / 1000 - (time.monotonic() - begun)))
