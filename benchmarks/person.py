@@ -20,7 +20,7 @@ WRONG_SHARE, DISMISSED_SHARE = 0.1, 0.25
 """Of the suggestions that are not what is to be typed: taken and taken back, and dismissed by key. The others are typed
 past."""
 
-PATIENT_SHARE, PATIENT_MS = 0.1, 3_000.0
+PATIENT_SHARE, PATIENT_MS = 0.15, 3_000.0
 """Of the keys, somebody waits for the answer, at most so long: on a slow machine nothing would ever be shown else."""
 
 
