@@ -21,7 +21,8 @@ WRONG_SHARE, DISMISSED_SHARE = 0.1, 0.25
 past."""
 
 PATIENT_SHARE, PATIENT_MS = 0.15, 3_000.0
-"""Of the keys, somebody waits for the answer, at most so long: on a slow machine nothing would ever be shown else."""
+"""Of the keys, somebody waits for the answer, at most so long: on a slow machine nothing would ever be shown else. All
+other requests are overtaken by the next key."""
 
 
 @dataclass
@@ -32,7 +33,8 @@ class Person:
     dice: Random
     did: Counter[str] = field(default_factory=Counter)
     answered: Callable[[Offer], None] = lambda offer: None
-    """Told of every answer."""
+    """Told of every answer that was waited for."""
+    patient_ms: float = PATIENT_MS
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def type_part(
@@ -60,8 +62,10 @@ class Person:
         await editor.put(key.text, n_back=len(key.takes_back))
         self.did["keys"] += 1
         is_patient = self.dice.random() < PATIENT_SHARE
-        offer = await editor.offer(max(PATIENT_MS, key.gap_ms) if is_patient else key.gap_ms)
+        offer = await editor.offer(max(self.patient_ms, key.gap_ms) if is_patient else key.gap_ms)
         self._count(offer)
+        if is_patient:
+            self.answered(offer)
         taken = await self._decide(editor, offer, rest) if offer.text and not offer.n_replaced else 0
         await self.pause(max(0.0, key.gap_ms / 1000 - (time.monotonic() - begun)))
         return taken
@@ -90,4 +94,3 @@ class Person:
         self.did["shown"] += bool(offer.text)
         self.did["overtaken"] += offer.late
         self.did["asked the model"] += offer.asked_model
-        self.answered(offer)
