@@ -39,8 +39,8 @@ from devstral_ls.engine import rendezvous
 from devstral_ls.engine.report import report
 from devstral_ls.errors import DevstralError
 
-CONTEXT_TOKENS = 1024
-"""So that the twelve do something else than reading files for the first time."""
+CONTEXT_TOKENS = 256
+"""Prompts are then as long as on a slow machine (``budget.FLOOR``), and answers need not be cut short by the time."""
 
 CHARACTERS = 400
 """Typed of each file."""
@@ -60,7 +60,7 @@ N_EACH = 1
 
 
 @dataclass
-class Desk:
+class Seat:
     """One of them."""
 
     number: int
@@ -82,7 +82,7 @@ async def type_on(person: Person, number: int, end: float) -> None:
         if time.monotonic() >= end:
             return
         part = stretch(file.text, CHARACTERS, with_rest=(n + number) % 2 == 0)
-        await person.type_part(f"file:///desk{number}/{n}_{file.name}", file.language, part)
+        await person.type_part(f"file:///seat{number}/{n}_{file.name}", file.language, part)
 
 
 def look(running: Rig) -> dict[str, Any]:
@@ -106,15 +106,15 @@ async def load(bench: Bench, n_servers: int, seconds: float) -> dict[str, Any]:
         DevstralError: no model, or no engine.
     """
     looks: list[dict[str, Any]] = []
-    desks = [Desk(number) for number in range(n_servers)]
+    seats = [Seat(number) for number in range(n_servers)]
     with tempfile.TemporaryDirectory(prefix="load") as folder:
         async with rig(Path(folder), bench) as running, AsyncExitStack() as stack:
             people = []
-            for desk in desks:
-                arm = Arm(f"desk {desk.number}", settings={"inline": {"debounceMs": "auto"}})
+            for seat in seats:
+                arm = Arm(f"seat {seat.number}", settings={"inline": {"debounceMs": "auto"}})
                 client = await stack.enter_async_context(running.server(arm))
-                dice = Random(f"desk {desk.number}")
-                people.append(Person(client, dice, desk.did, desk.take, patient_ms=1000.0 * seconds))
+                dice = Random(f"seat {seat.number}")
+                people.append(Person(client, dice, seat.did, seat.take, patient_ms=1000.0 * seconds))
             begun = time.monotonic()
             work = [asyncio.create_task(type_on(one, n, begun + seconds)) for n, one in enumerate(people)]
             try:
@@ -135,7 +135,7 @@ async def load(bench: Bench, n_servers: int, seconds: float) -> dict[str, Any]:
         "idle_s": idle_s,
         "looks": [look | {"t": round(look["t"] - begun, 1)} for look in looks],
         "servers_mb": [round(one.rss_mb, 1) for one in memory if one],
-        "desks": [_figures(desk) for desk in desks],
+        "seats": [_figures(seat) for seat in seats],
     }
     return {"benchmark": "load", "header": header, **found, "broken": list(broken(found, n_servers))}
 
@@ -150,33 +150,33 @@ async def _idle_after(running: Rig) -> float | None:
     return None
 
 
-def _figures(desk: Desk) -> dict[str, Any]:
+def _figures(seat: Seat) -> dict[str, Any]:
     return {
-        "n": len(desk.waited),
-        "p50": percentile(desk.waited, 0.5),
-        "p95": percentile(desk.waited, 0.95),
-        "most": max(desk.waited, default=None),
-        "did": dict(desk.did),
+        "n": len(seat.waited),
+        "p50": percentile(seat.waited, 0.5),
+        "p95": percentile(seat.waited, 0.95),
+        "most": max(seat.waited, default=None),
+        "did": dict(seat.did),
     }
 
 
-def unfairness(desks: Sequence[Mapping[str, Any]]) -> float | None:
+def unfairness(seats: Sequence[Mapping[str, Any]]) -> float | None:
     """The slowest p95 as a multiple of the fastest; ``None`` where somebody got nothing."""
-    found = [desk["p95"] for desk in desks]
+    found = [seat["p95"] for seat in seats]
     return max(found) / min(found) if found and all(found) else None
 
 
 def broken(result: Mapping[str, Any], n_servers: int) -> list[str]:
     """What should not be, a sentence each."""
     found = []
-    share = unfairness(result["desks"])
+    share = unfairness(result["seats"])
     if share is None or share > UNFAIR:
         found.append(f"the slowest p95 is {share or float('inf'):.1f} times the fastest")
-    usual = statistics.median(desk["n"] for desk in result["desks"])
+    usual = statistics.median(seat["n"] for seat in result["seats"])
     found += [
         f"server {n + 1} got {desk['n']} answers, the others {usual:.0f}"
-        for n, desk in enumerate(result["desks"])
-        if desk["n"] < STARVED_SHARE * usual
+        for n, seat in enumerate(result["seats"])
+        if seat["n"] < STARVED_SHARE * usual
     ]
     inside = max(((look["busy"] or 0) + (look["waiting"] or 0) for look in result["looks"]), default=0)
     if inside > N_EACH * n_servers:
@@ -192,9 +192,9 @@ def table(result: Mapping[str, Any]) -> list[str]:
     rows = [
         f"{n + 1:6}{desk['n']:9}{_s(desk['p50']):>9}{_s(desk['p95']):>9}{_s(desk['most']):>9}"
         f"{desk['did'].get('asked', 0):9}{desk['did'].get('overtaken', 0):11}{desk['did'].get('shown', 0):7}"
-        for n, desk in enumerate(result["desks"])
+        for n, seat in enumerate(result["seats"])
     ]
-    share = unfairness(result["desks"])
+    share = unfairness(result["seats"])
     idle = result["idle_s"]
     return [
         *header_lines(header),
@@ -223,9 +223,9 @@ def _s(ms: float | None) -> str:
 def charts(result: Mapping[str, Any]) -> dict[str, str]:
     """The p95 of each server, with the median as its interval's beginning."""
     found = [
-        Bar(f"server {n + 1}", desk["p95"] / 1000, said=f"{_s(desk['p95'])} s, p50 {_s(desk['p50'])} s")
-        for n, desk in enumerate(result["desks"])
-        if desk["p95"]
+        Bar(f"server {n + 1}", seat["p95"] / 1000, said=f"{_s(desk['p95'])} s, p50 {_s(desk['p50'])} s")
+        for n, seat in enumerate(result["seats"])
+        if seat["p95"]
     ]
     title = f"{len(result['desks'])} servers at one engine: p95 of an answer"
     return {"fairness": bars(title, found)}

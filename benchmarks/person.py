@@ -40,10 +40,20 @@ class Person:
     async def type_part(
         self, uri: str, language: str, part: Stretch, at_line_end: Callable[[], Awaitable[None]] | None = None
     ) -> None:
-        """Open a document, type ``part.typed`` into it, close it."""
+        """Open a document, type ``part.typed`` into it, close it; who is cancelled cancels the request and closes it."""
         editor = OurEditor(self.client, uri, language)
         await editor.open(part.above, part.below)
         self.did["opened"] += 1
+        try:
+            await self._type(editor, part, at_line_end)
+        except asyncio.CancelledError:
+            self.client.notify("$/cancelRequest", {"id": self.client.last_id})
+            raise
+        finally:
+            await editor.close()
+            self.did["closed"] += 1
+
+    async def _type(self, editor: OurEditor, part: Stretch, at_line_end: Callable[[], Awaitable[None]] | None) -> None:
         at = 0
         while at < len(part.typed):
             right = key_at(part.typed, at)
@@ -53,8 +63,6 @@ class Person:
                 at += len(right) + taken if is_right else 0
             if right.startswith("\n") and at_line_end is not None:
                 await at_line_end()
-        await editor.close()
-        self.did["closed"] += 1
 
     async def _press(self, editor: OurEditor, key: Key, rest: str) -> int:
         """Press ``key`` and look at what is offered; how many characters of ``rest`` were taken with it."""
