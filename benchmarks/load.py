@@ -174,7 +174,7 @@ def broken(result: Mapping[str, Any], n_servers: int) -> list[str]:
         found.append(f"the slowest p95 is {share or float('inf'):.1f} times the fastest")
     usual = statistics.median(seat["n"] for seat in result["seats"])
     found += [
-        f"server {n + 1} got {desk['n']} answers, the others {usual:.0f}"
+        f"server {n + 1} got {seat['n']} answers, the others {usual:.0f}"
         for n, seat in enumerate(result["seats"])
         if seat["n"] < STARVED_SHARE * usual
     ]
@@ -190,8 +190,8 @@ def table(result: Mapping[str, Any]) -> list[str]:
     """The result for people."""
     looks, header = result["looks"], result["header"]
     rows = [
-        f"{n + 1:6}{desk['n']:9}{_s(desk['p50']):>9}{_s(desk['p95']):>9}{_s(desk['most']):>9}"
-        f"{desk['did'].get('asked', 0):9}{desk['did'].get('overtaken', 0):11}{desk['did'].get('shown', 0):7}"
+        f"{n + 1:6}{seat['n']:9}{_s(seat['p50']):>9}{_s(seat['p95']):>9}{_s(seat['most']):>9}"
+        f"{seat['did'].get('asked', 0):9}{seat['did'].get('overtaken', 0):11}{seat['did'].get('shown', 0):7}"
         for n, seat in enumerate(result["seats"])
     ]
     share = unfairness(result["seats"])
@@ -223,11 +223,11 @@ def _s(ms: float | None) -> str:
 def charts(result: Mapping[str, Any]) -> dict[str, str]:
     """The p95 of each server, with the median as its interval's beginning."""
     found = [
-        Bar(f"server {n + 1}", seat["p95"] / 1000, said=f"{_s(desk['p95'])} s, p50 {_s(desk['p50'])} s")
+        Bar(f"server {n + 1}", seat["p95"] / 1000, said=f"{_s(seat['p95'])} s, p50 {_s(seat['p50'])} s")
         for n, seat in enumerate(result["seats"])
         if seat["p95"]
     ]
-    title = f"{len(result['desks'])} servers at one engine: p95 of an answer"
+    title = f"{len(result['seats'])} servers at one engine: p95 of an answer"
     return {"fairness": bars(title, found)}
 
 
