@@ -150,6 +150,7 @@ class Rig:
             folder, *arguments, module="benchmarks.variant_server" if arm.off else "devstral_ls",
             DEVSTRAL_LS_CONFIG=str(config), DEVSTRAL_LS_RUNTIME_DIR=str(self._folder / "run"),
         )  # fmt: skip
+        client.timeout_s = LONG_S
         try:
             await client.initialize(dict(capabilities or {}), folder=workspace)
             await asyncio.wait_for(_ready(client, folder), LONG_S)

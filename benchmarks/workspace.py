@@ -15,7 +15,7 @@ import json
 import platform
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice, product
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import Any
 
 from benchmarks.processes import children, held, rss
 from benchmarks.results import write
+from benchmarks.rig import LONG_S
 from benchmarks.stats import percentile
 from tests.server import lsp_client
 from tests.server.lsp_client import LspClient
@@ -109,6 +110,7 @@ async def serving(folder: Path, root: Path) -> AsyncIterator[tuple[LspClient, fl
     client = await lsp_client.start(
         folder, "--index", module="benchmarks.costless_server", DEVSTRAL_LS_CONFIG=str(config)
     )
+    client.timeout_s = LONG_S
     try:
         start = time.monotonic()
         await client.initialize(folder=root)
@@ -191,6 +193,19 @@ async def many_open(folder: Path, root: Path, n_documents: int) -> dict[str, Any
             client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
         found["closed"] = {"key_ms": figures(await typing.keys(N_KEYS)), **memory(client)}
         return found
+
+
+def table(result: Mapping[str, Any]) -> list[str]:
+    """The result for people: a line for each figure."""
+    return [f"{' '.join(names):40} {value}" for names, value in _leaves(result)]
+
+
+def _leaves(tree: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from (((name, *names), leaf) for names, leaf in _leaves(value))
+        else:
+            yield (name,), value
 
 
 def main() -> None:
