@@ -11,9 +11,11 @@ from benchmarks.results import header_lines
 
 Rows = Sequence[Mapping[str, Any]]
 
-WARM_SHARE, WARM_S = 0.25, 1_800.0
-"""Of the run, and at most so many seconds, are not judged: imports, grammars of languages not met before, slots and caches that
-were never used. In half an hour each file is typed once."""
+N_FILES = 12
+WARM_SHARE = (0.25, 0.5)
+"""What is judged begins when ``N_FILES`` files were typed (each of the replays once), but not before the first and not
+after the second share of the run: until then imports, grammars of languages not met before, slots and caches that were
+never used fill up."""
 
 WINDOW_SHARE = 1 / 12
 """Of the run: what is compared is the median of the first such part after warming up and of the last one."""
@@ -34,7 +36,8 @@ N_WAITING = 8
 def figures(rows: Rows) -> dict[str, Any]:
     """What the samples say, with what is ``broken`` in words."""
     end = rows[-1]["t"]
-    warm = min(WARM_SHARE * end, WARM_S)
+    typed = next((row["t"] for row in rows if row["did"].get("closed", 0) >= N_FILES), end)
+    warm = min(max(typed, WARM_SHARE[0] * end), WARM_SHARE[1] * end)
     first = [row for row in rows if warm <= row["t"] <= warm + WINDOW_SHARE * end]
     last = [row for row in rows if row["t"] >= end - WINDOW_SHARE * end]
     result = {

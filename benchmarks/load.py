@@ -55,6 +55,9 @@ UNFAIR = 3.0
 STARVED_SHARE = 1 / 3
 """Of the median of what the others got: who got fewer answers starved."""
 
+MIN_ANSWERS = 20
+"""Of fewer, a p95 is the slowest and says nothing."""
+
 N_EACH = 1
 """Requests in the engine for each client, running and waiting, are no more than this: what was left is gone."""
 
@@ -172,6 +175,8 @@ def broken(result: Mapping[str, Any], n_servers: int) -> list[str]:
     share = unfairness(result["seats"])
     if share is None or share > UNFAIR:
         found.append(f"the slowest p95 is {share or float('inf'):.1f} times the fastest")
+    if (fewest := min(seat["n"] for seat in result["seats"])) < MIN_ANSWERS:
+        found.append(f"a server got only {fewest} answers: too few to judge")
     usual = statistics.median(seat["n"] for seat in result["seats"])
     found += [
         f"server {n + 1} got {seat['n']} answers, the others {usual:.0f}"

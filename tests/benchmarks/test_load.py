@@ -35,7 +35,7 @@ def samples(**last: dict[str, float]) -> list[dict[str, Any]]:
             "engine": {"clients": 2, "busy": 1, "waiting": 0},
             "unanswered": 0,
             "disk_mb": 0.1,
-            "did": {"keys": n, "shown": n},
+            "did": {"keys": n, "shown": n, "closed": n},
         }
         for n in range(61)
     ]
@@ -69,7 +69,7 @@ def test_a_peak_a_restart_a_pile_and_an_idle_run_are_broken() -> None:
     rows[20]["processes"]["server"] = rows[20]["processes"]["server"] | {"rss_mb": 251.0}
     rows[30]["pids"] = rows[30]["pids"] | {"engine": 8}
     rows[40]["engine"] = {"clients": 2, "busy": 1, "waiting": 9}
-    rows[-1]["did"] = {"keys": 5}
+    rows[-1]["did"] = {"keys": 5, "closed": 60}
     assert flat.figures(rows)["broken"] == [
         "the engine was started 2 times",
         "the server had 251 MB",
@@ -98,16 +98,17 @@ def seat(n: int, p95: float | None) -> dict[str, Any]:
     ("change", "said"),
     [
         ({}, []),
-        ({"seats": [seat(9, 100.0), seat(9, 301.0)]}, ["the slowest p95 is 3.0 times the fastest"]),
-        ({"seats": [seat(9, 100.0), seat(0, None)]}, ["the slowest p95 is inf times the fastest"]),
-        ({"seats": [seat(9, 1.0), seat(9, 1.0), seat(2, 1.0)]}, ["server 3 got 2 answers, the others 9"]),
+        ({"seats": [seat(29, 100.0), seat(29, 301.0)]}, ["the slowest p95 is 3.0 times the fastest"]),
+        ({"seats": [seat(29, 9.0), seat(19, 9.0)]}, ["a server got only 19 answers: too few to judge"]),
+        ({"seats": [seat(29, 100.0), seat(0, None)]}, ["the slowest p95 is inf times the fastest"]),
+        ({"seats": [seat(90, 1.0), seat(90, 1.0), seat(29, 1.0)]}, ["server 3 got 29 answers, the others 90"]),
         ({"looks": [{"busy": 2, "waiting": 2, "clients": 3, "rss_mb": 1.0}]}, ["4 requests lay in the engine"]),
         ({"idle_s": None}, ["the engine still worked 30 s after everybody stopped"]),
     ],
 )
 def test_unfairness_starvation_and_piles_are_broken(change: dict[str, Any], said: list[str]) -> None:
     looks = [{"busy": 1, "waiting": 0, "clients": 3, "rss_mb": 1.0}]
-    result = {"seats": [seat(9, 100.0), seat(8, 300.0)], "looks": looks, "idle_s": 0.5, **change}
+    result = {"seats": [seat(29, 100.0), seat(28, 300.0)], "looks": looks, "idle_s": 0.5, **change}
     found = load.broken(result, 2)
     assert found[: len(said)] == said
     assert bool(found) is bool(said)
