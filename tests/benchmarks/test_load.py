@@ -246,10 +246,10 @@ async def test_a_short_load_tells_of_each_server_and_ends_idle(bench: Bench, mon
 async def test_a_small_workspace_is_walked_to_its_end_and_documents_are_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in (("N_FOLDERS", 8), ("N_KEYS", 2), ("REST_S", 0.01), ("GAP_S", 0.0)):
+    for name, value in (("N_FOLDERS", 8), ("N_KEYS", 2), ("N_MEANWHILE", 0), ("REST_S", 0.01), ("GAP_S", 0.0)):
         monkeypatch.setattr(workspace, name, value)
     workspace.make(tmp_path / "full", 64)
-    found = await workspace.full(tmp_path, tmp_path / "full", 64, 20.0)
+    found = await workspace.full(tmp_path, tmp_path / "full", 64, 600.0)
     assert (found["done"], found["files"], found["lookup"]["found"]) == (True, 64 + 1, 1)
     assert found["lookup_after_changes"]["answered"]
     opened = await workspace.many_open(tmp_path, tmp_path / "full", 3)
