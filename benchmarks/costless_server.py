@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import deque
 from dataclasses import replace
 from typing import Any
 
+from benchmarks.inside import Inside
 from benchmarks.source import TYPED
 from devstral_ls.directories import directories
 from devstral_ls.generation import GenerationRequest
@@ -58,6 +60,14 @@ def main() -> int:
         await server.pipeline()
         assert rig.engine is not None
         rig.engine.says = goes_on
+        rig.engine.requests = deque(maxlen=1)  # type: ignore[assignment]  # or this engine is what grows
+
+    inside = Inside()
+
+    @server.feature("test/held")
+    async def held(ls: object, _params: object) -> dict[str, Any]:
+        """What this process holds, and what of it came since it was asked before."""
+        return inside.now()
 
     @server.feature("test/key")
     async def key(ls: object, params: Any) -> dict[str, Any]:

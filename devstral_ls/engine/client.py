@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from array import array
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -244,14 +245,14 @@ class EngineClient:
 
 
 def tokens_in(content: bytes) -> list[int]:
-    """The ids in the answer of a tokenizer.
+    """The ids in the answer of a tokenizer, of 32 bits as engines have them.
 
     Raises:
         GenerationFailed: there are none.
     """
     try:
-        return [int(token) for token in json.loads(content)["tokens"]]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        return list(array("i", map(int, json.loads(content)["tokens"])))
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise GenerationFailed(f"the engine's tokenizer answered what nobody understands: {error!r}") from error
 
 

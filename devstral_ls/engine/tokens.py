@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from itertools import pairwise
 
@@ -15,8 +16,9 @@ from devstral_ls.generation import Prompt, Special
 Tokenize = Callable[[str, bool], Awaitable[list[int]]]
 """The engine's tokenizer: the text, and whether the names of control tokens in it are to be taken as such."""
 
-_MAX_CACHED_CHARS = 1 << 20
-"""Of recent texts: what follows the cursor, instructions and excerpts come again with every key."""
+_MAX_CACHED_IDS = 1 << 17
+"""Of recent texts: what follows the cursor, instructions and excerpts come again with every key. What stands before it
+does not, and fills this up: some 600 windows of a CPU."""
 
 
 class PromptTokens:
@@ -39,7 +41,8 @@ class PromptTokens:
         self._tokenize = tokenize
         self._specials = dict(specials)
         self._reserved = {name: specials[name] for name in reserved if name in specials}
-        self._texts: LRUCache[str, tuple[int, ...]] = LRUCache(_MAX_CACHED_CHARS, getsizeof=len)
+        # Four bytes an id instead of 40 for an int in a tuple, or this would be most of what a server grows by.
+        self._texts: LRUCache[str, array[int]] = LRUCache(_MAX_CACHED_IDS, getsizeof=len)
         self._space_prefix = space_prefix
         self._cut = cut
         self._n_front: int | None = None
@@ -81,11 +84,12 @@ class PromptTokens:
         if not text:
             return ()
         text = sendable(text)
-        ids = self._texts.get(text)
-        if ids is None:
-            ids = await self._ordinary(text)
-            if len(text) <= _MAX_CACHED_CHARS:
-                self._texts[text] = ids
+        known = self._texts.get(text)
+        if known is not None:
+            return tuple(known)
+        ids = await self._ordinary(text)
+        if len(ids) <= _MAX_CACHED_IDS:
+            self._texts[text] = array("i", ids)
         return ids
 
     async def _ordinary(self, text: str) -> tuple[int, ...]:

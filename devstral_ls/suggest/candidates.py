@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -42,6 +42,9 @@ _MAX_HEADER = 300
 _BEGINNING = 2
 """Lines of code in a method that has only begun."""
 
+MAX_FOUND = 512
+"""Names of a document that are known beside those around the cursor: every key in a name makes another one."""
+
 _MAX_OCCURRENCES = 300
 """Of a name in its own document; one that is used more often is asked about rarely."""
 
@@ -66,6 +69,17 @@ class Known:
     finding: asyncio.Task[None] | None = None
     key: object = None
     chosen: tuple[Excerpt, ...] = ()
+
+    def forget_but(self, names: Collection[str]) -> None:
+        """Where too many names are known, keep ``names``; of the others, those that were found, if they are not too
+        many either.
+        """
+        if len(self.found) > MAX_FOUND:
+            for name in [name for name, one in self.found.items() if one is None and name not in names]:
+                del self.found[name]
+        if len(self.found) > MAX_FOUND:
+            for name in [name for name in self.found if name not in names]:
+                del self.found[name]
 
 
 def known_candidates(snapshot: Snapshot, offset: int, known: Known, privacy: PrivacySettings) -> Iterator[Excerpt]:

@@ -181,8 +181,9 @@ class Related:
         self._known.move_to_end(snapshot.uri)
         if len(self._known) > MAX_DOCUMENTS:
             self._known.popitem(last=False)
-        names = [name for name in dict.fromkeys(names_around(snapshot, offset, imports)) if name not in known.found]
-        names = names[:MAX_NAMES] if sources else []
+        around = dict.fromkeys(names_around(snapshot, offset, imports))
+        known.forget_but(around)
+        names = [name for name in around if name not in known.found][:MAX_NAMES] if sources else []
         like = surroundings(snapshot, offset, scope) if "sibling" in sources else None
         is_elsewhere = like != known.like
         if self.index is None:

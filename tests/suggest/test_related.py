@@ -15,6 +15,7 @@ from devstral_ls.languages.syntax import SyntaxTrees
 from devstral_ls.prompt.notes import Diagnosis
 from devstral_ls.related import SOURCES, Definition
 from devstral_ls.settings import InlineSettings, PrivacySettings, Settings
+from devstral_ls.suggest.candidates import MAX_FOUND
 from devstral_ls.suggest.inline import Suggester
 from devstral_ls.suggest.related import Related
 from devstral_ls.suggest.trace import InlineQuery, Reason
@@ -219,6 +220,33 @@ async def test_a_suggestion_does_not_wait_for_names_that_come_late(tmp_path: Pat
     await asyncio.gather(*related.finding)
     assert "def area(width)" in await desk.prompt("x = area(1, ▮)\n")
     assert index.n_asked == 2
+    await related.aclose()
+
+
+class EmptyIndex(WorkspaceIndex):
+    """Knows no name but one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    async def find(self, names: Sequence[str], *_rest: Any, **_options: Any) -> Found:
+        self.asked += names
+        area = Definition("area", "function", "def area(width): ...", "", "/w/shapes.py", 0)
+        return Found(tuple(("names", name, area) for name in names if name == "area"))
+
+
+async def test_names_that_were_typed_are_forgotten_in_the_end_but_not_those_around_the_cursor(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    index = EmptyIndex()
+    desk.settings = Settings()
+    desk.suggester.related = related = Related(index, wait_s=20.0)
+    n_names = 40
+    for n in range(2 * MAX_FOUND // n_names):
+        names = ", ".join(f"name_{n}_{i}" for i in range(n_names))
+        assert "def area(width)" in await desk.prompt(f"x = area({names}▮)\n")
+        assert all(len(known.found) <= MAX_FOUND + n_names for known in related._known.values())
+    assert len(index.asked) == len(set(index.asked)) > 1.9 * MAX_FOUND
     await related.aclose()
 
 
