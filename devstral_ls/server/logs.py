@@ -25,6 +25,8 @@ def apply(settings: LogSettings) -> Problem | None:
             handler = _private(Path(settings.file).expanduser())
         except OSError as error:
             problem = Problem("log.file", f"{error.strerror or error}; logging to stderr")
+        except (ValueError, RuntimeError):  # a NUL; a home that nobody has
+            problem = Problem("log.file", "no file can be called so; logging to stderr")
     handler.setFormatter(logging.Formatter(_FORMAT))
     for name, level in (("devstral_ls", settings.level.upper()), ("pygls", "ERROR")):
         logger = logging.getLogger(name)

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import PurePath
-from urllib.parse import unquote, urlsplit
 
 from devstral_ls.languages.scopes import CursorScope
 from devstral_ls.languages.table import language_of
@@ -24,6 +23,7 @@ from devstral_ls.settings import PrivacySettings, Settings
 from devstral_ls.suggest.postprocess import NothingToShow
 from devstral_ls.suggest.trace import Reason
 from devstral_ls.text import Snapshot
+from devstral_ls.uris import path_in
 from devstral_ls.workspace.ignore import IGNORE_FILES, is_excluded
 from devstral_ls.workspace.index import Scope, WorkspaceIndex, path_of
 from devstral_ls.workspace.recent import Recent
@@ -217,7 +217,7 @@ class Related:
         for number, one in enumerate(known.other[:12]):
             yield _signature("test", one, known.root, SUBJECT - number / 100, settings.privacy)
         for number, region in enumerate(self._recent.elsewhere(snapshot.uri)):
-            path = PurePath(unquote(urlsplit(region.uri).path))
+            path = PurePath(path_in(region.uri))
             other = self._known.get(region.uri)
             if other is None or not other.allowed or is_excluded(path, settings.privacy.exclude):
                 continue
