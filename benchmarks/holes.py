@@ -4,7 +4,8 @@
 
 Every item is asked of each arm in turn, greedy: ``ours`` (the server, unhurried), others of ``benchmarks.variants`` by
 ``--arms``, and the baselines of ``benchmarks.plain``. The server is asked as an editor asks by itself, and where it
-shows nothing then, once more as by key; the answer to the second is what is scored, the first is the shown rate.
+shows nothing then, or may have more for somebody who asks by key, once more so; the last answer is what is scored, the
+first is the shown rate.
 Answers are kept row by row, so a run that was broken off goes on, and only what changed is asked again: the server's
 when its code or settings change, the engine's when model, engine or prompt do.
 
@@ -94,14 +95,16 @@ class Filler:
 
 
 async def _ask_server(client: LspClient, item: Item) -> dict[str, Any]:
-    """Ask as an editor does by itself; where nothing shows and there is something to find, as by key."""
+    """Ask as an editor does by itself; where nothing shows or less than there is, and something is to be found, as by
+    key: an answer that was whole is given again from memory.
+    """
     uri, text = _uri(item), item.before + item.after
     before = item.before.split("\n")
     line, character = len(before) - 1, _utf16(before[-1])
     client.open(text, uri, item.language)
     asked = await ask(client, uri, line, character, invoked=False)
     shown, reason = bool(asked.items), asked.why.get("reason")
-    if not asked.items and isinstance(item, Hole):
+    if isinstance(item, Hole) and (not asked.items or _is_part(asked.why)):
         asked = await ask(client, uri, line, character, invoked=True)
     client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
     row = {"shown": shown, "reason": reason, "ms": asked.ms, "why": asked.why, "text": "", "n_replaced": 0}
@@ -110,6 +113,11 @@ async def _ask_server(client: LspClient, item: Item) -> dict[str, Any]:
         row["text"] = found["insertText"]
         row["n_replaced"] = _n_replaced(found.get("range"), line, character, item.after)
     return row
+
+
+def _is_part(why: dict[str, Any]) -> bool:
+    """Is there more for somebody who asks by key?"""
+    return not why.get("multiline") or "cut-where-unsure" in why.get("decisions", ())
 
 
 def _n_replaced(range_: dict[str, Any] | None, line: int, character: int, after: str) -> int:

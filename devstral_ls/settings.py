@@ -78,7 +78,7 @@ class InlineSettings:
     latency_budget_ms: int = setting(600, "Milliseconds a suggestion may take before it is late.", low=50, high=60_000)
     multiline: Literal["auto", "never", "always"] = setting("auto", "Several lines: `auto` where the code asks for it.")
     max_tokens: int | Auto = setting("auto", "The most tokens of one suggestion.", low=1, high=4096)
-    min_confidence: float = setting(0.1, "Cut a line where it gets less probable than this; 0: never.", low=0, high=1)
+    min_confidence: float = setting(0.2, "Cut a line where it gets less probable than this; 0: never.", low=0, high=1)
     disabled_languages: tuple[str, ...] = setting((), "Language ids for which nothing is suggested.")
     in_comments: bool = setting(True, "Suggest inside comments, too.")
     excerpts: tuple[str, ...] = setting(SOURCES, "What of other files the model is shown; an empty list: nothing.")
@@ -108,7 +108,7 @@ class ActionsSettings:
 
 @dataclass(frozen=True)
 class PrivacySettings:
-    """What may never reach a prompt. Honoured from the user only."""
+    """What may never reach a prompt, and what is kept. Honoured from the user only."""
 
     exclude: tuple[str, ...] = setting(
         (".env*", "*.pem", "*.key", "*.p12", "*.pfx", "*.crt", "id_rsa*", "id_ed25519*", ".netrc", ".npmrc", ".pypirc",
@@ -119,6 +119,9 @@ class PrivacySettings:
         True, "Take keys and tokens out of prompts, and suggest nothing where one is being typed."
     )
     respect_ignore_files: bool = setting(True, "Neither read what .gitignore and .ignore name nor suggest in it.")
+    statistics: bool = setting(
+        True, "Count suggestions and what becomes of them, in a file on this machine: numbers and times, never text."
+    )
 
 
 @dataclass(frozen=True)

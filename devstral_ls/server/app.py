@@ -29,6 +29,7 @@ from devstral_ls.server.real import FACTORIES
 from devstral_ls.server.registration import Registration
 from devstral_ls.server.reporting import Reporter
 from devstral_ls.server.serve import serve_stdio, serve_tcp
+from devstral_ls.server.statistics import Statistics
 from devstral_ls.settings import LogSettings, Problem, Settings
 
 if TYPE_CHECKING:
@@ -73,7 +74,10 @@ class DevstralServer(LanguageServer):
         self.directories = directories
         self.actions = Actions(self)
         self.others = others.Others()
-        self.parts = Parts(factories, directories, self.status, self._on_status, self._on_related)
+        self.statistics = Statistics(directories.data, lambda: self.settings.privacy.statistics, lambda: self.clock())
+        self.parts = Parts(
+            factories, directories, self.status, self._on_status, self._on_related, self.statistics.strictness
+        )
         self.offer = ModelOffer(
             self.protocol,
             self.background,
@@ -103,6 +107,7 @@ class DevstralServer(LanguageServer):
             self._started = True
             self.show_problems(())
             self.background(self.parts.get(self.settings))
+            self.statistics.start(self.documents.snapshot, self.background)
 
     def leave(self, code: int) -> None:
         """End the process with ``code``; the first caller says with which."""
@@ -117,7 +122,7 @@ class DevstralServer(LanguageServer):
         self.status.close()
         await self.actions.aclose()
         await self.others.aclose()
-        await self.parts.aclose()
+        await asyncio.gather(self.parts.aclose(), self.statistics.aclose())
         for task in self._tasks - {asyncio.current_task()}:
             task.cancel()
 
@@ -150,6 +155,7 @@ class DevstralServer(LanguageServer):
         self.documents.close(uri)
         self.actions.forget(uri)
         self.others.closed(uri)
+        self.statistics.forget(uri)
         if self.parts.pipeline is not None:
             self.parts.pipeline.forget(uri)
 

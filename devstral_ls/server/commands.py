@@ -22,6 +22,7 @@ async def accepted(ls: DevstralServer, *arguments: Any) -> None:
     suggestion_id = _string("devstral.accepted", arguments)
     if (pipeline := ls.parts.pipeline) is not None:
         pipeline.feedback.accepted(suggestion_id)
+    ls.statistics.accepted(suggestion_id)
 
 
 async def rejected(ls: DevstralServer, *arguments: Any) -> None:
@@ -29,6 +30,7 @@ async def rejected(ls: DevstralServer, *arguments: Any) -> None:
     suggestion_id = _string("devstral.rejected", arguments)
     if (pipeline := ls.parts.pipeline) is not None:
         pipeline.feedback.rejected(suggestion_id)
+    ls.statistics.rejected(suggestion_id)
 
 
 async def restart_engine(ls: DevstralServer, *arguments: Any) -> None:

@@ -21,7 +21,9 @@ from devstral_ls.suggest import gate
 from devstral_ls.suggest.asking import read, request_for
 from devstral_ls.suggest.cache import Answer, SuggestionCache
 from devstral_ls.suggest.draft import Draft, Place, place_at
-from devstral_ls.suggest.postprocess import NothingToShow, postprocess
+from devstral_ls.suggest.feedback import Feedback
+from devstral_ls.suggest.postprocess import postprocess
+from devstral_ls.suggest.refusals import NothingToShow
 from devstral_ls.suggest.related import Related, without_secrets
 from devstral_ls.suggest.trace import InlineQuery, Reason, Trace
 from devstral_ls.suggest.whole import Whole
@@ -44,6 +46,8 @@ class Question:
     mode: str
     """What the answer depends on besides the text: see ``mode``."""
     min_confidence: float = 0.0
+    usual_confidence: float = 0.0
+    """What it would be without what was taken and dismissed in other sessions."""
     priority: Priority = Priority.INLINE
 
     @property
@@ -89,11 +93,18 @@ class Answering:
             tree = self._trees.tree(snapshot, offset) if real else self._trees.tried(snapshot, offset)
             scope = scope_at(tree, snapshot, offset)
         due = gate.wants_lines(scope, snapshot, offset, inline)
-        trace.multiline = due and gate.can_afford_lines(model, inline)
+        gap = _reads_suffix(model) and gate.is_gap(query, scope, inline)
+        trace.multiline = (due or gap) and gate.can_afford_lines(model, inline)
         language = language_of(snapshot.language, snapshot.uri)
         place = place_at(snapshot, offset, scope, language, multiline=trace.multiline)
-        # Where a block is due that would take too long, its first line may follow the line end.
-        place = replace(place, goes_on=(goes_on or due) and not trace.multiline, removed=removed)
+        place = replace(
+            place,
+            fills=gap and trace.multiline and bool(place.line_after.strip()),
+            # Where a block is due that would take too long, its first line may follow the line end.
+            goes_on=(goes_on or due) and not trace.multiline,
+            by_key=query.invoked,
+            removed=removed,
+        )
         return Question(query, scope, place, model, settings, mode(model, inline))
 
     async def write(self, question: Question, trace: Trace, hear: Hear) -> Answer:
@@ -105,6 +116,19 @@ class Answering:
         """
         draft = await self._ask(question, trace, hear)
         return self._remember(question, draft, trace)
+
+    def first_lines(self, question: Question, text: str, trace: Trace) -> Answer | None:
+        """The whole lines of ``text``, which is still being written, if they are worth showing."""
+        lines = text.rpartition("\n")[0]
+        try:
+            finished = self._whole.cut(
+                postprocess(Draft(lines, question.place), trace.decisions), question.query, trace
+            )
+        except NothingToShow:
+            return None
+        trace.decisions.append("first-lines")
+        shown = finished.text.replace("\n", line_end(question.query.snapshot))
+        return Answer(str(next(self._ids)), shown, finished.n_replaced, confidence=trace.confidence)
 
     async def read_ahead(self, question: Question) -> None:
         """Have the engine read the prompt that a request at the place will begin with.
@@ -158,9 +182,11 @@ class Answering:
             with trace.stage("finish", self._clock):
                 finished = self._whole.cut(postprocess(draft, trace.decisions), query, trace)
         except NothingToShow as nothing:
+            if nothing.reason is Reason.UNSURE and (trace.confidence or 0.0) >= question.usual_confidence > 0:
+                nothing = NothingToShow(Reason.SELDOM_TAKEN)
             if draft.complete:  # else the time was too short, and asking again may give more
                 self._cache.put(query.snapshot, query.offset, question.mode, Answer("", "", 0, nothing.reason))
-            raise
+            raise nothing from None
         text = finished.text.replace("\n", line_end(query.snapshot))
         answer = Answer(
             str(next(self._ids)),
@@ -168,9 +194,25 @@ class Answering:
             finished.n_replaced,
             goes_on=question.place.goes_on and not question.scope.block_due,
             confidence=trace.confidence,
+            more_by_key=draft.unsure,
         )
         self._cache.put(query.snapshot, query.offset, question.mode, answer)
         return answer
+
+
+def _reads_suffix(model: ModelInfo) -> bool:
+    """Does the model know where its answer is to end?"""
+    return suffix_share(model.layouts[0]) > 0
+
+
+def surer(question: Question, feedback: Feedback, trace: Trace) -> Question:
+    """``question`` with how sure the model must be for somebody who did not ask."""
+    strictness = feedback.strictness(question.query.snapshot)
+    usual, asked = (gate.min_confidence(question.inline, factor) for factor in strictness)
+    trace.min_confidence = asked
+    if asked > usual:
+        trace.decisions.append("stricter-as-seldom-taken")
+    return replace(question, min_confidence=asked, usual_confidence=usual)
 
 
 def mode(model: ModelInfo, inline: InlineSettings) -> str:

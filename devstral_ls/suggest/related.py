@@ -20,7 +20,7 @@ from devstral_ls.prompt import excerpts
 from devstral_ls.prompt.window import CHARACTERS_PER_TOKEN, Window
 from devstral_ls.related import Definition, Excerpt
 from devstral_ls.settings import PrivacySettings, Settings
-from devstral_ls.suggest.postprocess import NothingToShow
+from devstral_ls.suggest.refusals import NothingToShow
 from devstral_ls.suggest.trace import Reason
 from devstral_ls.text import Snapshot
 from devstral_ls.uris import path_in

@@ -195,6 +195,11 @@ def scripted(rig: Rig, **options: Any) -> DevstralServer:
         await rig.engine.asked.wait()
         rig.engine.asked.clear()
 
+    @server.feature("test/flush")
+    async def flush(ls: DevstralServer, _params: Any) -> None:
+        """What the server does every 15 seconds."""
+        await ls.statistics.flush()
+
     @server.feature("test/print")
     def print_(ls: DevstralServer, _params: Any) -> None:
         print("stray")  # noqa: T201
