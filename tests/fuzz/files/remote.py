@@ -127,17 +127,20 @@ class _Engine:
     def __init__(self, pages: dict[str, list[str]]) -> None:
         self._pages = pages
         self.tasks: set[asyncio.Task[Any]] = set()
+        self.writers: set[asyncio.StreamWriter] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self.tasks.add(task)
+        self.writers.add(writer)
         try:
             with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
                 await self._answer(reader, writer)
         finally:
             writer.close()
             self.tasks.discard(task)
+            self.writers.discard(writer)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -187,6 +190,6 @@ async def _asked(socket: Path, said: dict[str, Any], number: int) -> str:
     finally:
         await http.aclose()
         server.close()
-        for task in list(engine.tasks):
-            task.cancel()
+        for writer in list(engine.writers):
+            writer.transport.abort()
         await asyncio.gather(*engine.tasks, return_exceptions=True)
