@@ -287,7 +287,7 @@ class Conversation:
         began, waited = time.monotonic(), _waited(self.process.pid)
         while (code := self.process.poll()) is None:
             starved = max(0.0, _waited(self.process.pid) - waited)
-            # Its last thread ends it 2 s after all else; there is no more to read of what that one has waited for.
+            # A timer of its own ends it after 2 s, in a thread whose waiting for the processor is not counted here.
             if time.monotonic() - began - starved > 10 * MOST_SECONDS:
                 raise Broken(f"hang: the process does not end after {how!r}")
             time.sleep(0.02)
