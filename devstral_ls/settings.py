@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from devstral_ls.related import SOURCES
-from devstral_ls.settings_values import Problem, alternatives, camel, expected, kind_of, setting, value_of
+from devstral_ls.settings_values import Problem, alternatives, camel, expected, kind_of, setting, unknown, value_of
 
 __all__ = [
     "USER_ONLY", "USER_ONLY_KEYS", "ActionsSettings", "Auto", "CompletionSettings", "EngineSettings", "InlineSettings",
@@ -81,7 +81,9 @@ class InlineSettings:
     min_confidence: float = setting(0.2, "Cut a line where it gets less probable than this; 0: never.", low=0, high=1)
     disabled_languages: tuple[str, ...] = setting((), "Language ids for which nothing is suggested.")
     in_comments: bool = setting(True, "Suggest inside comments, too.")
-    excerpts: tuple[str, ...] = setting(SOURCES, "What of other files the model is shown; an empty list: nothing.")
+    excerpts: tuple[str, ...] = setting(
+        SOURCES, "What the model is shown beside the code around the cursor; an empty list: nothing.", choices=SOURCES
+    )
     in_strings: bool = setting(True, "Suggest inside strings, too.")
     ahead: bool = setting(True, "Use idle time: write what comes after the suggestion shown, read around the cursor.")
     model: str | None = setting(
@@ -210,7 +212,8 @@ def _read_section(name: str, values: object, base: Any, *, user: bool) -> tuple[
             continue
         found = known[key]
         try:
-            changes[found.name] = value_of(hints[found.name], value, found.metadata)
+            changes[found.name], said = unknown(value_of(hints[found.name], value, found.metadata), found.metadata)
+            problems += [Problem(f"{name}.{key}", said)] if said else []
         except ValueError as error:
             problems.append(Problem(f"{name}.{key}", str(error)))
     return replace(base, **changes), problems

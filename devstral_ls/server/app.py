@@ -16,7 +16,17 @@ from pygls.protocol import default_converter
 import devstral_ls
 from devstral_ls.directories import Directories
 from devstral_ls.directories import directories as default_directories
-from devstral_ls.server import code_action, commands, completion, inline_completion, lifecycle, logs, others, status
+from devstral_ls.server import (
+    code_action,
+    commands,
+    completion,
+    inline_completion,
+    lifecycle,
+    logs,
+    others,
+    reported,
+    status,
+)
 from devstral_ls.server.actions import Actions
 from devstral_ls.server.configuration import Configuration
 from devstral_ls.server.documents import Documents
@@ -237,6 +247,7 @@ def create_server(
     feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)(lifecycle.did_change_configuration)
     feature(types.WINDOW_WORK_DONE_PROGRESS_CANCEL)(lifecycle.progress_cancelled)
     feature(types.TEXT_DOCUMENT_DID_SAVE)(others.did_save)
+    feature(reported.METHOD)(reported.did_report)
     feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)(others.did_change_watched_files)
     feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)(others.did_change_workspace_folders)
     feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())(inline_completion.inline_completion)

@@ -204,8 +204,8 @@ class Statistics:
             batch.update(self._waiting)
             self._waiting, self._flush_at = batch, self._clock() + FLUSH_S
             self._wake()
-        if error.message not in self._said:
-            self._said.add(error.message)
+        if error.code not in self._said:  # reading and writing fail alike
+            self._said.add(error.code)
             _log.warning("%s: %s. %s", error.code, error.message, error.hint)
 
     def _today(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -10,8 +11,10 @@ from devstral_ls.errors import PromptTooLong
 from devstral_ls.generation import LINE_TIME, LINES_TIME, Engine, GenerationRequest, ModelInfo, Priority
 from devstral_ls.languages.cursor import CursorScope
 from devstral_ls.languages.scopes import scope_at
+from devstral_ls.languages.siblings import siblings
 from devstral_ls.languages.syntax import SyntaxTrees
 from devstral_ls.languages.table import language_of
+from devstral_ls.prompt import notes
 from devstral_ls.prompt.excerpts import n_tokens
 from devstral_ls.prompt.layouts import suffix_share
 from devstral_ls.prompt.window import Window, cut
@@ -28,7 +31,7 @@ from devstral_ls.suggest.related import Related, without_secrets
 from devstral_ls.suggest.trace import InlineQuery, Reason, Trace
 from devstral_ls.suggest.whole import Whole
 from devstral_ls.suggest.writing import Hear
-from devstral_ls.text import Snapshot
+from devstral_ls.text import Snapshot, Span
 
 MAX_SMALLER_WINDOWS = 4
 """How often a prompt that turns out too long is cut to half."""
@@ -49,6 +52,8 @@ class Question:
     usual_confidence: float = 0.0
     """What it would be without what was taken and dismissed in other sessions."""
     priority: Priority = Priority.INLINE
+    siblings: tuple[Span, ...] = ()
+    """Other functions of the cursor's class, the nearest first."""
 
     @property
     def inline(self) -> InlineSettings:
@@ -92,6 +97,7 @@ class Answering:
         with trace.stage("scope", self._clock):
             tree = self._trees.tree(snapshot, offset) if real else self._trees.tried(snapshot, offset)
             scope = scope_at(tree, snapshot, offset)
+            others = siblings(tree, scope, offset) if "sibling" in inline.excerpts else ()
         due = gate.wants_lines(scope, snapshot, offset, inline)
         gap = _reads_suffix(model) and gate.is_gap(query, scope, inline)
         trace.multiline = (due or gap) and gate.can_afford_lines(model, inline)
@@ -105,7 +111,7 @@ class Answering:
             by_key=query.invoked,
             removed=removed,
         )
-        return Question(query, scope, place, model, settings, mode(model, inline))
+        return Question(query, scope, place, model, settings, mode(model, inline), siblings=others)
 
     async def write(self, question: Question, trace: Trace, hear: Hear) -> Answer:
         """What the model writes at the place, worth showing and kept.
@@ -137,7 +143,7 @@ class Answering:
             EngineError, PromptTooLong: see ``generation.Engine``.
             NothingToShow: nothing will be asked there.
         """
-        request = self._request(question, question.model.prompt_budget, await self._excerpts(question))
+        request = self._request(question, question.model.prompt_budget, await self._excerpts(question), Trace())
         request = replace(request, max_tokens=0, begins_with="", logprobs=False, priority=Priority.BACKGROUND)
         async with self._engine.generate(request) as chunks:
             async for _ in chunks:
@@ -151,7 +157,7 @@ class Answering:
             excerpts = await self._excerpts(question)
         for _ in range(MAX_SMALLER_WINDOWS):
             with trace.stage("prompt", self._clock):
-                request = self._request(question, budget, excerpts)
+                request = self._request(question, budget, excerpts, trace)
             try:
                 with trace.stage("engine", self._clock):
                     return await read(self._engine, request, question.place, trace, hear, question.min_confidence)
@@ -163,17 +169,23 @@ class Answering:
     async def _excerpts(self, question: Question) -> tuple[Excerpt, ...]:
         """Raises NothingToShow: an ignore file names the document."""
         query, budget = question.query, question.model.prompt_budget
-        return await self.related.around(query.snapshot, query.offset, question.scope, budget, question.settings)
+        return await self.related.around(
+            query.snapshot, query.offset, question.scope, budget, question.settings, question.siblings
+        )
 
-    def _request(self, question: Question, budget: int, excerpts: tuple[Excerpt, ...]) -> GenerationRequest:
+    def _request(
+        self, question: Question, budget: int, excerpts: tuple[Excerpt, ...], trace: Trace
+    ) -> GenerationRequest:
         """Raises NothingToShow: the cursor is in a secret."""
         share = suffix_share(question.model.layouts[0])
-        query = question.query
-        left = budget - n_tokens(excerpts)
-        window = cut(query.snapshot, query.offset, question.scope, budget=left, suffix_share=share)
-        window = without_secrets(window, question.settings.privacy)
-        request = _request(window, query.snapshot, question, excerpts)
-        return replace(request, conversation=query.snapshot.uri, priority=question.priority)
+        snapshot, offset, scope = question.query.snapshot, question.query.offset, question.scope
+        said = self.related.notes(snapshot, offset, scope, budget, question.settings)
+        trace.excerpts = {**Counter(one.source for one in excerpts), **({"diagnostics": len(said)} if said else {})}
+        left = budget - n_tokens(excerpts) - notes.n_tokens(said)
+        window = cut(snapshot, offset, scope, budget=left, suffix_share=share)
+        window = without_secrets(notes.noted(window, snapshot, offset, said), question.settings.privacy)
+        request = _request(window, snapshot, question, excerpts)
+        return replace(request, conversation=snapshot.uri, priority=question.priority)
 
     def _remember(self, question: Question, draft: Draft, trace: Trace) -> Answer:
         """Post-process the draft and keep the answer, an empty one as well: asking again would give the same."""

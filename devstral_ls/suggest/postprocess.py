@@ -57,7 +57,8 @@ def unix_line_ends(draft: Draft) -> Draft:
 def cut_where_the_stream_stops(draft: Draft) -> Draft:
     """The same cut as while streaming, for an answer that ended by itself before a line end came."""
     if draft.place.fills and draft.complete:
-        return draft
+        ends_in_line = draft.text.rpartition("\n")[2].strip()  # the one that goes on behind the cursor
+        return draft if ends_in_line else draft.with_text(draft.text.partition("\n")[0])
     text = cut(draft.text + "\n", draft.place)
     return draft if text is None or len(text) >= len(draft.text) else replace(draft, text=text, complete=True)
 

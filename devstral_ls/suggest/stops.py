@@ -42,11 +42,8 @@ def _cut_filling(text: str, place: Place) -> str | None:
     first line alone, where it goes on and on.
     """
     first, *whole, _unfinished = text.split("\n")
-    base = width(indentation(place.line_before))
     for n, line in enumerate(whole):
-        lines = [first, *whole[:n]]
-        ended = line.strip() and (_already_below(line, place) or _leaves_block(line, lines, base, place))
-        if ended or _loop([*lines, line]) is not None:
+        if (line.strip() and _already_below(line, place)) or _loop([first, *whole[: n + 1]]) is not None:
             return first
     return first if len(whole) >= MAX_LINES else None
 

@@ -125,6 +125,8 @@ class Trace:
     """How sure the model was of the first line, 0 to 1, where it was asked."""
     min_confidence: float = 0.0
     """What it had to be: the setting, moved by what the user took and dismissed in this language."""
+    excerpts: dict[str, int] = field(default_factory=dict)
+    """How many pieces of other places the model was shown, by their source; see ``related.SOURCES``."""
     decisions: list[str] = field(default_factory=list)
     """What was done to the answer, in order: ``went-on-with-running``, ``stricter-as-seldom-taken``, ``cut-where-unsure``, the
     steps that changed it."""
@@ -140,6 +142,7 @@ class Trace:
         """Say what ``of``, the generation that was joined, says of itself."""
         self.layout, self.model, self.usage, self.multiline = of.layout, of.model, of.usage, of.multiline
         self.confidence, self.min_confidence = of.confidence, of.min_confidence
+        self.excerpts = of.excerpts
         self.decisions += of.decisions
 
     @contextmanager

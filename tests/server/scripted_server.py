@@ -186,6 +186,11 @@ def scripted(rig: Rig, **options: Any) -> DevstralServer:
             "restarts": engine.n_restarts,
             "models": [options.model for options in engine.options],
             "heard": getattr(rig.pipeline, "heard", None),
+            "diagnosed": [
+                (snapshot.of(one.span), one.severity, one.message)
+                for snapshot, found in ls.others._diagnosed.values()
+                for one in found
+            ],
         }
 
     @server.feature("test/asked")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import sqlite3
 import subprocess
@@ -168,18 +167,17 @@ async def test_switched_off_meanwhile_what_waits_is_thrown_away(here: Make, tmp_
 
 
 async def test_a_file_that_cannot_be_written_costs_one_line_and_no_count(
-    here: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    here: Make, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / NAME).mkdir()
     client = here(real_pipeline=True)
     watch = Watch(client)
     uri = await begin(client)
-    logging.getLogger("devstral_ls").propagate = True
     await take(client, uri)
     for _ in range(3):
         await watch.later(module.FLUSH_S)
-    assert [record.levelname for record in caplog.records if "not a file" in record.getMessage()] == ["WARNING"]
+    assert capfd.readouterr().err.count("is not a file") == 1
     (tmp_path / "data" / NAME).rmdir()
     await watch.later(module.FLUSH_S)
     assert (counted(tmp_path)["accepted"], counted(tmp_path)["kept.30.known"]) == (1, 1)

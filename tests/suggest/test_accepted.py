@@ -99,6 +99,7 @@ FILLED = [
     # Several lines that end in the middle of one: up to where the model ends them.
     ("python", "def f():\n    x = g(▮z)\n    return x\n", "y)\n    x += g(", "def f():\n    x = g(y)\n    x += g(z)\n    return x\n"),
     ("python", "x = fo▮(a)\n", "o(b)\ny = bar(a)", "x = foo(b)\ny = bar(a)\n"),
+    ("python", "def f():\n    if a:\n        return na▮ b:\n        return c\n", "me\n    if", "def f():\n    if a:\n        return name\n    if b:\n        return c\n"),
     # Where they go on and on, or come to what stands there already: the first of them.
     ("python", "x = fo▮(a)\ny = 2\n", "o\nx = 1\ny = 2\nz = 3", "x = foo(a)\ny = 2\n"),
     ("python", "def f():\n    x = fo▮(a)\n", "o\n    return x\n\ndef g():\n", "def f():\n    x = foo(a)\n"),
