@@ -80,7 +80,7 @@ def drop_half_line(draft: Draft) -> Draft:
 
 def drop_open_end(draft: Draft) -> Draft:
     """What was cut because the model was not sure does not end inside a call or a string that the user has to close: of
-    several lines the last ones go, of one the end from the opener on. A header's brace may stay.
+    several lines the last ones go, of one the end from the opener on; the brace of a single header may stay.
     """
     place, text = draft.place, draft.text
     if not draft.unsure or place.in_comment or place.in_string or place.language.loose_brackets:
@@ -97,7 +97,8 @@ def _is_open(text: str, place: Place) -> bool:
     found = place.scan(text)
     line = re.sub(r"\\.", "", text[text.rfind("\n") + 1 :])
     in_quotes = any(line.count(quote) % 2 for quote in place.language.quotes)
-    return found.in_string or in_quotes or bool(found.due[text.endswith("{") :])
+    is_header = text.endswith("{") and "\n" not in text.lstrip()
+    return found.in_string or in_quotes or bool(found.due[is_header:])
 
 
 def take_off_fence(draft: Draft) -> Draft:

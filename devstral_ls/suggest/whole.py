@@ -25,6 +25,14 @@ SECONDS = 0.01
 NEAR = 4_000
 """Characters before and behind the suggestion whose errors count."""
 
+BROKEN = 1_000_000
+"""Errors of a text that is not to be shown, more than any file has."""
+
+_MARKS = ("@", "#[")
+"""How a decorator, an annotation or an attribute begins."""
+
+_ENDED = (";", "{", "}", ",", ":")
+
 _ENDS = re.compile(r"[\w)\]}\"'`;]+(?=\W|\Z)")
 
 
@@ -81,13 +89,23 @@ class Whole:
         """Errors of the file with ``text`` in it."""
         at = query.offset
         scan = draft.place.scan(text)
+        if text.rpartition("\n")[2].lstrip().startswith(_MARKS):
+            return 0  # what they mark comes on the next line
         behind = [c for _, c in draft.place.scan(draft.place.line_after[draft.n_replaced :]).closing]
         due = _still_due(scan.due, behind)
         if scan.in_string or ")" in due or "]" in due:
-            return 0  # goes on further down: nobody can tell
-        return (
-            self._errors_of(query.snapshot, Edit(Span(at, at + draft.n_replaced), text + due), draft.place, text) or 0
-        )
+            # All of it may go on further down, nobody can tell; what we cut ourselves must not end there.
+            return 0 if text == draft.text else BROKEN
+        # Where a statement's end is missing that a semicolon would make, it may be typed yet.
+        ends = ("",) if text.endswith(_ENDED) or draft.place.language.offside else ("", ";")
+        span = Span(at, at + draft.n_replaced)
+        fewest = BROKEN
+        for end in ends:
+            edit = Edit(span, text + end + due)
+            fewest = min(fewest, self._errors_of(query.snapshot, edit, draft.place, text) or 0)
+            if not fewest:
+                break
+        return fewest
 
     def _errors_of(self, snapshot: Snapshot, edit: Edit, place: Place, written: str) -> int | None:
         """Errors near ``edit``, with the closers behind its line that are due there after ``written`` and come nowhere."""

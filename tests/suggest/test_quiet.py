@@ -104,6 +104,7 @@ async def test_the_rest_of_an_unsure_answer_that_says_nothing_is_not_shown(code:
         ("python", "x = 1\n▮\ny = 2\n", 'total = "a qux"', "total"),
         ("python", "x = 1\n▮\ny = 2\n", "total = [1, 2].index(a[qux])", "total = [1, 2].index"),
         ("python", "def f():\n    ▮\n", "a = 1\n    b = foo(\n        qux)\n", "a = 1"),
+        ("go", "func f() {\n\t▮\n}\n", "a := 1\n\tif a {\n\t\tb := qux\n\t}\n}", "a := 1"),
         ("go", "func f() {\n\t▮\n}\n", "if a {\n\t\tb := qux\n\t}\n}", "if a {"),
     ],
 )
