@@ -111,7 +111,9 @@ class Writing:
         shown = self.shown
         if shown is None or query.invoked or tail_of(query.snapshot.text, query.offset) != self._tail:
             return None
-        typed = query.snapshot.text[self.query.offset : query.offset]  # with the document's line ends, as they were shown
+        typed = query.snapshot.text[
+            self.query.offset : query.offset
+        ]  # with the document's line ends, as they were shown
         rest = shown.text[len(typed) :]
         return replace(shown, text=rest) if rest and shown.text.startswith(typed) else None
 
