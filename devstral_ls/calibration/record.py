@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from devstral_ls.engine.calibrated import VERSION, Calibrated, calibrated_from
+from devstral_ls.engine.calibrated import UNREADABLE, VERSION, Calibrated, calibrated_from
 from devstral_ls.engine.state import write_private
 
 
@@ -74,19 +74,18 @@ def load(file: Path) -> Record | None:
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
         return _record(values) if values["version"] == VERSION else None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except UNREADABLE:
         return None
 
 
-def save(file: Path, record: Record) -> None:
-    """Put ``record`` in the place of the file, in one step. A file that cannot be written costs only a new measurement
-    the next time.
-    """
+def save(file: Path, record: Record) -> bool:
+    """Put ``record`` in the place of the file, in one step; was it written? If not, all that is lost is a measurement."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_private(file, json.dumps({"version": VERSION, **asdict(record)}, indent=1) + "\n")
     except OSError:
-        return
+        return False
+    return True
 
 
 def _record(values: Mapping[str, Any]) -> Record:

@@ -73,7 +73,7 @@ class EngineState:
     @property
     def error(self) -> EngineError:
         """The failure, to raise."""
-        cls = _ERRORS.get(self.code or "", EngineError)
+        cls = _ERRORS.get(str(self.code), EngineError)
         return cls(self.message or "the engine failed", hint=self.hint)
 
 
@@ -83,7 +83,7 @@ def read_state(path: Path) -> EngineState | None:
         values = json.loads(path.read_text(encoding="utf-8"))
         known = {field.name for field in fields(EngineState)}
         return EngineState(**{name: value for name, value in values.items() if name in known})
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 
@@ -93,12 +93,24 @@ def write_state(path: Path, state: EngineState) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace the file at ``path`` by one with mode 0600 that holds ``text``, in one step."""
+    """Replace the file at ``path`` by one with mode 0600 that holds ``text``, in one step.
+
+    Raises:
+        OSError: that cannot be; the file is as it was.
+    """
     draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        _put(draft, path)
+    except OSError:
+        draft.unlink(missing_ok=True)  # a full disk needs the room
+        raise
+
+
+def _put(draft: Path, path: Path) -> None:
     for _ in range(_REPLACE_ATTEMPTS):
         with contextlib.suppress(PermissionError):
             draft.replace(path)
