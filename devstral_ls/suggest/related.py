@@ -70,7 +70,7 @@ class Related:
     def edited(self, before: Snapshot, after: Snapshot) -> None:
         """A document has changed."""
         self._recent.edited(before, after)
-        self._diagnosed.edited(before, after)
+        self._diagnosed.edited(after)
 
     def begin(self, folders: Sequence[str], settings: Settings) -> None:
         """Read the workspace's folders, given by URI, as far as the settings allow."""
