@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from devstral_ls.actions.answer import loops
+from devstral_ls.actions.likelihood import ALTERNATIVES, Weighed
 from devstral_ls.actions.query import ActionRefused, Progressed, Report
-from devstral_ls.generation import Engine, FinishReason, GenerationRequest, ModelInfo, Priority, Usage
+from devstral_ls.generation import Engine, FinishReason, GenerationRequest, ModelInfo, Priority, Prompt, Usage
 from devstral_ls.prompt.chat import conversation, stops
 
 TEMPERATURE = 0.15
@@ -32,6 +33,8 @@ class Question:
     stop: tuple[str, ...] = ()
     repeats: int = 6
     """How often the same line may come in a row."""
+    alternatives: int = 0
+    """How many likely tokens are to be told for each place of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Answer:
     text: str
     complete: bool
     """Did it end by itself?"""
+    heard: Weighed = Weighed()
+    """Its tokens, where their alternatives were asked for and told."""
 
 
 Enough = Callable[[str], bool]
@@ -72,10 +77,11 @@ class Asker:
             EngineError, PromptTooLong: see ``generation.Engine``.
         """
         request = self._request(question)
-        text, complete, used, said = "", False, None, 0
+        text, complete, used, said, heard = "", False, None, 0, Weighed()
         async with self.engine.generate(request) as chunks:
             async for chunk in chunks:
                 text += chunk.text
+                heard = heard.and_(chunk) if chunk.alternatives else heard
                 used = chunk.usage or used
                 complete = chunk.finish is FinishReason.STOP
                 self._count(bool(chunk.text))
@@ -91,7 +97,35 @@ class Asker:
                 if lines is not None:
                     await lines(text)
         self._add(used)
-        return Answer(text, complete)
+        return Answer(text, complete, heard)
+
+    async def weigh(self, prompt: Prompt, text: str) -> Weighed:
+        """How likely ``text`` is as the answer to ``prompt``; empty where the engine does not say.
+
+        Raises:
+            EngineError, PromptTooLong: see ``generation.Engine``.
+        """
+        request = GenerationRequest(
+            prompt=prompt,
+            max_tokens=len(text) + 1,
+            begins_with=text,
+            conversation=f"{self.conversation}#lines",
+            priority=Priority.ACTION,
+            logprobs=True,
+            alternatives=ALTERNATIVES,
+        )
+        heard, used, read = Weighed(), None, 0
+        async with self.engine.generate(request) as chunks:
+            async for chunk in chunks:
+                used = chunk.usage or used
+                self._count(bool(chunk.text))
+                if read < len(text):
+                    heard = heard.and_(chunk)
+                read += len(chunk.text)
+                if read >= len(text) or not chunk.alternatives:
+                    break
+        self._add(used)
+        return heard if read >= len(text) and len(heard.alternatives) == len(heard.logprobs) > 0 else Weighed()
 
     def _request(self, question: Question) -> GenerationRequest:
         prompt = conversation(self.model, question.system, question.turns, question.user, question.opened)
@@ -102,6 +136,8 @@ class Asker:
             temperature=TEMPERATURE,
             conversation=self.conversation,
             priority=Priority.ACTION,
+            logprobs=question.alternatives > 0,
+            alternatives=question.alternatives,
         )
 
     def _count(self, has_text: bool) -> None:

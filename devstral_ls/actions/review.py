@@ -1,7 +1,8 @@
-"""Reviews: the model repairs what it takes for bugs, and every repair that changes code is a finding.
+"""Reviews: lines the model finds unlikely, and the repairs it makes of what it takes for bugs.
 
 A finding without a repair is only an opinion: small models have one about every line. What they would change, and what
-still parses then, is much rarer and can be shown.
+still parses then, is much rarer and can be shown. Where the engine tells probabilities, a repair must also be likelier
+than what it repairs: a small model that is asked to repair repairs what is right.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from devstral_ls.actions.query import ActionRefused, Finding, Result, Severity
 from devstral_ls.actions.replace import TOO_LONG
 from devstral_ls.actions.shape import put_back, taken_out
 from devstral_ls.actions.target import Target
+from devstral_ls.actions.unlikely import holds, unlikely
 from devstral_ls.actions.windows import line_pieces, piece_chars, pieces
 from devstral_ls.errors import PromptTooLong
 from devstral_ls.languages.defined import outline
@@ -52,14 +54,20 @@ async def review(job: Job) -> Result:
     spans = _spans(job)
     n_unusable = 0
     for number, span in enumerate(spans):
+        slips = await unlikely(job, span)
         job.asker.stage = f"reading part {number + 1} of {len(spans)}" if len(spans) > 1 else "reading"
-        found = await _piece(job, span)
-        n_unusable += found is None
-        findings += found or ()
+        found = await _piece(job, span, weighs=slips is not None)
+        n_unusable += slips is None and found is None
+        taken = {one.line for one in slips or ()}
+        findings += sorted([*(slips or ()), *(one for one in found or () if one.line not in taken)], key=_line)
     if n_unusable == len(spans):
         raise ActionRefused("the model wrote no code that could be compared", hint="Ask again, or with less code.")
     notes = (f"{n_unusable} of {len(spans)} parts could not be reviewed",) if n_unusable else ()
     return job.result(findings=tuple(findings), reviewed=job.target.span, notes=notes)
+
+
+def _line(finding: Finding) -> int:
+    return finding.line
 
 
 def _spans(job: Job) -> tuple[Span, ...]:
@@ -80,8 +88,8 @@ def _spans(job: Job) -> tuple[Span, ...]:
     return tuple(found)
 
 
-async def _piece(job: Job, span: Span) -> list[Finding] | None:
-    """The findings in ``span``; ``None`` if the answer is no use."""
+async def _piece(job: Job, span: Span, *, weighs: bool) -> list[Finding] | None:
+    """What the model repairs in ``span``; ``None`` if the answer is no use."""
     whole = span == job.target.span and job.target.kind != "file"
     target = job.target if whole else replace(job.target, kind="selection", name="", span=span, header=None)
     shape = job.shape(span)
@@ -98,9 +106,10 @@ async def _piece(job: Job, span: Span) -> list[Finding] | None:
     if not code.in_fence or not code.text.strip() or not (answer.complete or code.closed):
         return None
     new = taken_out(put_back(code.text, shape, old), shape)
-    findings = _repairs(job, target, old, new)
-    if findings is None:
+    repairs = _repairs(job, target, old, new)
+    if repairs is None:
         return None
+    findings = [finding for edit, finding in repairs if not weighs or await holds(job, edit)]
     told = replace(question, turns=((question.user, question.opened + answer.text),), stop=("\n",), opened="")
     return [await _told(job, told, finding) for finding in findings]
 
@@ -113,7 +122,7 @@ def _first_lines(job: Job, target: Target, old: str) -> str:
     return "".join(f"{line}\n" for line in old.split("\n")[:n_lines]) if n_lines < old.count("\n") + 1 else ""
 
 
-def _repairs(job: Job, target: Target, old: str, new: str) -> list[Finding] | None:
+def _repairs(job: Job, target: Target, old: str, new: str) -> list[tuple[Edit, Finding]] | None:
     """Every change that is one of code; ``None`` if the answer is a rewrite."""
     before, after = old.split("\n"), new.split("\n")
     first = job.snapshot.line_at(target.span.start)
@@ -138,7 +147,8 @@ def _repairs(job: Job, target: Target, old: str, new: str) -> list[Finding] | No
             continue
         fix = texts[0] if high - low == 1 and new_high - new_low == 1 else None
         shown = "\n".join(after[new_low:new_high])
-        findings.append(Finding(line, "warning", "bug", shown, fix, target.span if target.name else None))
+        finding = Finding(line, "warning", "bug", shown, fix, target.span if target.name else None)
+        findings.append((edit, finding))
     return findings[:MAX_FINDINGS]
 
 
