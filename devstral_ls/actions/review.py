@@ -52,11 +52,12 @@ async def review(job: Job) -> Result:
     """
     findings: list[Finding] = []
     spans = _spans(job)
-    n_unusable = 0
+    n_unusable, weighs = 0, True
     for number, span in enumerate(spans):
-        slips = await unlikely(job, span)
+        slips = await unlikely(job, span) if weighs else None
+        weighs = slips is not None
         job.asker.stage = f"reading part {number + 1} of {len(spans)}" if len(spans) > 1 else "reading"
-        found = await _piece(job, span, weighs=slips is not None)
+        found = await _piece(job, span, weighs=weighs)
         n_unusable += slips is None and found is None
         taken = {one.line for one in slips or ()}
         findings += sorted([*(slips or ()), *(one for one in found or () if one.line not in taken)], key=_line)
