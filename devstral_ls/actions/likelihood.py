@@ -113,8 +113,13 @@ def _gain(text: str, other: str, starts: Sequence[int], weighed: Weighed) -> flo
     place = next((n for n in range(len(weighed.alternatives)) if starts[n] <= differs < starts[n + 1]), None)
     if place is None:
         return None
-    was, new = text[starts[place] :], other[starts[place] :]
-    likely = [
-        told for token, told in weighed.alternatives[place] if new.startswith(token) and not was.startswith(token)
-    ]
-    return max(likely) - weighed.logprobs[place] if likely else None
+    gains = []
+    for n in (place - 1, place):  # `<` and `<=` differ behind the token `<`
+        was, new = text[starts[n] :], other[starts[n] :]
+        likely = weighed.alternatives[n] if n >= 0 else ()
+        gains += [told - weighed.logprobs[n] for token, told in likely if _only(token, new, was)]
+    return max(gains, default=None)
+
+
+def _only(token: str, new: str, was: str) -> bool:
+    return new.startswith(token) and not was.startswith(token)

@@ -141,7 +141,9 @@ async def _otherwise(
     job: Job, question: Question, answer: Answer, target: Target, draft: Callable[[str], Awaitable[None]]
 ) -> Placed | None:
     """The likeliest answer that does change something, where the first one was the code as it is."""
-    for begun in turnings(question.opened, answer)[:MAX_TURNINGS]:
+    first = job.snapshot.line_at(target.span.start)
+    near = {job.snapshot.line_at(problem.span.start) - first for problem in job.query.problems}
+    for begun in turnings(question.opened, answer, near)[:MAX_TURNINGS]:
         job.asker.stage = "trying another way"
         other = replace(question, opened=begun)
         placed = _placed(job, other, await _ask(job, other, target, draft), target)

@@ -17,7 +17,7 @@ from devstral_ls.text import Edit, Snapshot, Span
 BLOCK = 6
 """Lines weighed at once."""
 
-LOOKS = 2.0
+LOOKS = 3.0
 """From this gain at the first token on a mended line is weighed whole (natural logarithm of the ratio)."""
 
 SURE = 5.0

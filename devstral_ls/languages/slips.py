@@ -94,7 +94,9 @@ def _off_by_one(syntax: Syntax, leaves: list[tree_sitter.Node], number: int, aft
     ends = after is None or after.start_point[0] > leaf.end_point[0] or _text(syntax, after) in _ENDS
     if not ends or _is_text(leaf):
         return
-    if "identifier" in leaf.type and "type" not in leaf.type:
+    parent = leaf.parent
+    is_call = word == ")" and parent is not None and "argument" in parent.type
+    if is_call or ("identifier" in leaf.type and "type" not in leaf.type):
         yield leaf.end_byte, leaf.end_byte, " - 1"
         yield leaf.end_byte, leaf.end_byte, " + 1"
     elif word == "1" and number >= 2 and _text(syntax, leaves[number - 1]) in ("+", "-"):
