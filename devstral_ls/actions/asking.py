@@ -33,8 +33,6 @@ class Question:
     stop: tuple[str, ...] = ()
     repeats: int = 6
     """How often the same line may come in a row."""
-    alternatives: int = 0
-    """How many likely tokens are to be told for each place of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +42,6 @@ class Answer:
     text: str
     complete: bool
     """Did it end by itself?"""
-    heard: Weighed = Weighed()
-    """Its tokens, where their alternatives were asked for and told."""
 
 
 Enough = Callable[[str], bool]
@@ -77,11 +73,10 @@ class Asker:
             EngineError, PromptTooLong: see ``generation.Engine``.
         """
         request = self._request(question)
-        text, complete, used, said, heard = "", False, None, 0, Weighed()
+        text, complete, used, said = "", False, None, 0
         async with self.engine.generate(request) as chunks:
             async for chunk in chunks:
                 text += chunk.text
-                heard = heard.and_(chunk) if chunk.alternatives else heard
                 used = chunk.usage or used
                 complete = chunk.finish is FinishReason.STOP
                 self._count(bool(chunk.text))
@@ -97,7 +92,7 @@ class Asker:
                 if lines is not None:
                     await lines(text)
         self._add(used)
-        return Answer(text, complete, heard)
+        return Answer(text, complete)
 
     async def weigh(self, prompt: Prompt, text: str) -> Weighed:
         """How likely ``text`` is as the answer to ``prompt``; empty where the engine does not say.
@@ -136,8 +131,6 @@ class Asker:
             temperature=TEMPERATURE,
             conversation=self.conversation,
             priority=Priority.ACTION,
-            logprobs=question.alternatives > 0,
-            alternatives=question.alternatives,
         )
 
     def _count(self, has_text: bool) -> None:

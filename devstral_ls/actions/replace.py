@@ -13,19 +13,11 @@ from devstral_ls.actions.job import Job
 from devstral_ls.actions.query import ActionRefused, Result
 from devstral_ls.actions.shape import put_back, taken_out, unix
 from devstral_ls.actions.stream import merged
-from devstral_ls.actions.table import Where
 from devstral_ls.actions.target import Target
-from devstral_ls.actions.turnings import turnings
 from devstral_ls.actions.windows import piece_chars, pieces
 from devstral_ls.errors import PromptTooLong
 from devstral_ls.languages.defined import Defined, outline
 from devstral_ls.text import Edit, Span, apply
-
-ALTERNATIVES = 6
-"""Likely tokens told for each place of a fix."""
-
-MAX_TURNINGS = 2
-"""Answers asked for that turn off from one which changed nothing."""
 
 TOO_LONG = "Select a smaller piece, or raise model.contextTokens."
 
@@ -113,8 +105,6 @@ async def _piece(job: Job, span: Span, draft: Callable[[str], Awaitable[None]]) 
     whole = span == job.target.span
     target = job.target if whole else replace(job.target, kind="selection", name="", span=span, header=None)
     question = job.question(target, _begun(job, target), **_values(job, target))
-    is_fix = job.action.where is Where.PROBLEM
-    question = replace(question, alternatives=ALTERNATIVES if is_fix else 0)
     answer = await _ask(job, question, target, draft)
     placed = _placed(job, question, answer, target)
     if isinstance(placed, Fault) and not placed.final:
@@ -127,29 +117,7 @@ async def _piece(job: Job, span: Span, draft: Callable[[str], Awaitable[None]]) 
         placed = _placed(job, question, answer, target)
     if isinstance(placed, Fault):
         raise _refused(placed)
-    if is_fix and not _changes(job, target, placed):
-        return await _otherwise(job, question, answer, target, draft) or placed
     return placed
-
-
-def _changes(job: Job, target: Target, placed: Placed) -> bool:
-    same = placed.text == job.snapshot.of(target.span)
-    return not same and job.checks.changes_code(Edit(target.span, placed.text), types=True)
-
-
-async def _otherwise(
-    job: Job, question: Question, answer: Answer, target: Target, draft: Callable[[str], Awaitable[None]]
-) -> Placed | None:
-    """The likeliest answer that does change something, where the first one was the code as it is."""
-    first = job.snapshot.line_at(target.span.start)
-    near = {job.snapshot.line_at(problem.span.start) - first for problem in job.query.problems}
-    for begun in turnings(question.opened, answer, near)[:MAX_TURNINGS]:
-        job.asker.stage = "trying another way"
-        other = replace(question, opened=begun)
-        placed = _placed(job, other, await _ask(job, other, target, draft), target)
-        if isinstance(placed, Placed) and _changes(job, target, placed):
-            return placed
-    return None
 
 
 async def _ask(job: Job, question: Question, target: Target, draft: Callable[[str], Awaitable[None]]) -> Answer:

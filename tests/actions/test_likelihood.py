@@ -1,4 +1,4 @@
-"""Lines that are weighed: what the probabilities of an engine say, and what a review and a fix make of them."""
+"""Lines that are weighed: what the probabilities of an engine say, and what a review makes of them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from devstral_ls.actions.answer import opened_with
-from devstral_ls.actions.asking import Answer
 from devstral_ls.actions.likelihood import Weighed, layout_of, prompt_for, suspects
-from devstral_ls.actions.turnings import turnings
 from devstral_ls.generation import Chunk, GenerationRequest, Likely
 from devstral_ls.languages.slips import Slip
 from devstral_ls.text import Snapshot, Span
@@ -141,60 +138,3 @@ def test_a_suspect_is_judged_by_the_first_token_that_differs() -> None:
     )
     assert found.slip.text == "<="
     assert found.gain == pytest.approx(2.8)
-
-
-# --- fixes that change nothing ---
-
-
-def test_an_answer_is_left_where_another_token_was_likeliest() -> None:
-    likely: tuple[Likely, ...] = ((("    return", -0.1), ("    if", -4.0)), ((" a", -0.5), (" b", -1.0), ("\n", -1.5)))
-    heard = Weighed(("    return", " a"), (-0.1, -0.5), likely)
-    opened = opened_with("python", "def f():\n")
-    assert turnings(opened, Answer("    return a", True, heard)) == [f"{opened}    return b", f"{opened}    if"]
-
-
-def test_nothing_turns_off_behind_the_fence_or_into_one() -> None:
-    likely: tuple[Likely, ...] = (
-        (("x", -0.1), ("```", -0.2)),
-        (("\n```", -0.1), ("\ny", -3.0)),
-        ((" b", -1.0), (" c", -2.0)),
-    )
-    heard = Weighed(("x", "\n```", " b"), (-0.1, -0.1, -1.0), likely)
-    assert turnings("```\n", Answer("x\n``` b", True, heard)) == ["```\nx\ny"]
-
-
-FIX = "def first(a):▮\n    return a\n"
-
-
-def telling(answers: dict[str, str]) -> Callable[[GenerationRequest], Told]:
-    """To each end of a prompt an answer, token by token; at `` a`` the model is not sure."""
-
-    def weighs(request: GenerationRequest) -> Told:
-        asked = plain(request)
-        text = next(answer for end, answer in answers.items() if asked.endswith(end))
-        told: list[tuple[str, float, Likely]] = []
-        for word in text.split("|"):
-            unsure = ((" a", -0.4), (" b", -1.1)) if word == " a" else ((word, -0.1), ("???", -9.0))
-            told.append((word, -0.4 if word == " a" else -0.1, unsure))
-        return told
-
-    return weighs
-
-
-async def test_a_fix_that_changes_nothing_is_left_at_its_least_sure_token() -> None:
-    engine = ScriptedEngine()
-    engine.weighs = telling({"def first(a):\n": "    return| a|\n```", "    return b": " + 1|\n```"})
-    done = await act("fix", FIX, "", engine=engine, problems=[(2, "wrong")])
-    assert done.text == "def first(a):\n    return b + 1\n"
-
-
-async def test_a_fix_that_changes_nothing_either_way_is_refused() -> None:
-    engine = ScriptedEngine()
-    engine.weighs = telling({"def first(a):\n": "    return| a|\n```", "": "(|\n```"})
-    done = await act("fix", FIX, "", engine=engine, problems=[(2, "wrong")])
-    assert done.refused == "the model found nothing to change"
-
-
-async def test_other_actions_ask_for_no_alternatives() -> None:
-    done = await act("simplify", FIX, "    return a + 0\n```")
-    assert [request.alternatives for request in done.engine.requests] == [0]
