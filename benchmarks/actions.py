@@ -76,16 +76,22 @@ def snapshot_of(case: ActionCase) -> Snapshot:
     return Snapshot(f"file:///bench/{case.name}", 1, case.language, case.text)
 
 
-async def ours(engine: Engine, case: ActionCase) -> Outcome:
-    """Through the actions, as an editor asks."""
-    snapshot, began = snapshot_of(case), time.monotonic()
-    problems = tuple(
+def problems_of(case: ActionCase) -> tuple[Problem, ...]:
+    """The diagnostics, as an editor hands them over."""
+    starts = snapshot_of(case).line_starts
+    return tuple(
         Problem(
-            Span(snapshot.line_starts[one.line] + one.column, snapshot.line_starts[one.end_line] + one.end_column),
+            Span(starts[one.line] + one.column, starts[one.end_line] + one.end_column),
             one.message, one.severity, one.code, one.source,
         )
         for one in case.diagnostics
     )  # fmt: skip
+
+
+async def ours(engine: Engine, case: ActionCase) -> Outcome:
+    """Through the actions, as an editor asks."""
+    snapshot, began = snapshot_of(case), time.monotonic()
+    problems = problems_of(case)
     at = snapshot.line_span(case.target_line).end
     whole = case.action == "review" and case.target == Span(0, len(case.text))
     span = Span(0, 0) if whole else Span(at, at)
