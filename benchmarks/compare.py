@@ -18,24 +18,28 @@ from benchmarks import holes, items, replay
 from benchmarks.results import header_lines, write
 from benchmarks.rig import Arm, Bench, to_the_end
 from benchmarks.stats import mcnemar, paired_interval
-from benchmarks.variants import ARMS, OFF
+from benchmarks.variants import ARMS, OFF, SOURCE_ARMS
 from devstral_ls.errors import DevstralError
 
-PARTS = ("ours", *(f"without {name}" for name in OFF), "shipped", "layout fim-psm", "layout chat-prefill",
+PARTS = ("ours", *(f"without {name}" for name in OFF), *SOURCE_ARMS, "shipped", "layout fim-psm", "layout chat-prefill",
          "layout left-to-right")  # fmt: skip
 BASELINES = ("raw", "raw, cut", "rival")
-COLUMNS: Mapping[str, tuple[str, ...]] = {"one line": ("line",), "several lines, span": ("lines", "span")}
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "one line": ("line",), "several lines, span": ("lines", "span"), "other files": ("cross",),
+}  # fmt: skip
 
 SHARES = ("parses", "shown", "quiet")
 """Of what was given, parses as well as before; of the holes, something shows by itself; of the quiet places, nothing."""
 
 
 def against_ours(result: Mapping[str, Any], arm: str, kinds: Sequence[str]) -> dict[str, Any]:
-    """The executed items of ``kinds``: how many ``arm`` gets right, and the difference to ``ours``, in points."""
-    found = {
-        s["id"]: s["passed"] for s in result["items"].get(arm, []) if s["kind"] in kinds and s["passed"] is not None
-    }
-    ours = {s["id"]: s["passed"] for s in result["items"].get("ours", []) if s["id"] in found}
+    """The executed items of ``kinds``: how many ``arm`` gets right, and the difference to ``ours``, in points.
+
+    In workspaces what cannot be executed counts as well: right is then what is as it was.
+    """
+    verdict = "right" if "cross" in kinds else "passed"
+    found = {s["id"]: s[verdict] for s in result["items"].get(arm, []) if s["kind"] in kinds and s[verdict] is not None}
+    ours = {s["id"]: s[verdict] for s in result["items"].get("ours", []) if s["id"] in found}
     more = sum(found[name] and not ours[name] for name in ours)
     less = sum(ours[name] and not found[name] for name in ours)
     low, high = paired_interval(more, less, len(ours))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 SECONDS = 5
 MEGABYTES = 512
@@ -19,7 +21,9 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 if sys.platform != "darwin":  # which does not know this limit
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-import runpy
+import os, runpy
+if os.path.exists("program-imports"):
+    sys.path.insert(0, os.getcwd())
 runpy.run_path("program.py", run_name="__main__")
 """
 
@@ -33,11 +37,21 @@ class Ran:
     """Why not: the last line of its errors, or what limit it met."""
 
 
-def run(program: str, test: str, *, seconds: int = SECONDS, megabytes: int = MEGABYTES) -> Ran:
-    """Run ``program`` and then ``test``, which raises where the program is wrong. Limits are of processor time, twice
-    that on the clock, and of address space.
+def run(
+    program: str,
+    test: str,
+    *,
+    files: Mapping[str, str] = MappingProxyType({}),
+    seconds: int = SECONDS,
+    megabytes: int = MEGABYTES,
+) -> Ran:
+    """Run ``program`` and then ``test``, which raises where the program is wrong; both may import ``files``, text by path.
+    Limits are of processor time, twice that on the clock, and of address space.
     """
     with tempfile.TemporaryDirectory() as folder:
+        for path, text in {**files, **({"program-imports": ""} if files else {})}.items():
+            Path(folder, path).parent.mkdir(parents=True, exist_ok=True)
+            Path(folder, path).write_text(text, encoding="utf-8")
         # A program that leaves early, by whatever exit code, has not come to the last line.
         whole = f"{program}\n\n\n{test}\n\nprint('all-' + 'green')\n"
         Path(folder, "program.py").write_text(whole, encoding="utf-8")

@@ -4,11 +4,13 @@
 
 Every item is asked of each arm in turn, greedy: ``ours`` (the server, unhurried), others of ``benchmarks.variants`` by
 ``--arms``, and the baselines of ``benchmarks.plain``. The server is asked as an editor asks by itself, and where it
-shows nothing then, once more as by key; the answer to the second is what is scored, the first is the shown rate.
+shows nothing then, or may have more for somebody who asks by key, once more so; the last answer is what is scored, the
+first is the shown rate.
 Answers are kept row by row, so a run that was broken off goes on, and only what changed is asked again: the server's
 when its code or settings change, the engine's when model, engine or prompt do.
 
-Python is executed with the file's own tests; other languages are right where the file is as it was.
+Python is executed with the file's own tests; other languages are right where the file is as it was. Holes of the kind
+``cross`` lie in a workspace of several files; the baselines see the one file.
 """
 
 from __future__ import annotations
@@ -17,24 +19,25 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from benchmarks import items, plain
+from benchmarks.cross import workspace
 from benchmarks.holes_table import summary, table
-from benchmarks.items import Hole, Quiet
+from benchmarks.items import CrossHole, Hole, Quiet
 from benchmarks.journal import RESULTS, Journal, digest
 from benchmarks.results import write
 from benchmarks.rig import Arm, Bench, Rig, ask, rig, to_the_end
-from benchmarks.variants import ARMS
+from benchmarks.variants import ARMS, SOURCE_ARMS
 from devstral_ls.errors import DevstralError
 from devstral_ls.languages.table import language_of
 from tests.server.lsp_client import LspClient
 
-KINDS = ("line", "lines", "span", "quiet")
+KINDS = ("line", "lines", "span", "quiet", "cross")
 
 Item = Hole | Quiet
 
@@ -60,15 +63,27 @@ class Filler:
         """The rows of all arms and baselines for ``item``; who begins changes with ``turn``."""
         rows: dict[str, dict[str, Any]] = {}
         arms = [*self._arms[turn % len(self._arms) :], *self._arms[: turn % len(self._arms)]]
-        works = [*(lambda arm=arm: self._ours(arm, item) for arm in arms)]
+        arms = [arm for arm in arms if isinstance(item, CrossHole) or arm.name not in SOURCE_ARMS]
+        arms.sort(key=lambda arm: arm.name in SOURCE_ARMS)
+        works = [*(lambda arm=arm: self._same(arm, rows) or self._ours(arm, item) for arm in arms)]
         if isinstance(item, Hole):
             works.insert(len(works) * (turn % 2), lambda: self._baselines(item))
         for work in works:
-            rows.update(await work())
+            found = work()
+            rows.update(found if isinstance(found, dict) else await found)
         return rows
 
+    def _same(self, arm: Arm, rows: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]] | None:
+        """The row of ``ours`` for an arm that switches off what ``ours`` did not show: the prompt is the same."""
+        ours = rows.get("ours")
+        if arm.name not in SOURCE_ARMS or ours is None:
+            return None
+        on = arm.settings["inline"]["excerpts"]
+        return {arm.name: ours} if set(ours["why"].get("excerpts", ())) <= set(on) else None
+
     async def _ours(self, arm: Arm, item: Item) -> dict[str, dict[str, Any]]:
-        journal, key = self._journals[arm.name], f"{item.id} {digest(item.before, item.after)}"
+        about = digest(asdict(item)) if isinstance(item, CrossHole) else digest(item.before, item.after)
+        journal, key = self._journals[arm.name], f"{item.id} {about}"
         row = journal.get(key)
         if row is None:
             begun = time.perf_counter()
@@ -80,7 +95,7 @@ class Filler:
         rows = {}
         for baseline in plain.BASELINES:
             window = plain.window_of(baseline, hole.before, hole.after, self._rig.subject.model.context_tokens)
-            one_line = hole.kind == "line"
+            one_line = is_one_line(hole)
             key = digest(window.prefix, window.suffix, one_line)
             said = self._plain.get(key)
             if said is None:
@@ -93,23 +108,43 @@ class Filler:
         return rows
 
 
+def is_one_line(hole: Hole) -> bool:
+    """Is it known that one line is wanted? For holes in workspaces the length of what was cut out says so."""
+    return hole.kind == "line" or (hole.kind == "cross" and "\n" not in hole.middle)
+
+
 async def _ask_server(client: LspClient, item: Item) -> dict[str, Any]:
-    """Ask as an editor does by itself; where nothing shows and there is something to find, as by key."""
-    uri, text = _uri(item), item.before + item.after
+    """Open the document, its workspace with it where there is one, and ask there."""
+    if isinstance(item, CrossHole):
+        async with workspace(client, item) as uri:
+            return await _ask_at(client, uri, item)
+    uri = client.open(item.before + item.after, _uri(item), item.language)
+    row = await _ask_at(client, uri, item)
+    client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+    return row
+
+
+async def _ask_at(client: LspClient, uri: str, item: Item) -> dict[str, Any]:
+    """Ask as an editor does by itself; where nothing shows or less than there is, and something is to be found, as by
+    key: an answer that was whole is given again from memory.
+    """
     before = item.before.split("\n")
     line, character = len(before) - 1, _utf16(before[-1])
-    client.open(text, uri, item.language)
     asked = await ask(client, uri, line, character, invoked=False)
     shown, reason = bool(asked.items), asked.why.get("reason")
-    if not asked.items and isinstance(item, Hole):
+    if isinstance(item, Hole) and (not asked.items or _is_part(asked.why)):
         asked = await ask(client, uri, line, character, invoked=True)
-    client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
     row = {"shown": shown, "reason": reason, "ms": asked.ms, "why": asked.why, "text": "", "n_replaced": 0}
     if asked.items:
         found = asked.items[0]
         row["text"] = found["insertText"]
         row["n_replaced"] = _n_replaced(found.get("range"), line, character, item.after)
     return row
+
+
+def _is_part(why: dict[str, Any]) -> bool:
+    """Is there more for somebody who asks by key?"""
+    return not why.get("multiline") or "cut-where-unsure" in why.get("decisions", ())
 
 
 def _n_replaced(range_: dict[str, Any] | None, line: int, character: int, after: str) -> int:
@@ -142,13 +177,16 @@ def _slug(name: str) -> str:
     return name.replace(" ", "-")
 
 
+_LISTS: Mapping[str, Callable[[], Sequence[Item]]] = {"quiet": items.quiets, "cross": items.cross_holes}
+
+
 def chosen(kinds: Sequence[str], languages: Sequence[str], limit: int | None) -> list[Item]:
     """The first ``limit`` items of each kind, in the list's order: the languages in turns."""
     found: list[Item] = []
     for kind in KINDS:
         if kind not in kinds:
             continue
-        source: Sequence[Item] = items.quiets() if kind == "quiet" else items.holes()
+        source: Sequence[Item] = _LISTS.get(kind, items.holes)()
         fitting = [
             item
             for item in source
@@ -182,7 +220,11 @@ async def run(bench: Bench, arms: Sequence[Arm], asked: Sequence[Item], name: st
                 caps={"line": 48, "lines": 192, "baselines": plain.N_PREDICT},
                 trim="ours; raw: none, one line for a hole of one line; rival: the first line",
                 healing="ours only",
-                items={"holes": items.digest(items.holes()), "quiets": items.digest(items.quiets())},
+                items={
+                    "holes": items.digest(items.holes()),
+                    "quiets": items.digest(items.quiets()),
+                    "cross": items.digest(items.cross_holes()),
+                },
             )
     result = {"benchmark": name, "header": header, **summary(rows)}
     write(name, result)

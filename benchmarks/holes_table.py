@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks import execution, score
-from benchmarks.items import Hole, Quiet
+from benchmarks.cross import others
+from benchmarks.items import CrossHole, Hole, Quiet
 from benchmarks.journal import digest
 from benchmarks.plain import BASELINES
 from benchmarks.results import header_lines, number
@@ -18,6 +19,7 @@ Rows = Sequence[tuple[Hole | Quiet, Mapping[str, Row]]]
 PAIRED_WITH = ("raw", "rival")
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "line": ("line",), "lines": ("lines",), "span": ("span",), "lines and span": ("lines", "span"),
+    "cross": ("cross",),
 }  # fmt: skip
 
 _ran: dict[str, execution.Ran] = {}
@@ -30,7 +32,7 @@ def scored(hole: Hole, row: Row) -> dict[str, Any]:
     exact = score.is_exact(hole.before, hole.middle, hole.after, answer)
     passed, why = None, ""
     if hole.test is not None:
-        ran = _run(score.document(hole.before, answer, hole.after), hole.test)
+        ran = _run(score.document(hole.before, answer, hole.after), hole)
         passed, why = ran.passed, ran.said
     given = bool(answer.text.strip())
     return {
@@ -46,10 +48,12 @@ def scored(hole: Hole, row: Row) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _run(program: str, test: str) -> execution.Ran:
-    key = digest(program, test)
+def _run(program: str, hole: Hole) -> execution.Ran:
+    assert hole.test is not None
+    files = others(hole) if isinstance(hole, CrossHole) else {}
+    key = digest(program, hole.test, files)
     if key not in _ran:
-        _ran[key] = execution.run(program, test)
+        _ran[key] = execution.run(program, hole.test, files=files)
     return _ran[key]
 
 
@@ -106,15 +110,14 @@ def share(n_hits: int, n: int) -> dict[str, Any]:
 
 
 def _pair(group: str, kinds: Sequence[str], one: str, other: str, scores: Mapping[str, list[Row]]) -> dict[str, Any]:
-    """``one`` against ``other`` on the executed items of a group."""
+    """``one`` against ``other`` on the executed items of a group; in workspaces on all: few are executed."""
+    verdict = "right" if group == "cross" else "passed"
     theirs = {s["id"]: s for s in scores.get(other, [])}
     both = [
-        (s, theirs[s["id"]])
-        for s in scores[one]
-        if s["kind"] in kinds and s["passed"] is not None and s["id"] in theirs
+        (s, theirs[s["id"]]) for s in scores[one] if s["kind"] in kinds and s[verdict] is not None and s["id"] in theirs
     ]
-    gained = [a["id"] for a, b in both if a["passed"] and not b["passed"]]
-    lost = [a["id"] for a, b in both if b["passed"] and not a["passed"]]
+    gained = [a["id"] for a, b in both if a[verdict] and not b[verdict]]
+    lost = [a["id"] for a, b in both if b[verdict] and not a[verdict]]
     low, high = paired_interval(len(gained), len(lost), len(both))
     return {
         "group": group, "one": one, "other": other, "n": len(both), "gained": gained, "lost": lost,
@@ -150,7 +153,7 @@ def _lines(result: Mapping[str, Any]) -> Iterator[str]:
         if pair["n"]:
             yield (
                 f"{pair['group']:16} {pair['one']} against {pair['other']}: {pair['points']:+.0f} points "
-                f"({pair['low']:+.0f} to {pair['high']:+.0f}) of {pair['n']} executed; {len(pair['gained'])} gained, "
+                f"({pair['low']:+.0f} to {pair['high']:+.0f}) of {pair['n']}; {len(pair['gained'])} gained, "
                 f"{len(pair['lost'])} lost, McNemar p = {pair['p']:.3f}"
             )
     for arm, quiet in result["quiet"].items():

@@ -7,7 +7,7 @@ from typing import Literal
 
 from devstral_ls.text import Span
 
-HoleKind = Literal["line", "lines", "span"]
+HoleKind = Literal["line", "lines", "span", "cross"]
 Action = Literal["fix", "document", "types", "review"]
 ACTIONS: tuple[Action, ...] = ("fix", "document", "types", "review")
 
@@ -22,12 +22,33 @@ class Hole:
     name: str
     """File name."""
     kind: HoleKind
-    """``line`` and ``lines`` begin at the start of a line or after its indentation and end at a line end."""
+    """``line`` and ``lines`` begin at the start of a line or after its indentation and end at a line end; ``cross`` does
+    so as well, and what belongs there is known from other files only."""
     before: str
     middle: str
     after: str
     test: str | None
     """Python source to append to the file; raises if the file does not work. ``None`` for other languages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A document that was open before the asked one: edited there, or only looked at."""
+
+    path: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class CrossHole(Hole):
+    """A hole in a file of a workspace. ``name`` is the file's path in it."""
+
+    files: tuple[tuple[str, str], ...]
+    """Path and text of the others."""
+    opened: tuple[Opened, ...]
+    said: tuple[Diagnostic, ...]
+    """What a checker says of the file as it is, with the hole."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,18 +15,21 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmarks.case_files import item_id, parse_actions, parse_holes, parse_quiets
-from benchmarks.item_kinds import ACTIONS, Action, ActionCase, Bug, Diagnostic, Hole, HoleKind, Quiet, Replay
+from benchmarks.cross_cases import parse_cross
+from benchmarks.item_kinds import ACTIONS, Action, ActionCase, Bug, CrossHole, Diagnostic, Hole, HoleKind, Quiet, Replay
 
 __all__ = [
     "Action",
     "ActionCase",
     "Bug",
+    "CrossHole",
     "Diagnostic",
     "Hole",
     "HoleKind",
     "Quiet",
     "Replay",
     "action_cases",
+    "cross_holes",
     "digest",
     "digests",
     "holes",
@@ -47,6 +50,15 @@ def holes() -> tuple[Hole, ...]:
     by_language: dict[str, list[Hole]] = {}
     for language, name, text in _files("holes"):
         by_language.setdefault(language, []).extend(parse_holes(language, name, text))
+    return tuple(_in_turns(list(by_language.values())))
+
+
+@cache
+def cross_holes() -> tuple[CrossHole, ...]:
+    """All holes in workspaces, the languages in turns."""
+    by_language: dict[str, list[CrossHole]] = {}
+    for language, name, text in _files("cross"):
+        by_language.setdefault(language, []).append(parse_cross(language, name, text))
     return tuple(_in_turns(list(by_language.values())))
 
 
@@ -85,6 +97,7 @@ def digests() -> dict[str, dict[str, str | int]]:
         "replays": replays(),
         "quiets": quiets(),
         "action_cases": action_cases(),
+        "cross_holes": cross_holes(),
     }
     return {name: {"items": len(items), "sha256": digest(items)} for name, items in lists.items()}
 

@@ -14,6 +14,7 @@ from typing import Any
 from benchmarks.plain import RIVAL_AFTER, RIVAL_BEFORE
 from benchmarks.rig import SHIPPED_MS, Arm
 from devstral_ls.prompt.window import Window
+from devstral_ls.related import SOURCES
 
 
 def without_window() -> None:
@@ -70,11 +71,22 @@ OFF: Mapping[str, Callable[[], None]] = {
 
 LAYOUT_NAMES = ("fim-spm-in-psm", "fim-psm", "fim-spm", "chat-prefill", "chat-overlap", "left-to-right")
 
+SOURCE_ARMS: Mapping[str, Arm] = {
+    "without excerpts": Arm("without excerpts", settings={"inline": {"excerpts": []}}),
+    **{
+        f"without {name}": Arm(
+            f"without {name}", settings={"inline": {"excerpts": [one for one in SOURCES if one != name]}}
+        )
+        for name in SOURCES
+    },
+}
+"""Each source of excerpts switched off: asked of holes in workspaces only, where there is something to show."""
+
 ARMS: Mapping[str, Arm] = {
     "ours": Arm("ours"),
     "shipped": Arm("shipped", latency_ms=SHIPPED_MS),
     "without confidence": Arm("without confidence", settings={"inline": {"minConfidence": 0}}),
-    "without excerpts": Arm("without excerpts", settings={"inline": {"excerpts": []}}),
+    **SOURCE_ARMS,
     **{f"layout {name}": Arm(f"layout {name}", layout=name) for name in LAYOUT_NAMES},
     **{f"without {name}": Arm(f"without {name}", off=(name,)) for name in OFF},
 }

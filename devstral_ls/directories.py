@@ -12,6 +12,9 @@ import platformdirs
 
 _APP = "devstral-ls"
 
+NOWHERE = Path("/nonexistent/devstral-ls")
+"""Where a user without a home has data and settings: never below the working folder, which may be anybody's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Directories:
@@ -34,7 +37,14 @@ def directories(environ: Mapping[str, str] = os.environ) -> Directories:
     """The folders in use: ``DEVSTRAL_LS_DATA_DIR``, ``_RUNTIME_DIR`` and ``_CONFIG``, else the platform's own."""
 
     def chosen(variable: str, default: Callable[[], str]) -> Path:
-        return Path(os.path.abspath(os.path.expanduser(environ.get(variable) or default())))
+        if wish := environ.get(variable):
+            found = os.path.expanduser(wish)
+            return NOWHERE if found.startswith("~") else Path(os.path.abspath(found))
+        try:
+            usual = Path(default())
+        except RuntimeError:  # an unknown user without HOME; older versions of platformdirs leave a "~" there
+            return NOWHERE
+        return usual if usual.is_absolute() else NOWHERE
 
     return Directories(
         data=chosen("DEVSTRAL_LS_DATA_DIR", lambda: platformdirs.user_data_dir(_APP, appauthor=False)),

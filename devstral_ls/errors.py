@@ -6,6 +6,7 @@
       SettingsError        LanguageError        PromptTooLong        EditConflict
       EngineError
         EngineUnavailable  EngineBusy           GenerationFailed
+          RuntimeFolderUnusable                   EngineSilent
         ModelError
           ModelNotFound    ModelUnsupported     ModelLoadFailed      ModelTooBig      ModelCorrupt
 
@@ -80,6 +81,13 @@ class EngineUnavailable(EngineError):
 
     code = "engine-unavailable"
     hint = "It is restarted by itself; `devstral-ls doctor` says what is wrong if it does not come back."
+
+
+class RuntimeFolderUnusable(EngineUnavailable):
+    """The folder of sockets and locks cannot be used: not ours, not private, read-only, or full."""
+
+    code = "runtime-folder"
+    hint = "Make it writable, or set DEVSTRAL_LS_RUNTIME_DIR to a folder of your own; it is tried again by itself."
 
 
 class EngineBusy(EngineError):

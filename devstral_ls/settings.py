@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from devstral_ls.related import SOURCES
-from devstral_ls.settings_values import Problem, alternatives, camel, expected, kind_of, setting, value_of
+from devstral_ls.settings_values import Problem, alternatives, camel, expected, kind_of, setting, unknown, value_of
 
 __all__ = [
     "USER_ONLY", "USER_ONLY_KEYS", "ActionsSettings", "Auto", "CompletionSettings", "EngineSettings", "InlineSettings",
@@ -78,10 +78,12 @@ class InlineSettings:
     latency_budget_ms: int = setting(600, "Milliseconds a suggestion may take before it is late.", low=50, high=60_000)
     multiline: Literal["auto", "never", "always"] = setting("auto", "Several lines: `auto` where the code asks for it.")
     max_tokens: int | Auto = setting("auto", "The most tokens of one suggestion.", low=1, high=4096)
-    min_confidence: float = setting(0.1, "Cut a line where it gets less probable than this; 0: never.", low=0, high=1)
+    min_confidence: float = setting(0.2, "Cut a line where it gets less probable than this; 0: never.", low=0, high=1)
     disabled_languages: tuple[str, ...] = setting((), "Language ids for which nothing is suggested.")
     in_comments: bool = setting(True, "Suggest inside comments, too.")
-    excerpts: tuple[str, ...] = setting(SOURCES, "What of other files the model is shown; an empty list: nothing.")
+    excerpts: tuple[str, ...] = setting(
+        SOURCES, "What the model is shown beside the code around the cursor; an empty list: nothing.", choices=SOURCES
+    )
     in_strings: bool = setting(True, "Suggest inside strings, too.")
     ahead: bool = setting(True, "Use idle time: write what comes after the suggestion shown, read around the cursor.")
     model: str | None = setting(
@@ -108,7 +110,7 @@ class ActionsSettings:
 
 @dataclass(frozen=True)
 class PrivacySettings:
-    """What may never reach a prompt. Honoured from the user only."""
+    """What may never reach a prompt, and what is kept. Honoured from the user only."""
 
     exclude: tuple[str, ...] = setting(
         (".env*", "*.pem", "*.key", "*.p12", "*.pfx", "*.crt", "id_rsa*", "id_ed25519*", ".netrc", ".npmrc", ".pypirc",
@@ -119,6 +121,9 @@ class PrivacySettings:
         True, "Take keys and tokens out of prompts, and suggest nothing where one is being typed."
     )
     respect_ignore_files: bool = setting(True, "Neither read what .gitignore and .ignore name nor suggest in it.")
+    statistics: bool = setting(
+        True, "Count suggestions and what becomes of them, in a file on this machine: numbers and times, never text."
+    )
 
 
 @dataclass(frozen=True)
@@ -207,7 +212,8 @@ def _read_section(name: str, values: object, base: Any, *, user: bool) -> tuple[
             continue
         found = known[key]
         try:
-            changes[found.name] = value_of(hints[found.name], value, found.metadata)
+            changes[found.name], said = unknown(value_of(hints[found.name], value, found.metadata), found.metadata)
+            problems += [Problem(f"{name}.{key}", said)] if said else []
         except ValueError as error:
             problems.append(Problem(f"{name}.{key}", str(error)))
     return replace(base, **changes), problems

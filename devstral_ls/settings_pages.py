@@ -55,7 +55,8 @@ def _json_type(kind: Any, bounds: Mapping[str, Any]) -> dict[str, Any]:
     if typing.get_origin(kind) is Literal:
         return {"enum": list(typing.get_args(kind))}
     if typing.get_origin(kind) is tuple:
-        return {"type": "array", "items": {"type": "string"}}
+        items = {"enum": list(bounds["choices"])} if bounds["choices"] else {"type": "string"}
+        return {"type": "array", "items": items}
     names = {bool: "boolean", str: "string", int: "integer", float: "number", types.NoneType: "null"}
     made: dict[str, Any] = {"type": names[kind]}
     if kind in (int, float):

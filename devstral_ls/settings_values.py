@@ -8,16 +8,18 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 _T = TypeVar("_T")
 
 
-def setting(default: _T, about: str, *, low: float | None = None, high: float | None = None) -> _T:
-    """A field with its sentence and, for numbers, its bounds."""
-    made: _T = field(default=default, metadata={"about": about, "low": low, "high": high})
+def setting(
+    default: _T, about: str, *, low: float | None = None, high: float | None = None, choices: Sequence[str] = ()
+) -> _T:
+    """A field with its sentence and, for numbers, its bounds; for a list, what may stand in it."""
+    made: _T = field(default=default, metadata={"about": about, "low": low, "high": high, "choices": tuple(choices)})
     return made
 
 
@@ -56,6 +58,19 @@ def value_of(hint: Any, value: object, bounds: Mapping[str, Any]) -> object:
     raise ValueError(f"expected {expected(hint, bounds)}, got {value!r}")
 
 
+def unknown(value: object, metadata: Mapping[str, Any]) -> tuple[object, str]:
+    """``value`` without what may not stand in the list, and what to say of that; nothing where all of it may."""
+    choices: tuple[str, ...] = metadata["choices"]
+    if not choices or not isinstance(value, tuple):
+        return value, ""
+    known = tuple(one for one in dict.fromkeys(value) if one in choices)
+    others = [one for one in dict.fromkeys(value) if one not in choices]
+    if not others:
+        return known, ""
+    said = ", ".join(f'"{one[:40]}"' for one in others[:5])
+    return known, f"no such names: {said}; there are {', '.join(choices)}; the others are used"
+
+
 def _in_bounds(value: float, bounds: Mapping[str, Any]) -> float:
     low, high = bounds.get("low"), bounds.get("high")
     if (low is not None and value < low) or (high is not None and value > high) or value != value:
@@ -77,7 +92,8 @@ def expected(hint: Any, bounds: Mapping[str, Any]) -> str:
         if typing.get_origin(kind) is Literal:
             words += [f'"{choice}"' for choice in typing.get_args(kind)]
         elif typing.get_origin(kind) is tuple:
-            words.append("a list of strings")
+            choices = " ".join(f"`{one}`" for one in bounds.get("choices", ()))
+            words.append(f"a list of {choices}" if choices else "a list of strings")
         else:
             words.append(_KINDS[kind])
     return " or ".join(words)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from devstral_ls.related import SOURCES
 from devstral_ls.settings import USER_ONLY, InlineSettings, Settings, read
 from devstral_ls.settings_pages import markdown, schema, vscode_configuration
 from devstral_ls.user_settings import over_environment, read_user_file
@@ -47,6 +48,19 @@ def test_a_bad_value_costs_itself_and_one_message(tree: Any, key: str) -> None:
     settings, problems = read(tree)
     assert settings == Settings()
     assert [problem.key for problem in problems] == [key]
+
+
+def test_names_that_no_source_has_are_said_and_the_others_used() -> None:
+    settings, (problem,) = read({"inline": {"excerpts": ["imports", "clipboard", "test", "imports", "tests"]}})
+    assert settings.inline.excerpts == ("imports", "test")
+    assert problem.key == "inline.excerpts"
+    assert '"clipboard", "tests"' in problem.message
+    assert all(source in problem.message for source in SOURCES)
+    assert read({"inline": {"excerpts": []}}) == (Settings(inline=InlineSettings(excerpts=())), [])
+
+
+def test_the_clipboard_is_no_source() -> None:
+    assert not [source for source in SOURCES if "clip" in source or "paste" in source]
 
 
 def test_the_rest_of_the_section_is_kept() -> None:

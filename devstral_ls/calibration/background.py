@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from devstral_ls.calibration import steps
 from devstral_ls.calibration.cases import Hole
 from devstral_ls.calibration.marker import Marker
+from devstral_ls.calibration.record import save
 from devstral_ls.calibration.traffic import Traffic
 from devstral_ls.engine import locks
 from devstral_ls.engine.calibrated import Calibrated, Subject
@@ -70,6 +71,7 @@ class Background:
         self._sleep = sleep
         self._failures = Counter[Path]()
         self._doubted = set[Path]()
+        self._unwritten = set[Path]()
         self._known: Calibrated | None = None
         self._traffic = Traffic(engine, clock, self._note)
         self._marker = Marker()
@@ -132,12 +134,14 @@ class Background:
             subject.file.parent.mkdir(parents=True, exist_ok=True)
             lock = locks.try_exclusive(subject.file.with_suffix(".lock"))
         except OSError as error:
-            self._failures[subject.file] = MAX_FAILURES
-            _log.warning("calibration: cannot write to %s: %s", subject.file.parent, error.strerror)
+            self._cannot_write(subject.file, error.strerror)
             return
         if lock is None:
             return
         with lock:
+            if not save(subject.file, steps.begin(subject)):  # measured now, it would be measured again and again
+                self._cannot_write(subject.file, "is the disk full?")
+                return
             self._engine.calibrating(True)
             try:
                 await self._calibrate(subject)
@@ -146,6 +150,12 @@ class Background:
                 _log.warning("calibration: %s: %s", error.code, error.message)
             finally:
                 self._engine.calibrating(False)
+
+    def _cannot_write(self, file: Path, why: str | None) -> None:
+        """Say so once; whether it can be written is looked at again."""
+        if file not in self._unwritten:
+            self._unwritten.add(file)
+            _log.warning("calibration: cannot write to %s: %s", file.parent, why)
 
     async def _calibrate(self, subject: Subject) -> None:
         """All that is left to measure, until a request comes.

@@ -28,4 +28,5 @@ class Marker:
             touched = path.stat().st_mtime_ns
         except OSError:
             return math.inf
-        return math.inf if touched == self._mine else max(0.0, time.time() - touched / 1e9)
+        # A time in the future is of a clock that was set back since.
+        return math.inf if touched == self._mine else abs(time.time() - touched / 1e9)

@@ -78,15 +78,14 @@ def load(file: Path) -> Record | None:
         return None
 
 
-def save(file: Path, record: Record) -> None:
-    """Put ``record`` in the place of the file, in one step. A file that cannot be written costs only a new measurement
-    the next time.
-    """
+def save(file: Path, record: Record) -> bool:
+    """Put ``record`` in the place of the file, in one step; was it written? If not, all that is lost is a measurement."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_private(file, json.dumps({"version": VERSION, **asdict(record)}, indent=1) + "\n")
     except OSError:
-        return
+        return False
+    return True
 
 
 def _record(values: Mapping[str, Any]) -> Record:

@@ -21,7 +21,8 @@ from devstral_ls.languages.syntax import SyntaxTrees
 from devstral_ls.prompt.layouts import suffix_share
 from devstral_ls.prompt.window import CHARACTERS_PER_TOKEN, Window, cut
 from devstral_ls.suggest.asking import read, request_for
-from devstral_ls.suggest.postprocess import NothingToShow, postprocess
+from devstral_ls.suggest.postprocess import postprocess
+from devstral_ls.suggest.refusals import NothingToShow
 from devstral_ls.suggest.trace import Trace
 
 MAX_TOKENS = 40

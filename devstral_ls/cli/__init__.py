@@ -100,6 +100,12 @@ def _parser() -> argparse.ArgumentParser:
 
     command("demo", "suggestions in bundled examples; fetches the starter model if there is none", "demo")
 
+    stats = command("stats", "what became of suggestions on this machine: accepted, kept, latency", "stats")
+    form = stats.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true")
+    form.add_argument("--clear", action="store_true", help="delete the statistics")
+    stats.add_argument("--days", type=_positive, metavar="N", help="only the last N days; default: all that are kept")
+
     doctor = command("doctor", "check this machine, up to a real completion", "doctor")
     doctor.add_argument("--json", action="store_true")
 
@@ -111,6 +117,13 @@ def _parser() -> argparse.ArgumentParser:
     _model_commands(command("model", "models on this machine", "model"))
     _engine_commands(command("engine", "running engines of this user", "engine"))
     return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
 
 
 def _serve_options(parser: argparse.ArgumentParser) -> None:

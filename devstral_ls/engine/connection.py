@@ -16,6 +16,7 @@ from devstral_ls.engine.client import EngineClient
 from devstral_ls.engine.facts import model_info, reserved_tokens
 from devstral_ls.engine.http import Http
 from devstral_ls.engine.place import Place
+from devstral_ls.engine.processes import is_stopped
 from devstral_ls.engine.rates import Rate, Rates
 from devstral_ls.engine.rendezvous import Joined, join, kill, last_words
 from devstral_ls.engine.schedule import Schedule
@@ -94,6 +95,11 @@ class Connection:
             async with asyncio.timeout(seconds):
                 return await self.client.health()
         return False
+
+    @property
+    def stopped(self) -> bool:
+        """Has somebody stopped the process? It holds its lock and its socket then, and answers nothing."""
+        return is_stopped(self.state.pid)
 
     async def kill(self) -> None:
         """End the process, which does not answer."""

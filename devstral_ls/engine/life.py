@@ -83,6 +83,14 @@ def _taken(path: Path, seconds: float) -> locks.Lock | None:
 
 
 def _run(load: Load, spec: EngineSpec, place: Place, state: EngineState) -> int:
+    try:
+        return _live(load, spec, place, state)
+    except OSError as error:
+        _log(f"the runtime folder cannot be used: {error}")
+        return 1
+
+
+def _live(load: Load, spec: EngineSpec, place: Place, state: EngineState) -> int:
     write_state(place.state, state)
     try:
         running, state = load(spec, place, state)
@@ -98,7 +106,8 @@ def _run(load: Load, spec: EngineSpec, place: Place, state: EngineState) -> int:
     _log(f"ready: {state}")
     why = _stay(running, place, spec.idle_minutes * 60, leave)
     _log(f"leaving: {why}")
-    place.clear()
+    with contextlib.suppress(OSError):
+        place.clear()
     os._exit(0)  # the model's threads are not waited for: they may be in the middle of a long batch
 
 
@@ -110,7 +119,7 @@ def _stay(running: Running, place: Place, idle_seconds: float, leave: threading.
         _trim_log()
         if not (mark.exists() and place.lock.exists()):
             return f"{mark.name} or the lock is gone"
-        alone = locks.try_exclusive(place.clients)
+        alone = _alone(place)
         if alone is None or running.busy():
             alone_since = time.monotonic()
         elif time.monotonic() - alone_since >= idle_seconds:
@@ -120,9 +129,17 @@ def _stay(running: Running, place: Place, idle_seconds: float, leave: threading.
     return "told to"
 
 
+def _alone(place: Place) -> locks.Lock | None:
+    """The clients' lock, if nobody has it; where the file cannot be opened, nobody can say that we are alone."""
+    with contextlib.suppress(OSError):
+        return locks.try_exclusive(place.clients)
+    return None
+
+
 def _log(line: str) -> None:
-    sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # a full disk takes the log, not the engine
+        sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+        sys.stderr.flush()
 
 
 def _trim_log() -> None:

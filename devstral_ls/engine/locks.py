@@ -6,6 +6,7 @@ the child has closed it too. Windows knows locks of byte ranges only, which belo
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import random
@@ -119,12 +120,16 @@ class Lock:
 
 
 def try_exclusive(path: Path) -> Lock | None:
-    """The lock for nobody else, or None if somebody holds it in any way."""
+    """The lock for nobody else, or None if somebody holds it in any way.
+
+    Raises:
+        OSError: there is no such file, and none can be made.
+    """
     return _try(path, exclusive=True)
 
 
 def try_shared(path: Path) -> Lock | None:
-    """The lock together with others who share it, or None if somebody holds it exclusively."""
+    """The lock together with others who share it, or None if somebody holds it exclusively. Raises as the other."""
     return _try(path, exclusive=False)
 
 
@@ -161,11 +166,21 @@ def n_holders(path: Path, table: Path = Path("/proc/locks")) -> int | None:
 
 
 def _try(path: Path, *, exclusive: bool) -> Lock | None:
-    # Windows has neither of the two: its handles are not inherited, and links need a privilege there.
-    flags = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600)
+    descriptor = _opened(path)
     held = WAY.take(descriptor, exclusive=exclusive)
     if held is None:
         os.close(descriptor)
         return None
     return Lock(descriptor, held)
+
+
+def _opened(path: Path) -> int:
+    """The file's descriptor. One that is there can be locked where nothing can be written, too."""
+    # Windows has neither of the two: its handles are not inherited, and links need a privilege there.
+    flags = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600)
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES) or not path.exists():
+            raise
+        return os.open(path, os.O_RDONLY | flags)

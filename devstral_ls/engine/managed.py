@@ -28,6 +28,7 @@ from devstral_ls.errors import (
     ModelError,
     ModelNotFound,
     ModelTooBig,
+    RuntimeFolderUnusable,
 )
 from devstral_ls.generation import Chunk, GenerationRequest
 
@@ -141,6 +142,9 @@ class ManagedEngine(KeptEngine):
                 return
             self._say("failed", error=error)
             await self._until_other(spec)
+        except RuntimeFolderUnusable as error:
+            self._say("failed", error=error)
+            await self._until_usable(self._spec)
         except EngineError as error:
             await self._back_off(error)
 
@@ -181,19 +185,20 @@ class ManagedEngine(KeptEngine):
             poked = await self._pause(self._patience.look)
             if poked and connection.alive and not _same(await asyncio.to_thread(self._wanted), spec):
                 return
-            if self._n_silent:
-                await self._feel_pulse(connection, spec)
+            stopped = self._n_running > 0 and connection.stopped
+            if self._n_silent or stopped:
+                await self._feel_pulse(connection, spec, self._patience.stopped if stopped else self._patience.pulse)
             await connection.remember()
         words = connection.last_words
         raise EngineUnavailable(f"the engine of {spec.model_name} ended" + (f": {words}" if words else ""))
 
-    async def _feel_pulse(self, connection: Connection, spec: EngineSpec) -> None:
-        """It was silent: does it only take long, or does it hang?
+    async def _feel_pulse(self, connection: Connection, spec: EngineSpec, seconds: float) -> None:
+        """It was silent: does it only take long, or does it hang? It is given ``seconds`` to say.
 
         Raises:
             EngineUnavailable: it hung, and is ended.
         """
-        if await connection.has_pulse(self._patience.pulse) and self._n_silent < self._patience.silences:
+        if await connection.has_pulse(seconds) and self._n_silent < self._patience.silences:
             return
         error = EngineUnavailable(f"the engine of {spec.model_name} did not answer any more and was ended")
         self._client = None
@@ -213,6 +218,13 @@ class ManagedEngine(KeptEngine):
         else:
             self._say("lost", error=error)
             await asyncio.sleep(seconds)
+
+    async def _until_usable(self, spec: EngineSpec | None) -> None:
+        """Until something can be written to the runtime folder, or another model is wanted."""
+        while spec is not None and not await asyncio.to_thread(rendezvous.can_join, self._directories, spec.key):
+            await self._pause(self._patience.look)
+            if not _same(await asyncio.to_thread(self._wanted), spec):
+                return
 
     async def _until_other(self, spec: EngineSpec | None) -> None:
         """Until another model, or the same file changed, would be used than ``spec``."""
@@ -235,7 +247,7 @@ class ManagedEngine(KeptEngine):
 
     def _running(self, change: int) -> None:
         self._n_running += change
-        if self._connection is not None:
+        if self._connection is not None and self._client is not None:  # one that is being ended stays lost
             self._set(self._at_work(self._connection))
 
     def _at_work(self, connection: Connection) -> EngineStatus:

@@ -24,6 +24,8 @@ class Patience:
     """Without an event while a request runs, at least; see ``connection.connect``."""
     pulse: float = 5.0
     """For an engine that was silent to say that it is well."""
+    stopped: float = 2.0
+    """For an engine that somebody stopped by a signal to go on, while somebody waits for it."""
     silences: int = 2
     """In a row, with an engine that says it is well: then it is not."""
 

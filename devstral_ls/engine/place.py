@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from devstral_ls.errors import EngineUnavailable
+from devstral_ls.errors import RuntimeFolderUnusable
 
 PROTOCOL = 1
 """Raised when the files here or the way to speak to the engine change: old and new versions then keep apart."""
@@ -22,6 +22,9 @@ PROTOCOL = 1
 TRANSPORT = "DEVSTRAL_LS_TRANSPORT"
 
 LOOPBACK = "127.0.0.1"
+
+_ROOM_BYTES = 1 << 16
+"""What the files of an engine take, and some lines of its log."""
 
 _MAX_SOCKET_PATH = 100
 """Bytes. ``sun_path`` holds 108 on Linux and 104 on macOS, the final zero included."""
@@ -96,11 +99,26 @@ class Place:
         """Make the folders, or make sure that they are ours alone.
 
         Raises:
-            EngineUnavailable: a folder belongs to somebody else, or cannot be made private.
+            RuntimeFolderUnusable: a folder belongs to somebody else, or cannot be made private.
         """
         private_folder(self.folder)
         if self.socket.parent != self.folder:
             private_folder(self.socket.parent)
+
+    def make_room(self) -> None:
+        """Make sure that an engine can be started here; one that runs can be joined all the same.
+
+        Raises:
+            RuntimeFolderUnusable: nothing can be written, or there is no space for what an engine writes.
+        """
+        probe = self._file(f"{os.getpid()}.probe")
+        try:
+            try:
+                probe.write_bytes(bytes(_ROOM_BYTES))
+            finally:
+                probe.unlink(missing_ok=True)
+        except OSError as error:
+            raise unusable(self.folder, error) from error
 
     def clear(self) -> None:
         """Remove what only a running engine should have. For the holder of the lock."""
@@ -117,11 +135,16 @@ def places(folder: Path) -> list[Place]:
     return [Place(folder, path.stem.removeprefix(start)) for path in sorted(folder.glob(f"{start}*.lock"))]
 
 
+def unusable(folder: Path, error: OSError) -> RuntimeFolderUnusable:
+    """What to raise where ``error`` came of working in the runtime folder."""
+    return RuntimeFolderUnusable(f"the runtime folder {folder} cannot be used: {error.strerror or error}")
+
+
 def private_folder(folder: Path) -> None:
     """Make ``folder`` with mode 0700, or give it that mode.
 
     Raises:
-        EngineUnavailable: it is not a folder, is somebody else's, or cannot be made private.
+        RuntimeFolderUnusable: it is not a folder, is somebody else's, or cannot be made private.
     """
     hint = "Set DEVSTRAL_LS_RUNTIME_DIR to a folder of your own, or remove this one."
     try:
@@ -130,12 +153,12 @@ def private_folder(folder: Path) -> None:
         if sys.platform == "win32":
             return  # the user's own folders are closed to others by their access lists
         if not stat.S_ISDIR(found.st_mode):
-            raise EngineUnavailable(f"the runtime folder {folder} is not a folder (or a link to one)", hint=hint)
+            raise RuntimeFolderUnusable(f"the runtime folder {folder} is not a folder (or a link to one)", hint=hint)
         if found.st_uid != os.geteuid():
-            raise EngineUnavailable(f"the runtime folder {folder} belongs to another user", hint=hint)
+            raise RuntimeFolderUnusable(f"the runtime folder {folder} belongs to another user", hint=hint)
         if stat.S_IMODE(found.st_mode) != 0o700:
             folder.chmod(0o700)
     except OSError as error:
-        raise EngineUnavailable(f"the runtime folder {folder} cannot be used: {error.strerror}", hint=hint) from error
+        raise unusable(folder, error) from error
     if stat.S_IMODE(os.lstat(folder).st_mode) & 0o077:
-        raise EngineUnavailable(f"others can enter the runtime folder {folder}", hint=hint)
+        raise RuntimeFolderUnusable(f"others can enter the runtime folder {folder}", hint=hint)

@@ -68,7 +68,21 @@ def lives(pid: int | None) -> bool:
         os.kill(pid, 0)
     except OSError:
         return False
-    return True
+    return _state_of(pid) not in ("Z", "X")  # one that died answers signals until somebody asks how it ended
+
+
+def is_stopped(pid: int | None) -> bool:
+    """Has somebody stopped the process by a signal? Only where the system tells (Linux)."""
+    return _state_of(pid) == "T"
+
+
+def _state_of(pid: int | None) -> str:
+    """Its letter in ``/proc``; empty where there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[0]
 
 
 def end(pid: int, *, by_force: bool) -> None:

@@ -19,10 +19,10 @@ from devstral_ls.directories import Directories
 from devstral_ls.engine import locks, processes
 from devstral_ls.engine.backends import HOSTS, backend_of
 from devstral_ls.engine.endpoint import Endpoint
-from devstral_ls.engine.place import Place, places
+from devstral_ls.engine.place import Place, places, unusable
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.engine.state import EngineState, read_state, write_private, write_state
-from devstral_ls.errors import EngineError, EngineUnavailable, ModelLoadFailed
+from devstral_ls.errors import EngineError, EngineUnavailable, ModelLoadFailed, RuntimeFolderUnusable
 
 _LOOK_SECONDS = 0.05
 """Between two looks at the state file while an engine starts."""
@@ -70,11 +70,19 @@ async def join(
 
     Raises:
         ModelError: the engine cannot load the model; the message says why.
+        RuntimeFolderUnusable: nothing can be written there.
         EngineUnavailable: no engine could be started, or none was ready after ``timeout`` seconds.
     """
     place = Place(directories.runtime, spec.key)
-    place.prepare()
     deadline = time.monotonic() + timeout
+    try:
+        return await _joined(spec, place, on_state, deadline)
+    except OSError as error:
+        raise unusable(place.folder, error) from error
+
+
+async def _joined(spec: EngineSpec, place: Place, on_state: Callable[[EngineState], None], deadline: float) -> Joined:
+    await asyncio.to_thread(place.prepare)
     lease = await _lease(place, deadline)
     try:
         state = await _ready(spec, place, on_state, deadline)
@@ -86,6 +94,17 @@ async def join(
         lease.close()
         raise
     return Joined(endpoint, state, place, lease)
+
+
+def can_join(directories: Directories, key: str) -> bool:
+    """Can the runtime folder be used, for the engine with ``key``?"""
+    try:
+        place = Place(directories.runtime, key)
+        place.prepare()
+        place.make_room()
+    except RuntimeFolderUnusable:
+        return False
+    return True
 
 
 def engines(directories: Directories) -> list[EngineState]:
@@ -152,12 +171,16 @@ async def _ready(
             if state is not None and state.phase == "ready" and processes.lives(state.pid):
                 return state
         else:
-            error = _death(place, state, seen)
-            if error is None and n_starts == _MAX_STARTS:
-                error = EngineUnavailable(f"the engine of {spec.model_name} ended {_MAX_STARTS} times in a row")
-            if error is not None:
+            try:
+                place.make_room()  # first: without room, that is what one died of
+                error = _death(place, state, seen)
+                if error is None and n_starts == _MAX_STARTS:
+                    error = EngineUnavailable(f"the engine of {spec.model_name} ended {_MAX_STARTS} times in a row")
+                if error is not None:
+                    raise error
+            except EngineError:
                 claim.close()
-                raise error
+                raise
             n_starts += 1
             state = EngineState(secrets.token_hex(8), spec.key, "starting", spec.model_name, spec.model_path)
             seen[state.nonce] = state
@@ -239,7 +262,7 @@ def _stop(place: Place, means: Sequence[tuple[bool, float]] = _ASKED_FIRST) -> b
         while time.monotonic() < deadline:
             lock = locks.try_exclusive(place.lock)
             if lock is not None:
-                with lock:
+                with lock, contextlib.suppress(OSError):  # where nothing can be written, they stay
                     place.clear()
                 return True
             state = read_state(place.state)
@@ -256,5 +279,6 @@ def _end(place: Place, state: EngineState, *, by_force: bool) -> None:
     if state.pid is None or not processes.lives(state.pid):
         return
     if state.phase != "stopping":
-        write_state(place.state, replace(state, phase="stopping"))
+        with contextlib.suppress(OSError):  # only said to those who look
+            write_state(place.state, replace(state, phase="stopping"))
     processes.end(state.pid, by_force=by_force)

@@ -3,12 +3,14 @@
 llama-server's own choice takes the slot whose cache begins most like the prompt. Two documents with the same first
 lines, or the same instruction in front, then take each other's slot while others are empty. So the clients choose. They
 agree through one small file a slot in the runtime folder, without a process that coordinates: who holds its lock has
-the slot, and its text says whose conversation is in the cache.
+the slot, and its text says whose conversation is in the cache. A holder that shows no life (its process was stopped by a
+signal) keeps nobody waiting: its slot is used all the same, and the engine puts the two requests in a row.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import time
@@ -19,6 +21,7 @@ from typing import Protocol
 
 from devstral_ls.engine import locks
 from devstral_ls.engine.place import Place
+from devstral_ls.engine.turns import is_old, show_life
 
 LOOK_SECONDS = 0.01
 """Between two looks whether a slot is free: another process has it, so nothing wakes us."""
@@ -97,16 +100,20 @@ class SharedSlots:
         used = [_read(path, self._nonce) for path in self._paths]
         own = [number for number, record in enumerate(used) if record.key == key]
         others = sorted((n for n in range(len(used)) if n not in own), key=lambda n: used[n].time)
-        for number in own if own and patient else own + others:
-            lock = locks.try_exclusive(self._paths[number])
+        chosen = own if own and patient else own + others
+        for number in chosen:
+            try:
+                lock = locks.try_exclusive(self._paths[number])
+            except OSError:  # where no file can be made, nobody can be told
+                return _SharedSlot(number)
             if lock is None:
                 continue
             if _read(self._paths[number], self._nonce) != used[number]:
                 lock.close()  # somebody had it since we looked
                 continue
-            _write(lock, f"{self._nonce} {key} {time.time()!r}")
-            return _SharedSlot(number, lock)
-        return None
+            _write(lock, self._paths[number], f"{self._nonce} {key} {time.time()!r}")
+            return _SharedSlot(number, lock, asyncio.create_task(show_life(self._paths[number])))
+        return next((_SharedSlot(number) for number in chosen if is_old(self._paths[number])), None)
 
     def _key(self, conversation: str) -> str:
         return blake2b(conversation.encode("utf-8", "replace"), digest_size=8, key=self._nonce.encode()).hexdigest()
@@ -115,10 +122,15 @@ class SharedSlots:
 @dataclass(slots=True)
 class _SharedSlot:
     number: int
-    lock: locks.Lock
+    lock: locks.Lock | None = None
+    """None where it was taken from a holder that shows no life."""
+    alive: asyncio.Task[None] | None = None
 
     def close(self) -> None:
-        self.lock.close()
+        if self.alive is not None:
+            self.alive.cancel()
+        if self.lock is not None:
+            self.lock.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +149,10 @@ def _read(path: Path, nonce: str) -> _Record:
         return _Record()
 
 
-def _write(lock: locks.Lock, text: str) -> None:
-    os.ftruncate(lock.descriptor, 0)
-    os.lseek(lock.descriptor, 0, os.SEEK_SET)
-    os.write(lock.descriptor, text.encode("ascii"))
+def _write(lock: locks.Lock, path: Path, text: str) -> None:
+    """Say whose it is now, and that somebody is there; on a full disk nobody's."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(lock.descriptor, 0)
+        os.lseek(lock.descriptor, 0, os.SEEK_SET)
+        os.utime(path)
+        os.write(lock.descriptor, text.encode("ascii"))

@@ -93,12 +93,24 @@ def write_state(path: Path, state: EngineState) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace the file at ``path`` by one with mode 0600 that holds ``text``, in one step."""
+    """Replace the file at ``path`` by one with mode 0600 that holds ``text``, in one step.
+
+    Raises:
+        OSError: that cannot be; the file is as it was.
+    """
     draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        _put(draft, path)
+    except OSError:
+        draft.unlink(missing_ok=True)  # a full disk needs the room
+        raise
+
+
+def _put(draft: Path, path: Path) -> None:
     for _ in range(_REPLACE_ATTEMPTS):
         with contextlib.suppress(PermissionError):
             draft.replace(path)

@@ -74,15 +74,16 @@ class Turns:
     async def wanting(self, rank: Rank) -> AsyncIterator[None]:
         """While the block runs, all below pause."""
         lock = None
-        while self._paths and lock is None:
-            lock = locks.try_shared(self._paths[rank])
-            if lock is None:  # somebody looks whether it is held, for this moment
-                await asyncio.sleep(0)
+        with contextlib.suppress(OSError):  # where no file can be made, nobody can be told
+            while self._paths and lock is None:
+                lock = locks.try_shared(self._paths[rank])
+                if lock is None:  # somebody looks whether it is held, for this moment
+                    await asyncio.sleep(0)
         if lock is None:
             yield
             return
         _touch(self._paths[rank])
-        alive = asyncio.create_task(_show_life(self._paths[rank]))
+        alive = asyncio.create_task(show_life(self._paths[rank]))
         try:
             yield
         finally:
@@ -95,10 +96,12 @@ class Turns:
         if self._run is None or rank > Rank.COLD:
             yield
             return
-        lock = locks.try_exclusive(self._run)
-        while lock is None and not self._jammed():
-            await asyncio.sleep(LOOK_SECONDS)
+        lock = None
+        with contextlib.suppress(OSError):
             lock = locks.try_exclusive(self._run)
+            while lock is None and not self._jammed():
+                await asyncio.sleep(LOOK_SECONDS)
+                lock = locks.try_exclusive(self._run)
         with lock or contextlib.nullcontext():
             self._runs = lock is not None
             self.beat()
@@ -113,13 +116,13 @@ class Turns:
             _touch(self._run)
 
     def _jammed(self) -> bool:
-        return self._run is None or _is_old(self._run)
+        return self._run is None or is_old(self._run)
 
     def must_pause(self, rank: Rank, not_before: float = 0.0) -> bool:
         """Does anybody want the engine who goes before ``rank``? No, before the time that ``mine`` gave."""
         if time.monotonic() < not_before:
             return False
-        return any(locks.is_taken(path) and not _is_old(path) for path in self._paths[:rank])
+        return any(locks.is_taken(path) and not is_old(path) for path in self._paths[:rank])
 
     async def mine(self, rank: Rank) -> float:
         """Wait until nobody goes before ``rank``, or for so long that it is fair not to; ``not_before``, for
@@ -138,7 +141,7 @@ class Turns:
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _show_life(path: Path) -> None:
+async def show_life(path: Path) -> None:
     """Touch the file again and again, for those who look at its time."""
     while True:
         await asyncio.sleep(_ALIVE_SECONDS)
@@ -150,10 +153,12 @@ def _touch(path: Path) -> None:
         os.utime(path)
 
 
-def _is_old(path: Path) -> bool:
-    """Has nobody who has the file's lock shown life lately?"""
+def is_old(path: Path) -> bool:
+    """Has nobody who has the file's lock shown life lately? A time in the future is of a clock that was set back, and
+    says as little.
+    """
     try:
-        return time.time() - path.stat().st_mtime > _JAM_SECONDS
+        return abs(time.time() - path.stat().st_mtime) > _JAM_SECONDS
     except OSError:
         return False
 

@@ -144,7 +144,8 @@ def _with_containers(ones: list[_One], language: Language, data: bytes, path: st
         held = takewhile(lambda other, end=one.end: other.start < end, islice(ones, number + 1, None))  # type: ignore[misc]
         signature = _signature(one, list(held) if one.kind == "class" else [], data)
         container = inside.name if inside and inside.kind == "class" else ""
-        made.append(Definition(one.name, one.kind, signature, _doc(one, language, data), path, row, container))
+        n_lines = data.count(b"\n", one.start, one.end) + 1
+        made.append(Definition(one.name, one.kind, signature, _doc(one, language, data), path, row, container, n_lines))
         if one.kind == "class":
             open_ones.append(one)
     return tuple(made)

@@ -14,6 +14,9 @@ from devstral_ls.models.progress import Phase, Progress, Report
 from devstral_ls.models.source_failed import SourceFailed
 from devstral_ls.models.store import InstalledModel, building, check_space, fresh_folder, installed_as, place
 
+_LEAST_BYTES = 1 << 20
+"""A disk with less room is full."""
+
 
 def pull(models_dir: Path, name: str, progress: Report, offline: bool | None = None) -> InstalledModel:
     """Fetch the model that the catalog calls ``name``, unless it is installed already. Blocks; see ``Report`` to cancel.
@@ -67,6 +70,7 @@ def _from_first_source(
             check_space(models_dir, hub.needed_bytes(model, folder))
             return hub.fetch_hub(model, source, folder, progress), source
         except SourceFailed as failure:
+            check_space(models_dir, _LEAST_BYTES)  # else that is why, whatever the source says
             failures.append(f"{source.title}: {failure}")
         except ModelCorrupt as error:
             corrupt = error

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from devstral_ls.directories import NOWHERE
 from devstral_ls.errors import ModelError, ModelNotFound
 from devstral_ls.models.catalog import MODELS
 from devstral_ls.models.gguf import read_header, split_parts
@@ -86,6 +87,8 @@ def choose(models_dir: Path, name: str) -> InstalledModel:
     if name != AUTO:
         return _named(models_dir, name)
     models = installed(models_dir)
+    if not models and NOWHERE in models_dir.parents:
+        raise _homeless()
     if not models:
         raise ModelNotFound("no model is installed", hint=_IMPORT_ONE if is_offline() else None)
     return models[0]
@@ -108,7 +111,7 @@ def import_file(models_dir: Path, path: Path, name: str | None = None, progress:
         ModelCorrupt, ModelUnsupported: it is no model we can run.
         ModelError: the name cannot be used or is taken, or there is no space.
     """
-    path = path.expanduser()
+    path = Path(os.path.expanduser(path))
     header = read_header(path)
     name = checked_name(_default_name(path) if name is None else name)
     with building(models_dir, name, progress) as folder:
@@ -236,7 +239,7 @@ def _named(models_dir: Path, name: str) -> InstalledModel:
         return model
     if not _is_path(name):
         raise _not_installed(models_dir, name)
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if path.is_file():
         size = sum(part.stat().st_size for part in split_parts(path) if part.is_file())
         return InstalledModel(_default_name(path), path.absolute(), size, "path")
@@ -249,12 +252,21 @@ def _is_path(name: str) -> bool:
 
 
 def _not_installed(models_dir: Path, name: str) -> ModelNotFound:
+    if NOWHERE in models_dir.parents:
+        return _homeless()
     if name in MODELS:
         return ModelNotFound(f"the model {name!r} is not installed", hint=f"Run `devstral-ls model pull {name}`.")
     known = [*MODELS, *(model.name for model in installed(models_dir))]
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else None
     return ModelNotFound(f"there is no model named {name!r}", hint=hint)
+
+
+def _homeless() -> ModelNotFound:
+    return ModelNotFound(
+        "there is no home folder, and so no folder of models",
+        hint="Set HOME or DEVSTRAL_LS_DATA_DIR where your editor is started, or DEVSTRAL_LS_MODEL to a GGUF file.",
+    )
 
 
 def _default_name(path: Path) -> str:

@@ -75,6 +75,11 @@ def as_text(excerpts: Sequence[Excerpt], mark: str, path: str) -> str:
     return f"{files}{mark}{path.rpartition('/')[2]}\n"
 
 
+def as_quotes(excerpts: Sequence[Excerpt]) -> str:
+    """As a part of a question, in plain text: a fence would invite the answer to have one."""
+    return "".join(f"File {one.path}:\n{one.text}\n\n" for one in _by_file(excerpts))
+
+
 def _by_file(excerpts: Sequence[Excerpt]) -> list[Excerpt]:
     """One for each file, in the order of the first of it."""
     files: dict[str, Excerpt] = {}

@@ -18,10 +18,16 @@ SYSTEM = (
 )
 
 
-def chat_prefill(chat: ChatFormat, window: Window, path: str) -> Prompt:
-    """System, instruction with the suffix, and the prefix as the answer that the model continues."""
+OTHERS = "Other files of this project, in part:\n\n"
+
+
+def chat_prefill(chat: ChatFormat, window: Window, path: str, others: str = "") -> Prompt:
+    """System, instruction with the suffix, and the prefix as the answer that the model continues.
+
+    ``others``, what other files say, begins the instruction: it stays the same for longer than the suffix.
+    """
     name = path.rpartition("/")[2] or "the file"
-    asked = f"Write the file {name}."
+    asked = f"{OTHERS if others else ''}{others}Write the file {name}."
     if window.suffix.strip():
         asked += f" It ends with exactly these lines:\n{window.suffix}"
     prefix = (Text(window.prefix),) if window.prefix else ()

@@ -12,7 +12,7 @@ from devstral_ls.languages.table import language_of
 from devstral_ls.models.family import FAMILIES, Family
 from devstral_ls.models.formats import ChatFormat, FimFormat
 from devstral_ls.prompt import fim, infill, overlap
-from devstral_ls.prompt.excerpts import as_comments, as_files, as_text
+from devstral_ls.prompt.excerpts import as_comments, as_files, as_quotes, as_text
 from devstral_ls.prompt.healing import take_back
 from devstral_ls.prompt.window import Window
 from devstral_ls.related import Excerpt
@@ -27,6 +27,8 @@ class Layout:
     """The part of the budget for what follows the cursor: small where every key makes the engine read it again."""
     hole: bool = False
     """Is it written with FIM tokens, so that other files can be written as files?"""
+    asked_with: Callable[[Family, Window, str, str], Prompt] | None = None
+    """For a conversation: the same with text on other files, which belongs into the question and not into the answer."""
     take_back: Callable[[str], tuple[str, str]] = take_back
     """From the text before the cursor: what of it the prompt shows, and what the answer is to begin with."""
 
@@ -47,9 +49,16 @@ LAYOUTS: Mapping[str, Layout] = {
     "fim-spm-in-psm": Layout(lambda f, w, path: fim.suffix_first_in_prefix_order(_fim(f), w, path), 0.3, hole=True),
     "fim-spm": Layout(lambda f, w, path: fim.suffix_first(_fim(f), w, path), 0.3, hole=True),
     "fim-psm": Layout(lambda f, w, path: fim.prefix_first(_fim(f), w, path), 0.15, hole=True),
-    "chat-prefill": Layout(lambda f, w, path: infill.chat_prefill(_chat(f), w, path), 0.3),
+    "chat-prefill": Layout(
+        lambda f, w, path: infill.chat_prefill(_chat(f), w, path),
+        0.3,
+        asked_with=lambda f, w, path, others: infill.chat_prefill(_chat(f), w, path, others),
+    ),
     "chat-overlap": Layout(
-        lambda f, w, path: overlap.chat_overlap(_chat(f), w, path), 0.3, take_back=overlap.last_line
+        lambda f, w, path: overlap.chat_overlap(_chat(f), w, path),
+        0.3,
+        take_back=overlap.last_line,
+        asked_with=lambda f, w, path, others: overlap.chat_overlap(_chat(f), w, path, others),
     ),
     "left-to-right": Layout(lambda _f, w, _path: (Text(w.prefix),) if w.prefix else (), 0.0),
 }
@@ -60,8 +69,9 @@ def build(
 ) -> tuple[Prompt, tuple[str, ...]]:
     """The prompt for ``window`` in the model's first layout, and the strings that end an answer.
 
-    ``excerpts`` of other files come first: as files, where the family has a way to write those in front of a hole, else
-    as comments at the top of the text before the cursor.
+    ``excerpts`` of other files come first, before all that typing changes: as files, where the family has a way to write
+    those in front of a hole; in the question, where a conversation is had; else as comments at the top of the text before
+    the cursor.
 
     Raises:
         ModelUnsupported: the family does not know the layout.
@@ -73,6 +83,8 @@ def build(
         if isinstance(family.fim.file, Special):
             return (*as_files(excerpts, family.fim, path), *layout.build(family, window, path)), family.stops
         window = Window(as_text(excerpts, family.fim.file.text, path) + window.prefix, window.suffix)
+    elif excerpts and layout.asked_with is not None:
+        return layout.asked_with(family, window, path, as_quotes(excerpts)), family.stops
     elif excerpts:
         window = Window(as_comments(excerpts, language_of("", path)) + window.prefix, window.suffix)
     return layout.build(family, window, path), family.stops

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from devstral_ls.generation import Prompt
 from devstral_ls.models.formats import ChatFormat
+from devstral_ls.prompt.infill import OTHERS
 from devstral_ls.prompt.window import Window
 
 SYSTEM = "You complete source code. You answer with code and nothing else: no explanations."
@@ -23,10 +24,15 @@ def last_line(prefix: str) -> tuple[str, str]:
     return prefix, prefix[max(start, len(prefix) - MAX_REPEATED) :]
 
 
-def chat_overlap(chat: ChatFormat, window: Window, path: str) -> Prompt:
-    """One question that shows both sides of the gap and says which lines to begin and to end with."""
+def chat_overlap(chat: ChatFormat, window: Window, path: str, others: str = "") -> Prompt:
+    """One question that shows both sides of the gap and says which lines to begin and to end with.
+
+    ``others``, what other files say, begins it.
+    """
     name = path.rpartition("/")[2] or "the file"
-    asked = f"A piece of {name} is missing. It begins with:\n```\n{window.prefix}\n```\n"
+    asked = (
+        f"{OTHERS if others else ''}{others}A piece of {name} is missing. It begins with:\n```\n{window.prefix}\n```\n"
+    )
     if window.suffix.strip():
         asked += f"After the gap it goes on with:\n```\n{window.suffix}\n```\n"
     first = last_line(window.prefix)[1].strip()

@@ -16,7 +16,17 @@ from pygls.protocol import default_converter
 import devstral_ls
 from devstral_ls.directories import Directories
 from devstral_ls.directories import directories as default_directories
-from devstral_ls.server import code_action, commands, completion, inline_completion, lifecycle, logs, others, status
+from devstral_ls.server import (
+    code_action,
+    commands,
+    completion,
+    inline_completion,
+    lifecycle,
+    logs,
+    others,
+    reported,
+    status,
+)
 from devstral_ls.server.actions import Actions
 from devstral_ls.server.configuration import Configuration
 from devstral_ls.server.documents import Documents
@@ -29,6 +39,7 @@ from devstral_ls.server.real import FACTORIES
 from devstral_ls.server.registration import Registration
 from devstral_ls.server.reporting import Reporter
 from devstral_ls.server.serve import serve_stdio, serve_tcp
+from devstral_ls.server.statistics import Statistics
 from devstral_ls.settings import LogSettings, Problem, Settings
 
 if TYPE_CHECKING:
@@ -73,7 +84,10 @@ class DevstralServer(LanguageServer):
         self.directories = directories
         self.actions = Actions(self)
         self.others = others.Others()
-        self.parts = Parts(factories, directories, self.status, self._on_status, self._on_related)
+        self.statistics = Statistics(directories.data, lambda: self.settings.privacy.statistics, lambda: self.clock())
+        self.parts = Parts(
+            factories, directories, self.status, self._on_status, self._on_related, self.statistics.strictness
+        )
         self.offer = ModelOffer(
             self.protocol,
             self.background,
@@ -103,6 +117,7 @@ class DevstralServer(LanguageServer):
             self._started = True
             self.show_problems(())
             self.background(self.parts.get(self.settings))
+            self.statistics.start(self.documents.snapshot, self.background)
 
     def leave(self, code: int) -> None:
         """End the process with ``code``; the first caller says with which."""
@@ -117,7 +132,7 @@ class DevstralServer(LanguageServer):
         self.status.close()
         await self.actions.aclose()
         await self.others.aclose()
-        await self.parts.aclose()
+        await asyncio.gather(self.parts.aclose(), self.statistics.aclose())
         for task in self._tasks - {asyncio.current_task()}:
             task.cancel()
 
@@ -150,6 +165,7 @@ class DevstralServer(LanguageServer):
         self.documents.close(uri)
         self.actions.forget(uri)
         self.others.closed(uri)
+        self.statistics.forget(uri)
         if self.parts.pipeline is not None:
             self.parts.pipeline.forget(uri)
 
@@ -231,6 +247,7 @@ def create_server(
     feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)(lifecycle.did_change_configuration)
     feature(types.WINDOW_WORK_DONE_PROGRESS_CANCEL)(lifecycle.progress_cancelled)
     feature(types.TEXT_DOCUMENT_DID_SAVE)(others.did_save)
+    feature(reported.METHOD)(reported.did_report)
     feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)(others.did_change_watched_files)
     feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)(others.did_change_workspace_folders)
     feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())(inline_completion.inline_completion)

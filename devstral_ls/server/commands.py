@@ -22,6 +22,7 @@ async def accepted(ls: DevstralServer, *arguments: Any) -> None:
     suggestion_id = _string("devstral.accepted", arguments)
     if (pipeline := ls.parts.pipeline) is not None:
         pipeline.feedback.accepted(suggestion_id)
+    ls.statistics.accepted(suggestion_id)
 
 
 async def rejected(ls: DevstralServer, *arguments: Any) -> None:
@@ -29,6 +30,7 @@ async def rejected(ls: DevstralServer, *arguments: Any) -> None:
     suggestion_id = _string("devstral.rejected", arguments)
     if (pipeline := ls.parts.pipeline) is not None:
         pipeline.feedback.rejected(suggestion_id)
+    ls.statistics.rejected(suggestion_id)
 
 
 async def restart_engine(ls: DevstralServer, *arguments: Any) -> None:
@@ -61,6 +63,14 @@ async def why(ls: DevstralServer, *arguments: Any) -> dict[str, Any] | None:
     return None if trace is None else told(trace)
 
 
+async def index(ls: DevstralServer, *arguments: Any) -> dict[str, Any]:
+    """``devstral.index``: files and names that the workspace's index has, and whether it has seen all; no text."""
+    _nothing("devstral.index", arguments)
+    known = ls.others.index
+    state = await known.state() if known is not None else {}
+    return {name: state.get(name, nothing) for name, nothing in (("files", 0), ("names", 0), ("done", False))}
+
+
 def told(trace: Trace) -> dict[str, Any]:
     """``trace`` as JSON."""
     return {
@@ -71,6 +81,7 @@ def told(trace: Trace) -> dict[str, Any]:
         "cached": trace.cached,
         "confidence": trace.confidence if trace.confidence is None else round(trace.confidence, 3),
         "minConfidence": round(trace.min_confidence, 3),
+        "excerpts": trace.excerpts,
         "decisions": trace.decisions,
         "usage": None if trace.usage is None else asdict(trace.usage),
         "stages": {name: round(ms, 2) for name, ms in trace.stages.items()},
@@ -85,6 +96,7 @@ COMMANDS: Mapping[str, Command] = {
     "devstral.restartEngine": restart_engine,
     "devstral.toggleInline": toggle_inline,
     "devstral.why": why,
+    "devstral.index": index,
     RUN: run_action,
     CLEAR: clear_review,
 }

@@ -28,6 +28,7 @@ async def completion(ls: DevstralServer, params: types.CompletionParams) -> type
     task = ls.background(_suggestions(ls, snapshot, cursor))
     done, _ = await asyncio.wait({task}, timeout=ls.settings.completion.wait_ms / 1000)
     suggestions = task.result() if done and not task.cancelled() else ()
+    ls.statistics.shown(snapshot, cursor, suggestions, ls.parts.model)
     return encode.completion_list(ls.documents, snapshot, cursor, suggestions)
 
 

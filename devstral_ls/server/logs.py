@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -25,6 +26,8 @@ def apply(settings: LogSettings) -> Problem | None:
             handler = _private(Path(settings.file).expanduser())
         except OSError as error:
             problem = Problem("log.file", f"{error.strerror or error}; logging to stderr")
+        except RuntimeError:  # of `expanduser`
+            problem = Problem("log.file", "there is no such home folder; logging to stderr")
     handler.setFormatter(logging.Formatter(_FORMAT))
     for name, level in (("devstral_ls", settings.level.upper()), ("pygls", "ERROR")):
         logger = logging.getLogger(name)
@@ -37,8 +40,25 @@ def apply(settings: LogSettings) -> Problem | None:
     return problem
 
 
+class _Bearing(logging.FileHandler):
+    """A log that cannot be written, as on a full disk, costs its lines and nothing else."""
+
+    _said = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's name
+        """Say it once; the record itself is not repeated."""
+        if not self._said:
+            self._said = True
+            sys.stderr.write(f"devstral-ls: the log cannot be written: {sys.exc_info()[1]}\n")
+
+    def close(self) -> None:
+        """Close it, whatever was not written."""
+        with contextlib.suppress(OSError):
+            super().close()
+
+
 def _private(path: Path) -> logging.FileHandler:
     """A handler that appends to ``path``, which only the user can read."""
     path.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
-    return logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    return _Bearing(path, encoding="utf-8", errors="backslashreplace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
@@ -11,6 +12,7 @@ from devstral_ls.text import Snapshot
 from devstral_ls.workspace.ignore import IGNORE_FILES
 
 if TYPE_CHECKING:
+    from devstral_ls.prompt.notes import Diagnosis
     from devstral_ls.server.app import DevstralServer
     from devstral_ls.settings import Settings
     from devstral_ls.suggest.related import Related
@@ -27,6 +29,7 @@ class Others:
         self._related: Related | None = None
         self._folders: tuple[str, ...] = ()
         self._due: dict[str, asyncio.TimerHandle] = {}
+        self._diagnosed: dict[str, tuple[Snapshot, Sequence[Diagnosis]]] = {}
 
     @property
     def index(self) -> WorkspaceIndex | None:
@@ -39,6 +42,9 @@ class Others:
         self.begin(folders, settings)
         for snapshot in documents:
             self.opened(snapshot)
+        for snapshot, found in self._diagnosed.values():
+            related.diagnosed(snapshot, found)
+        self._diagnosed.clear()
 
     def begin(self, folders: tuple[str, ...], settings: Settings) -> None:
         """The workspace has these folders, by URI, and the settings say what of them may be read."""
@@ -63,8 +69,16 @@ class Others:
             due.cancel()
         self._due[after.uri] = asyncio.get_running_loop().call_later(TELL_S, self.opened, after)
 
+    def diagnosed(self, snapshot: Snapshot, found: Sequence[Diagnosis]) -> None:
+        """Other tools say this of a document, and nothing else."""
+        if self._related is not None:
+            self._related.diagnosed(snapshot, found)
+        else:
+            self._diagnosed[snapshot.uri] = snapshot, found
+
     def closed(self, uri: str) -> None:
         """A document was closed."""
+        self._diagnosed.pop(uri, None)
         due = self._due.pop(uri, None)
         if due is not None:
             due.cancel()

@@ -19,6 +19,7 @@ from devstral_ls.settings import Settings
 if TYPE_CHECKING:
     from devstral_ls.server.ports import OnStatus
     from devstral_ls.suggest.related import Related
+    from devstral_ls.text import Snapshot
 
 _log = logging.getLogger(__name__)
 
@@ -40,12 +41,14 @@ class Parts:
         status: StatusReporter,
         on_status: OnStatus,
         on_related: Callable[[Related], None] = lambda related: None,
+        over_weeks: Callable[[Snapshot], float] = lambda snapshot: 1.0,
     ) -> None:
         self._factories = factories
         self._directories = directories
         self._status = status
         self._on_status = on_status
         self._on_related = on_related
+        self._over_weeks = over_weeks
         self._making: asyncio.Task[Pipeline | None] | None = None
         self._options: Options | None = None
         self._engine: ServedEngine | None = None
@@ -82,6 +85,12 @@ class Parts:
         else:  # it could not be made; perhaps it can now
             self._making = None
             await self.get(settings)
+
+    @property
+    def model(self) -> str | None:
+        """The name of the model that answers now, if one does."""
+        info = self.engine.model if self.engine is not None else None
+        return None if info is None else info.name
 
     def halt(self) -> None:
         """Stop loading the model."""
@@ -131,6 +140,7 @@ class Parts:
             asked = background.engine if background is not None else engine
             self.engine = ReportingEngine(asked, self._status)
             self.pipeline = self._factories.pipeline(self.engine)
+            self.pipeline.feedback.over_weeks = self._over_weeks
             related = self._factories.related()
             if related is not None:
                 self.pipeline.related = related

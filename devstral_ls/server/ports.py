@@ -55,6 +55,9 @@ class ServedEngine(Engine, Protocol):
 class Feedback(Protocol):
     """What became of suggestions."""
 
+    over_weeks: Callable[[Snapshot], float]
+    """How much surer the model must be in such a document, 1 to 2, by the statistics."""
+
     def accepted(self, suggestion_id: str) -> None:
         """The user took it."""
         ...

@@ -83,6 +83,7 @@ class DocumentSync(LanguageServerProtocol):
             _log.warning("a change of a document that is not open")
             return
         self._server.others.changed(before, after)
+        self._server.statistics.changed(before, after)
         if changes:
             # The protocol tells of no cursor; it stands where something was changed last.
             last = changes[-1]

@@ -18,7 +18,7 @@ from devstral_ls.settings import Settings
 from devstral_ls.suggest import gate
 from devstral_ls.suggest.answering import Answering, mode
 from devstral_ls.suggest.cache import Answer, SuggestionCache, head_of, tail_of
-from devstral_ls.suggest.postprocess import NothingToShow
+from devstral_ls.suggest.refusals import NothingToShow
 from devstral_ls.suggest.trace import InlineQuery, Trace
 from devstral_ls.suggest.writing import Hear, Writing, Writings
 from devstral_ls.text import Edit, Snapshot, Span

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -10,8 +11,10 @@ from devstral_ls.errors import PromptTooLong
 from devstral_ls.generation import LINE_TIME, LINES_TIME, Engine, GenerationRequest, ModelInfo, Priority
 from devstral_ls.languages.cursor import CursorScope
 from devstral_ls.languages.scopes import scope_at
+from devstral_ls.languages.siblings import siblings
 from devstral_ls.languages.syntax import SyntaxTrees
 from devstral_ls.languages.table import language_of
+from devstral_ls.prompt import notes
 from devstral_ls.prompt.excerpts import n_tokens
 from devstral_ls.prompt.layouts import suffix_share
 from devstral_ls.prompt.window import Window, cut
@@ -21,12 +24,14 @@ from devstral_ls.suggest import gate
 from devstral_ls.suggest.asking import read, request_for
 from devstral_ls.suggest.cache import Answer, SuggestionCache
 from devstral_ls.suggest.draft import Draft, Place, place_at
-from devstral_ls.suggest.postprocess import NothingToShow, postprocess
+from devstral_ls.suggest.feedback import Feedback
+from devstral_ls.suggest.postprocess import postprocess
+from devstral_ls.suggest.refusals import NothingToShow
 from devstral_ls.suggest.related import Related, without_secrets
 from devstral_ls.suggest.trace import InlineQuery, Reason, Trace
 from devstral_ls.suggest.whole import Whole
 from devstral_ls.suggest.writing import Hear
-from devstral_ls.text import Snapshot
+from devstral_ls.text import Snapshot, Span
 
 MAX_SMALLER_WINDOWS = 4
 """How often a prompt that turns out too long is cut to half."""
@@ -44,7 +49,11 @@ class Question:
     mode: str
     """What the answer depends on besides the text: see ``mode``."""
     min_confidence: float = 0.0
+    usual_confidence: float = 0.0
+    """What it would be without what was taken and dismissed in other sessions."""
     priority: Priority = Priority.INLINE
+    siblings: tuple[Span, ...] = ()
+    """Other functions of the cursor's class, the nearest first."""
 
     @property
     def inline(self) -> InlineSettings:
@@ -88,13 +97,21 @@ class Answering:
         with trace.stage("scope", self._clock):
             tree = self._trees.tree(snapshot, offset) if real else self._trees.tried(snapshot, offset)
             scope = scope_at(tree, snapshot, offset)
+            others = siblings(tree, scope, offset) if "sibling" in inline.excerpts else ()
         due = gate.wants_lines(scope, snapshot, offset, inline)
-        trace.multiline = due and gate.can_afford_lines(model, inline)
+        gap = _reads_suffix(model) and gate.is_gap(query, scope, inline)
+        trace.multiline = (due or gap) and gate.can_afford_lines(model, inline)
         language = language_of(snapshot.language, snapshot.uri)
         place = place_at(snapshot, offset, scope, language, multiline=trace.multiline)
-        # Where a block is due that would take too long, its first line may follow the line end.
-        place = replace(place, goes_on=(goes_on or due) and not trace.multiline, removed=removed)
-        return Question(query, scope, place, model, settings, mode(model, inline))
+        place = replace(
+            place,
+            fills=gap and trace.multiline and bool(place.line_after.strip()),
+            # Where a block is due that would take too long, its first line may follow the line end.
+            goes_on=(goes_on or due) and not trace.multiline,
+            by_key=query.invoked,
+            removed=removed,
+        )
+        return Question(query, scope, place, model, settings, mode(model, inline), siblings=others)
 
     async def write(self, question: Question, trace: Trace, hear: Hear) -> Answer:
         """What the model writes at the place, worth showing and kept.
@@ -106,6 +123,19 @@ class Answering:
         draft = await self._ask(question, trace, hear)
         return self._remember(question, draft, trace)
 
+    def first_lines(self, question: Question, text: str, trace: Trace) -> Answer | None:
+        """The whole lines of ``text``, which is still being written, if they are worth showing."""
+        lines = text.rpartition("\n")[0]
+        try:
+            finished = self._whole.cut(
+                postprocess(Draft(lines, question.place), trace.decisions), question.query, trace
+            )
+        except NothingToShow:
+            return None
+        trace.decisions.append("first-lines")
+        shown = finished.text.replace("\n", line_end(question.query.snapshot))
+        return Answer(str(next(self._ids)), shown, finished.n_replaced, confidence=trace.confidence)
+
     async def read_ahead(self, question: Question) -> None:
         """Have the engine read the prompt that a request at the place will begin with.
 
@@ -113,7 +143,7 @@ class Answering:
             EngineError, PromptTooLong: see ``generation.Engine``.
             NothingToShow: nothing will be asked there.
         """
-        request = self._request(question, question.model.prompt_budget, await self._excerpts(question))
+        request = self._request(question, question.model.prompt_budget, await self._excerpts(question), Trace())
         request = replace(request, max_tokens=0, begins_with="", logprobs=False, priority=Priority.BACKGROUND)
         async with self._engine.generate(request) as chunks:
             async for _ in chunks:
@@ -127,7 +157,7 @@ class Answering:
             excerpts = await self._excerpts(question)
         for _ in range(MAX_SMALLER_WINDOWS):
             with trace.stage("prompt", self._clock):
-                request = self._request(question, budget, excerpts)
+                request = self._request(question, budget, excerpts, trace)
             try:
                 with trace.stage("engine", self._clock):
                     return await read(self._engine, request, question.place, trace, hear, question.min_confidence)
@@ -139,17 +169,23 @@ class Answering:
     async def _excerpts(self, question: Question) -> tuple[Excerpt, ...]:
         """Raises NothingToShow: an ignore file names the document."""
         query, budget = question.query, question.model.prompt_budget
-        return await self.related.around(query.snapshot, query.offset, question.scope, budget, question.settings)
+        return await self.related.around(
+            query.snapshot, query.offset, question.scope, budget, question.settings, question.siblings
+        )
 
-    def _request(self, question: Question, budget: int, excerpts: tuple[Excerpt, ...]) -> GenerationRequest:
+    def _request(
+        self, question: Question, budget: int, excerpts: tuple[Excerpt, ...], trace: Trace
+    ) -> GenerationRequest:
         """Raises NothingToShow: the cursor is in a secret."""
         share = suffix_share(question.model.layouts[0])
-        query = question.query
-        left = budget - n_tokens(excerpts)
-        window = cut(query.snapshot, query.offset, question.scope, budget=left, suffix_share=share)
-        window = without_secrets(window, question.settings.privacy)
-        request = _request(window, query.snapshot, question, excerpts)
-        return replace(request, conversation=query.snapshot.uri, priority=question.priority)
+        snapshot, offset, scope = question.query.snapshot, question.query.offset, question.scope
+        said = self.related.notes(snapshot, offset, scope, budget, question.settings)
+        trace.excerpts = {**Counter(one.source for one in excerpts), **({"diagnostics": len(said)} if said else {})}
+        left = budget - n_tokens(excerpts) - notes.n_tokens(said)
+        window = cut(snapshot, offset, scope, budget=left, suffix_share=share)
+        window = without_secrets(notes.noted(window, snapshot, offset, said), question.settings.privacy)
+        request = _request(window, snapshot, question, excerpts)
+        return replace(request, conversation=snapshot.uri, priority=question.priority)
 
     def _remember(self, question: Question, draft: Draft, trace: Trace) -> Answer:
         """Post-process the draft and keep the answer, an empty one as well: asking again would give the same."""
@@ -158,9 +194,11 @@ class Answering:
             with trace.stage("finish", self._clock):
                 finished = self._whole.cut(postprocess(draft, trace.decisions), query, trace)
         except NothingToShow as nothing:
+            if nothing.reason is Reason.UNSURE and (trace.confidence or 0.0) >= question.usual_confidence > 0:
+                nothing = NothingToShow(Reason.SELDOM_TAKEN)
             if draft.complete:  # else the time was too short, and asking again may give more
                 self._cache.put(query.snapshot, query.offset, question.mode, Answer("", "", 0, nothing.reason))
-            raise
+            raise nothing from None
         text = finished.text.replace("\n", line_end(query.snapshot))
         answer = Answer(
             str(next(self._ids)),
@@ -168,9 +206,25 @@ class Answering:
             finished.n_replaced,
             goes_on=question.place.goes_on and not question.scope.block_due,
             confidence=trace.confidence,
+            more_by_key=draft.unsure,
         )
         self._cache.put(query.snapshot, query.offset, question.mode, answer)
         return answer
+
+
+def _reads_suffix(model: ModelInfo) -> bool:
+    """Does the model know where its answer is to end?"""
+    return suffix_share(model.layouts[0]) > 0
+
+
+def surer(question: Question, feedback: Feedback, trace: Trace) -> Question:
+    """``question`` with how sure the model must be for somebody who did not ask."""
+    strictness = feedback.strictness(question.query.snapshot)
+    usual, asked = (gate.min_confidence(question.inline, factor) for factor in strictness)
+    trace.min_confidence = asked
+    if asked > usual:
+        trace.decisions.append("stricter-as-seldom-taken")
+    return replace(question, min_confidence=asked, usual_confidence=usual)
 
 
 def mode(model: ModelInfo, inline: InlineSettings) -> str:

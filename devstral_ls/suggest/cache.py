@@ -45,6 +45,13 @@ class Answer:
     """Was it written for somebody who takes the line before it, so that it may begin with a line end?"""
     confidence: float | None = None
     """How sure the model was of the first line, 0 to 1, where it was asked."""
+    more_by_key: bool = False
+    """Was it cut because the model was not sure, so that there is more for somebody who asks by key?"""
+
+    @property
+    def is_all(self) -> bool:
+        """Is it all that somebody gets who asks by key?"""
+        return bool(self.text) and not self.more_by_key
 
 
 @dataclass(frozen=True, slots=True)

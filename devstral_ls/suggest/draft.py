@@ -37,8 +37,12 @@ class Place:
     language: Language
     in_comment: bool = False
     in_string: bool = False
+    fills: bool = False
+    """May the suggestion have several lines that end on the cursor's line again, before ``line_after``?"""
     goes_on: bool = False
     """Was the line just finished by a suggestion? Then the next line may be suggested, beginning with the line end."""
+    by_key: bool = False
+    """Did somebody ask by key?"""
     removed: str = ""
     """What was just taken out here."""
 

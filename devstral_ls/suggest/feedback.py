@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cachetools import LRUCache
@@ -18,6 +19,8 @@ N_HISTORY = 16
 MIN_HISTORY = 4
 """Fewer say nothing about the next one."""
 
+MAX_STRICTNESS = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
@@ -32,13 +35,15 @@ class _Shown:
 
 
 class Feedback:
-    """Suggestions shown lately, and what became of them. Kept in memory only."""
+    """Suggestions shown lately, and what became of them. Kept in memory only; what was counted for weeks is asked for."""
 
     def __init__(self) -> None:
         self._shown: LRUCache[str, _Shown] = LRUCache(MAX_REMEMBERED)
         self._rejected: LRUCache[int, bool] = LRUCache(MAX_REMEMBERED)
         self._last: LRUCache[str, _Shown] = LRUCache(MAX_REMEMBERED)
         self._taken: LRUCache[str, deque[bool]] = LRUCache(MAX_REMEMBERED)
+        self.over_weeks: Callable[[Snapshot], float] = lambda snapshot: 1.0
+        """Strictness, 1 to 2, by what was taken in documents of this language on other days; see ``statistics``."""
 
     def shown(self, snapshot: Snapshot, offset: int, suggestion: Suggestion) -> None:
         """Note what was shown where."""
@@ -79,8 +84,18 @@ class Feedback:
             return False
         return _before(query.snapshot, shown.offset) == shown.before
 
-    def strictness(self, language: str) -> float:
-        """By what the confidence asked for is to be multiplied: 0.5 where all was taken lately, 2 where nothing was."""
+    def strictness(self, snapshot: Snapshot) -> tuple[float, float]:
+        """By what the confidence asked for is to be multiplied, from 0.5 where all was taken to 2 where nothing was: for
+        what was done lately alone, and with what was done over weeks.
+
+        Not every editor tells what was dismissed, so where hardly anything was taken over weeks, a few suggestions that
+        were taken lately ask for no less.
+        """
+        lately, weeks = self.lately(snapshot.language), self.over_weeks(snapshot)
+        return lately, lately if weeks <= 1 else min(max(lately, 1.0) * weeks, MAX_STRICTNESS)
+
+    def lately(self, language: str) -> float:
+        """The strictness by the suggestions that were taken or dismissed in this session."""
         taken = self._taken.get(language)
         if taken is None or len(taken) < MIN_HISTORY:
             return 1.0

@@ -90,6 +90,21 @@ def wants_lines(scope: CursorScope, snapshot: Snapshot, offset: int, settings: I
     return scope.block_due and not _after(snapshot, offset).strip()
 
 
+def is_gap(query: InlineQuery, scope: CursorScope, settings: InlineSettings) -> bool:
+    """Is something missing at the cursor, of which only what follows tells how many lines it has?
+
+    On a blank line among the statements of a definition; and, if somebody asks by key, where code follows on the line.
+    Not at the end of a line, where the statement alone is meant. A model that reads what follows ends there by itself.
+    """
+    if settings.multiline != "auto" or scope.in_comment or scope.in_string:
+        return False
+    snapshot, offset = query.snapshot, query.offset
+    line = snapshot.line_span(snapshot.line_at(offset))
+    if not only_closing(snapshot.text[offset : line.end]):
+        return query.invoked
+    return bool(scope.scopes) and not snapshot.of(line).strip()
+
+
 def can_afford_lines(model: ModelInfo, settings: InlineSettings) -> bool:
     """Is the model quick enough here for several lines, by what was measured? Who wants them always has them."""
     return settings.multiline == "always" or model.lines_tokens >= MIN_LINES_TOKENS

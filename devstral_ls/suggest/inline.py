@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 from cachetools import LRUCache
 
@@ -18,13 +17,13 @@ from devstral_ls.languages.syntax import SyntaxTrees
 from devstral_ls.settings import Settings
 from devstral_ls.suggest import gate
 from devstral_ls.suggest.ahead import Ahead
-from devstral_ls.suggest.answering import Answering, mode
+from devstral_ls.suggest.answering import Answering, Question, mode, surer
 from devstral_ls.suggest.cache import Answer, Found, SuggestionCache
 from devstral_ls.suggest.edits import LastEdits
 from devstral_ls.suggest.feedback import Feedback
 from devstral_ls.suggest.joining import Joining
 from devstral_ls.suggest.pace import Pace, Superseded
-from devstral_ls.suggest.postprocess import NothingToShow
+from devstral_ls.suggest.refusals import NothingToShow
 from devstral_ls.suggest.related import Related
 from devstral_ls.suggest.trace import InlineQuery, Outcome, Reason, Suggestion, Trace
 from devstral_ls.suggest.writing import Writing, Writings
@@ -157,7 +156,7 @@ class Suggester:
         """The answer from memory."""
         with trace.stage("cache", self._clock):
             found = self._cache.find(query.snapshot, query.offset, mode(model, settings.inline))
-        if found is None or (query.invoked and not found.answer.text):
+        if found is None or (query.invoked and not found.answer.is_all):
             return None
         trace.reason = Reason.TYPED_THROUGH if found.typed else Reason.CACHED
         return _fitting(found, may_begin_a_line=just_taken or query.invoked)
@@ -171,6 +170,11 @@ class Suggester:
             return None
         writing, typed = found
         trace.decisions.append("went-on-with-running")
+        shown = writing.still_shown(query, typed)
+        if shown is not None:
+            trace.take_over(writing.trace)
+            trace.reason = Reason.TYPED_THROUGH if typed else Reason.CACHED
+            return shown
         if writing.ahead and not writing.begun:
             writing = self._now(writing, settings, model)
         try:
@@ -181,14 +185,16 @@ class Suggester:
                 return None
             raise
         finally:
-            _copy(writing, trace)
+            trace.take_over(writing.trace)
         if answer is None:
             self._writings.forget(query.snapshot.uri)
             trace.decisions.append("running-wrote-something-else")
             return None
         again = self._cache.find(query.snapshot, query.offset, mode(model, settings.inline))
         trace.reason = Reason.JOINED
-        return None if again is None else _fitting(again, may_begin_a_line=just_taken or query.invoked)
+        if again is None or (query.invoked and not again.answer.is_all):
+            return None
+        return _fitting(again, may_begin_a_line=just_taken or query.invoked)
 
     def _now(self, writing: Writing, settings: Settings, model: ModelInfo) -> Writing:
         """``writing`` once more, for somebody who waits: work ahead waits behind everybody, an action of minutes too.
@@ -196,9 +202,7 @@ class Suggester:
         """
         query, trace = writing.query, Trace()
         question = self._answering.question(query, model, settings, trace, goes_on=True, real=False)
-        strictness = self.feedback.strictness(query.snapshot.language)
-        question = replace(question, min_confidence=gate.min_confidence(settings.inline, strictness))
-        trace.min_confidence = question.min_confidence
+        question = surer(question, self.feedback, trace)
         return self._writings.begin(
             query, question.mode, trace, lambda hear: self._answering.write(question, trace, hear)
         )
@@ -219,19 +223,33 @@ class Suggester:
         question = self._answering.question(query, model, settings, trace, goes_on=just_taken, removed=removed)
         self._decline(gate.declined_in(query, question.scope, inline))
         if not query.invoked:
-            trace.min_confidence = gate.min_confidence(inline, self.feedback.strictness(query.snapshot.language))
-            question = replace(question, min_confidence=trace.min_confidence)
+            question = surer(question, self.feedback, trace)
             with trace.stage("pace", self._clock):
                 await self._pace.wait(query.snapshot.uri, inline.debounce_ms)
         self._ahead.stop()
         writing = self._writings.begin(
             query, question.mode, trace, lambda hear: self._answering.write(question, trace, hear)
         )
-        answer = await self._writings.follow(writing, "")
+        answer = await self._first_lines(writing, question) or await self._writings.follow(writing, "")
         if answer is None:  # ended by whoever needed the engine more
             raise NothingToShow(Reason.SUPERSEDED)
         trace.reason = Reason.SHOWN
         return answer
+
+    async def _first_lines(self, writing: Writing, question: Question) -> Answer | None:
+        """The first lines of a block that takes longer than the latency budget, unless somebody asks for all of it by
+        key. Who takes them finds the rest running (Cody and Supermaven call this a hot streak).
+        """
+        if question.query.invoked or not question.place.multiline:
+            return None
+        until = self._clock() + question.inline.latency_budget_ms / 1000
+
+        def enough(text: str) -> bool:
+            return self._clock() >= until and bool(text.rpartition("\n")[0].strip())
+
+        text = await self._writings.first_lines(writing, enough)
+        writing.shown = None if text is None else self._answering.first_lines(question, text, writing.trace)
+        return writing.shown
 
     def _model(self) -> ModelInfo:
         model = self._engine.model
@@ -276,11 +294,3 @@ def _fitting(found: Found, *, may_begin_a_line: bool) -> Answer:
     if not answer.text or (begins_a_line and not may_begin_a_line):
         raise NothingToShow(answer.nothing)
     return answer
-
-
-def _copy(writing: Writing, trace: Trace) -> None:
-    """What the generation that was joined says of itself."""
-    of = writing.trace
-    trace.layout, trace.model, trace.usage, trace.multiline = of.layout, of.model, of.usage, of.multiline
-    trace.confidence, trace.min_confidence = of.confidence, of.min_confidence
-    trace.decisions += of.decisions

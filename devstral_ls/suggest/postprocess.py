@@ -11,37 +11,23 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from devstral_ls.suggest.brackets import CLOSERS, only_closing, scan
-from devstral_ls.suggest.draft import Draft
+from devstral_ls.suggest.draft import Draft, Place
+from devstral_ls.suggest.refusals import (
+    NothingToShow,
+    refuse_comment_behind_code,
+    refuse_prose,
+    refuse_repetition,
+    refuse_stub,
+    refuse_what_was_removed,
+)
 from devstral_ls.suggest.stops import cut
 from devstral_ls.suggest.trace import Reason
 
 MIN_OVERLAP = 3
 """Characters of code (not closers) that must agree before an answer's end counts as a repeat of the suffix."""
 
-MIN_SAME_WORDS = 6
-"""An answer of so many words that are all the same is a loop; numbers may repeat."""
-
-MIN_REPEATED_LINE = 8
-"""Characters of a line that may not simply repeat the line above it."""
-
-
-_PROSE = re.compile(
-    r"\s*(?:Here(?:'s| is| are)|This (?:code|function|method|class|will|is)|The (?:code|function|following|above|"
-    r"missing)|Sure[,!]|Certainly|I(?:'m| am|'ll| will| have)|Note(?: that|:)|In this|You can|To (?:complete|fix|"
-    r"implement))\b[^(){}=;]*\s[^(){}=;]*\Z"
-)
-"""How an answer in words begins, as whole lines without a sign of code."""
-
 _CLOSING_ONLY = " \t)]};,"
 """A line of these alone comes again by right."""
-
-
-class NothingToShow(Exception):
-    """The answer holds nothing worth showing."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason.value)
-        self.reason = reason
 
 
 def postprocess(draft: Draft, decisions: list[str] | None = None) -> Draft:
@@ -70,6 +56,9 @@ def unix_line_ends(draft: Draft) -> Draft:
 
 def cut_where_the_stream_stops(draft: Draft) -> Draft:
     """The same cut as while streaming, for an answer that ended by itself before a line end came."""
+    if draft.place.fills and draft.complete:
+        ends_in_line = draft.text.rpartition("\n")[2].strip()  # the one that goes on behind the cursor
+        return draft if ends_in_line else draft.with_text(draft.text.partition("\n")[0])
     text = cut(draft.text + "\n", draft.place)
     return draft if text is None or len(text) >= len(draft.text) else replace(draft, text=text, complete=True)
 
@@ -78,6 +67,8 @@ def drop_half_line(draft: Draft) -> Draft:
     """What the token limit or the time cut in two is not shown: of several lines the last one, of one the last word."""
     if draft.complete:
         return draft
+    if draft.place.fills and "\n" in draft.text:
+        return replace(draft, text=draft.text[: draft.text.index("\n")], complete=True)
     if "\n" not in draft.text:
         whole = re.sub(r"\w+\Z", "", draft.text)
         return draft.with_text(whole) if whole.strip() else draft
@@ -91,29 +82,6 @@ def take_off_fence(draft: Draft) -> Draft:
     text = re.sub(r"\A\s*```[\w+#-]*\n", "", draft.text)
     fence = re.search(r"^[ \t]*```[\w+#-]*[ \t]*$", text, re.MULTILINE)
     return draft.with_text(text if fence is None else text[: fence.start()].rstrip("\n"))
-
-
-def refuse_prose(draft: Draft) -> Draft:
-    """A model that talks about the code does not write it: nothing from the first such line on."""
-    place = draft.place
-    if place.language.loose_brackets or place.in_comment or place.in_string:
-        return draft
-    lines = draft.text.split("\n")
-    for n, line in enumerate(lines):
-        talks = _PROSE.match(line) if n or not place.line_before.strip() else None
-        if talks is not None:
-            if not "".join(lines[:n]).strip():
-                raise NothingToShow(Reason.PROSE)
-            return draft.with_text("\n".join(lines[:n]))
-    return draft
-
-
-def refuse_what_was_removed(draft: Draft) -> Draft:
-    """What the user has just taken out is not put in again."""
-    removed, text = draft.place.removed.strip(), draft.text.strip()
-    if removed and text and (text.startswith(removed) or removed.startswith(text)):
-        raise NothingToShow(Reason.UNDOES_EDIT)
-    return draft
 
 
 def stop_at_what_follows(draft: Draft) -> Draft:
@@ -144,10 +112,10 @@ def fit_what_follows(draft: Draft) -> Draft:
     closed = [c for _, c in place.scan(text).closing]
     n_replaced = _n_closed(after, closed)
     n_replaced += _n_punctuation(after[n_replaced:], text) if n_replaced else 0
+    n_spare = len(closed) + _n_without_opener(place)
     for n in range(min(len(after), len(text)), n_replaced, -1):  # what the answer ends with is no longer than it
         common = after[:n]
-        n_closers = sum(c in CLOSERS or (c in (place.quote, place.outer)) for c in common)
-        if text.endswith(common) and n_closers <= len(closed) and _is_overlap(common):
+        if text.endswith(common) and _is_overlap(common) and len(place.scan(common).closing) <= n_spare:
             n_replaced = n
             break
     return replace(draft, n_replaced=n_replaced)
@@ -168,6 +136,20 @@ def leave_common_end(draft: Draft) -> Draft:
     if not text.strip():
         raise NothingToShow(Reason.REPEATS_SUFFIX)
     return replace(draft, text=text, n_replaced=0)
+
+
+def _n_without_opener(place: Place) -> int:
+    """How many closers behind the cursor close nothing that is open before it: the answer must open for them, or take
+    their place.
+    """
+    due = list(place.before.due)
+    n = 0
+    for _, closer in place.scan(place.line_after).closing:
+        if closer in due:
+            due.remove(closer)
+        else:
+            n += closer in CLOSERS
+    return n
 
 
 def _n_punctuation(after: str, text: str) -> int:
@@ -199,17 +181,21 @@ def cut_at_surplus_closer(draft: Draft) -> Draft:
         return draft
     rest = scan(place.line_after[draft.n_replaced :], place.language)
     available = list(place.before.due)
+    written = place.scan(draft.text)
+    opened = list(written.due)
     for _, closer in rest.closing:
-        if closer in available:
-            available.remove(closer)
-    for at, closer in place.scan(draft.text).closing:
+        for given in (opened, available):
+            if closer in given:
+                given.remove(closer)
+                break
+    for at, closer in written.closing:
         if closer in (place.quote, place.outer):
             continue
         if closer in available:
             available.remove(closer)
         elif "\n" not in draft.text[:at] and closer != "}":
             # Further down, or a brace, the opener may be above the lines we look at.
-            return draft.with_text(draft.text[:at])
+            return fit_what_follows(replace(draft, text=draft.text[:at], n_replaced=0))
     return draft
 
 
@@ -231,21 +217,6 @@ def drop_trailing_space(draft: Draft) -> Draft:
     return draft.with_text(draft.text.rstrip())
 
 
-def refuse_repetition(draft: Draft) -> Draft:
-    """Not the line above once more, and not one word again and again."""
-    place = draft.place
-    whole = (place.line_before + draft.text).strip()
-    above = next((line.strip() for line in reversed(place.lines_above) if line.strip()), "")
-    if place.goes_on and "\n" in whole and draft.text.strip() == place.line_before.strip():
-        raise NothingToShow(Reason.REPETITION)
-    if "\n" not in whole and whole == above and len(whole) >= MIN_REPEATED_LINE:
-        raise NothingToShow(Reason.REPETITION)
-    words = re.findall(r"[^\W\d]\w*", draft.text)
-    if len(words) >= MIN_SAME_WORDS and len(set(words)) == 1:
-        raise NothingToShow(Reason.REPETITION)
-    return draft
-
-
 STEPS: tuple[Callable[[Draft], Draft], ...] = (
     unix_line_ends,
     take_off_fence,
@@ -259,5 +230,7 @@ STEPS: tuple[Callable[[Draft], Draft], ...] = (
     leave_common_end,
     no_space_after_bracket,
     drop_trailing_space,
+    refuse_comment_behind_code,
+    refuse_stub,
     refuse_repetition,
 )

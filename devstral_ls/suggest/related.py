@@ -7,32 +7,43 @@ the cursor goes to another definition, the imports change, or the line at the cu
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from collections.abc import Coroutine, Iterator, Sequence
+from dataclasses import replace
 from pathlib import PurePath
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from devstral_ls.languages.scopes import CursorScope
 from devstral_ls.languages.table import language_of
 from devstral_ls.prompt import excerpts
-from devstral_ls.prompt.window import CHARACTERS_PER_TOKEN, Window
-from devstral_ls.related import Definition, Excerpt
+from devstral_ls.prompt.notes import Diagnosis, Note, notes
+from devstral_ls.prompt.window import Window
+from devstral_ls.related import Excerpt, Surroundings
 from devstral_ls.settings import PrivacySettings, Settings
-from devstral_ls.suggest.postprocess import NothingToShow
+from devstral_ls.suggest.candidates import (
+    AT_CURSOR,
+    EDITED,
+    VIEWED,
+    Known,
+    known_candidates,
+    names_around,
+    redacted_again,
+    relative,
+    shown_anyway,
+    sibling_candidates,
+    surroundings,
+)
+from devstral_ls.suggest.diagnosed import Diagnosed
+from devstral_ls.suggest.refusals import NothingToShow
 from devstral_ls.suggest.trace import Reason
-from devstral_ls.text import Snapshot
+from devstral_ls.text import Snapshot, Span
 from devstral_ls.workspace.ignore import IGNORE_FILES, is_excluded
 from devstral_ls.workspace.index import Scope, WorkspaceIndex, path_of
 from devstral_ls.workspace.recent import Recent
-from devstral_ls.workspace.redact import redacted, redacted_around
+from devstral_ls.workspace.redact import redacted_around
 
 MAX_DOCUMENTS = 64
-
-NEAR = 2_500
-"""Characters before the cursor in which names are looked for, and a fifth of it behind."""
 
 MAX_NAMES = 48
 """Asked for at once, the nearest."""
@@ -40,40 +51,6 @@ MAX_NAMES = 48
 WAIT_S = 0.03
 """Seconds a suggestion waits for the workspace: what is found later, later prompts show. Only whether a document may be
 shown at all is waited for, once."""
-
-AT_CURSOR, NEARBY, IMPORTED, SUBJECT, EDITED, VIEWED = 3.0, 2.0, 1.0, 1.5, 0.8, 0.5
-"""Ranks."""
-
-_NAME = re.compile(r"[A-Za-z_$][\w$]{2,}(?:(?:\.|::)[A-Za-z_$][\w$]*)?")
-
-_KEYWORD = re.compile(
-    r"\b(?:def|class|func|fn|function|struct|interface|enum|trait|type|let|const|var|val|record)\s+\Z"
-)
-"""What a name that is defined stands behind, or ..."""
-
-_GIVEN = re.compile(r"(?!\w)\s*:?=[^=]")
-"""... in front of."""
-
-_MAX_OCCURRENCES = 300
-"""Of a name in its own document; one that is used more often is asked about rarely."""
-
-
-@dataclass(slots=True)
-class _Known:
-    """What was found out for a document."""
-
-    imports: tuple[str, ...]
-    found: dict[str, tuple[str, Definition] | None] = field(default_factory=dict)
-    other: tuple[Definition, ...] = ()
-    root: str = ""
-    allowed: bool = True
-    answered: bool = False
-    """Has the index said anything of the document since its imports changed?"""
-    told: bool = False
-    """Is it known whether it is allowed?"""
-    finding: asyncio.Task[None] | None = None
-    key: object = None
-    chosen: tuple[Excerpt, ...] = ()
 
 
 class Related:
@@ -85,11 +62,15 @@ class Related:
         self.finding: set[asyncio.Task[None]] = set()
         """What is asked of the index now."""
         self._recent = Recent()
-        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._diagnosed = Diagnosed()
+        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._allowed: dict[str, bool] = {}
+        """Of documents that are only in ``_recent``: may they be shown?"""
 
     def edited(self, before: Snapshot, after: Snapshot) -> None:
         """A document has changed."""
         self._recent.edited(before, after)
+        self._diagnosed.edited(before, after)
 
     def begin(self, folders: Sequence[str], settings: Settings) -> None:
         """Read the workspace's folders, given by URI, as far as the settings allow."""
@@ -98,7 +79,7 @@ class Related:
             paths = tuple(path for uri in folders if (path := path_of(uri)))
             used = settings.inline.enable or settings.completion.enable or settings.actions.enable
             self.index.begin(Scope(paths if used else (), privacy.exclude, privacy.respect_ignore_files))
-            self._known.clear()  # what was found in a file may be what is not to be read any more
+            self._forget_all()  # what was found in a file may be what is not to be read any more
 
     def opened(self, snapshot: Snapshot) -> None:
         """The text of a document, when it is opened and when it rests after a change."""
@@ -116,7 +97,7 @@ class Related:
         if self.index is not None:
             self.index.changed_on_disk(uris)
             if any(uri.rpartition("/")[2] in IGNORE_FILES for uri in uris):
-                self._known.clear()
+                self._forget_all()
             self.outdated()
 
     async def aclose(self) -> None:
@@ -135,18 +116,27 @@ class Related:
     def forget(self, uri: str) -> None:
         """The document was closed."""
         self._known.pop(uri, None)
+        self._allowed.pop(uri, None)
+        self._recent.forget(uri)
+        self._diagnosed.forget(uri)
 
     async def around(
-        self, snapshot: Snapshot, offset: int, scope: CursorScope, budget: int, settings: Settings
+        self,
+        snapshot: Snapshot,
+        offset: int,
+        scope: CursorScope,
+        budget: int,
+        settings: Settings,
+        siblings: Sequence[Span] = (),
     ) -> tuple[Excerpt, ...]:
-        """The excerpts for a prompt of ``budget`` tokens at ``offset``.
+        """The excerpts for a prompt of ``budget`` tokens at ``offset``; ``siblings`` are the functions beside the cursor's.
 
         Raises:
             NothingToShow: an ignore file names the document.
         """
         n_characters = excerpts.room(budget)
         sources = settings.inline.excerpts
-        known = await self._find_out(snapshot, offset, scope, asks=bool(sources) and n_characters > 0)
+        known = await self._find_out(snapshot, offset, scope, sources if n_characters > 0 else ())
         if not known.allowed and settings.privacy.respect_ignore_files:
             raise NothingToShow(Reason.IGNORED)
         self._recent.viewed(snapshot, offset)
@@ -155,20 +145,35 @@ class Related:
         if known.finding is not None and not known.finding.done():
             return known.chosen
         candidates = [one for one in self._candidates(snapshot, offset, known, settings) if one.source in sources]
+        if "sibling" in sources:
+            candidates += sibling_candidates(snapshot, offset, scope, known, budget, siblings, settings.privacy)
         scopes = tuple(one.name for one in scope.scopes)
-        key = (scopes, known.imports, known.answered, n_characters, sources, settings.privacy)
+        key = (scopes, known.imports, known.answered, known.siblings, n_characters, sources, settings.privacy)
         shown = {one.text for one in known.chosen}
-        window = _near(snapshot, offset, budget)
+        window = shown_anyway(snapshot, offset, budget)
         urgent = [one for one in candidates if one.rank >= AT_CURSOR and one.text not in window]
         if known.key != key or any(one.text not in shown for one in urgent):
             known.key, known.chosen = key, excerpts.choose(candidates, n_characters, window)
         return known.chosen
 
-    async def _find_out(self, snapshot: Snapshot, offset: int, scope: CursorScope, *, asks: bool) -> _Known:
+    def diagnosed(self, snapshot: Snapshot, found: Sequence[Diagnosis]) -> None:
+        """What other tools say of ``snapshot``, all of it."""
+        self._diagnosed.put(snapshot, found)
+
+    def notes(
+        self, snapshot: Snapshot, offset: int, scope: CursorScope, budget: int, settings: Settings
+    ) -> tuple[Note, ...]:
+        """What other tools say of the code at ``offset``, as comments for a prompt of ``budget`` tokens."""
+        if not excerpts.room(budget) or "diagnostics" not in settings.inline.excerpts:
+            return ()
+        language = language_of(snapshot.language, snapshot.uri)
+        return notes(self._diagnosed.near(snapshot, offset, scope), snapshot, offset, language)
+
+    async def _find_out(self, snapshot: Snapshot, offset: int, scope: CursorScope, sources: Sequence[str]) -> Known:
         imports = tuple(snapshot.of(span) for span in scope.imports)
         known = self._known.get(snapshot.uri)
         if known is None or known.imports != imports:
-            last = known or _Known(imports)
+            last = known or Known(imports)
             known = replace(last, imports=imports, found={}, other=(), answered=False, finding=None)
             self._known[snapshot.uri] = known
         under_way = known.finding is not None and not known.finding.done()
@@ -176,54 +181,86 @@ class Related:
         self._known.move_to_end(snapshot.uri)
         if len(self._known) > MAX_DOCUMENTS:
             self._known.popitem(last=False)
-        names = [name for name in dict.fromkeys(_names(snapshot, offset, imports)) if name not in known.found]
-        names = names[:MAX_NAMES] if asks else []
-        if self.index is None or not (names or is_new):
+        names = [name for name in dict.fromkeys(names_around(snapshot, offset, imports)) if name not in known.found]
+        names = names[:MAX_NAMES] if sources else []
+        like = surroundings(snapshot, offset, scope) if "sibling" in sources else None
+        is_elsewhere = like != known.like
+        if self.index is None:
             return known
-        known.found.update(dict.fromkeys(names))
-        finding = asyncio.create_task(self._find(self.index, known, names, snapshot, counterpart=is_new))
-        known.finding = finding
-        self.finding.add(finding)
-        finding.add_done_callback(self.finding.discard)
-        await asyncio.wait({finding}, timeout=self._wait_s if known.told else None)
+        asked: set[asyncio.Task[None]] = set()
+        if names or is_new or is_elsewhere:
+            known.found.update(dict.fromkeys(names))
+            known.like, known.siblings = like, () if is_elsewhere else known.siblings
+            like = like if is_elsewhere else None
+            finding = self._find(self.index, known, names, snapshot, like, counterpart=is_new)
+            known.finding = self._ask(finding)
+            asked.add(known.finding)
+        asked |= {self._ask(self._allow(self.index, uri)) for uri in self._strangers(snapshot.uri, sources)}
+        if asked:
+            await asyncio.wait(asked, timeout=self._wait_s if known.told else None)
         return known
 
+    def _forget_all(self) -> None:
+        self._known.clear()
+        self._allowed.clear()
+
+    def _ask(self, finding: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(finding)
+        self.finding.add(task)
+        task.add_done_callback(self.finding.discard)
+        return task
+
+    def _strangers(self, uri: str, sources: Sequence[str]) -> list[str]:
+        """Documents somebody was in without asking for anything: nobody knows yet whether they may be shown."""
+        if not {"edited", "viewed"}.intersection(sources):
+            return []
+        recent = (region.uri for region in self._recent.elsewhere(uri))
+        return [one for one in recent if one not in self._known and one not in self._allowed]
+
+    async def _allow(self, index: WorkspaceIndex, uri: str) -> None:
+        self._allowed[uri] = False
+        found = await index.find((), uri)
+        if found.answered:
+            self._allowed[uri] = found.allowed
+        else:  # the next key asks again
+            self._allowed.pop(uri, None)
+
     async def _find(
-        self, index: WorkspaceIndex, known: _Known, names: list[str], snapshot: Snapshot, *, counterpart: bool
+        self,
+        index: WorkspaceIndex,
+        known: Known,
+        names: list[str],
+        snapshot: Snapshot,
+        like: Surroundings | None,
+        *,
+        counterpart: bool,
     ) -> None:
-        found = await index.find(names, snapshot.uri, known.imports, snapshot.language, counterpart=counterpart)
+        found = await index.find(
+            names, snapshot.uri, known.imports, snapshot.language, counterpart=counterpart, like=like
+        )
         if not found.answered:  # what was known still holds; the next key asks again
             for name in names:
                 known.found.pop(name, None)
+            known.like = None if like else known.like
             return
+        if like is not None and like == known.like:
+            known.siblings = found.siblings
         known.allowed, known.root = found.allowed, found.root
         known.told = known.answered = True
         known.other = found.counterpart if counterpart else known.other
         known.found.update({name: (source, one) for source, name, one in found.definitions})
 
-    def _candidates(self, snapshot: Snapshot, offset: int, known: _Known, settings: Settings) -> Iterator[Excerpt]:
-        line = snapshot.text[max(snapshot.line_starts[snapshot.line_at(offset)], offset - NEAR) : offset]
-        here = {_plain(name) for name in _NAME.findall(line)}
-        near = {_plain(name) for name in _NAME.findall(_around(snapshot, offset))}
-        words = set(re.findall(r"\w+", " ".join(known.imports)))
-        for name, found in known.found.items():
-            if found is None:
-                continue
-            source, one = found
-            if source == "names" and (name in words or name not in near or _is_own(name, snapshot.text)):
-                continue
-            rank = AT_CURSOR if name in here else NEARBY if name in near else IMPORTED
-            yield _signature(source, one, known.root, rank, settings.privacy)
-        for number, one in enumerate(known.other[:12]):
-            yield _signature("test", one, known.root, SUBJECT - number / 100, settings.privacy)
+    def _candidates(self, snapshot: Snapshot, offset: int, known: Known, settings: Settings) -> Iterator[Excerpt]:
+        yield from known_candidates(snapshot, offset, known, settings.privacy)
         for number, region in enumerate(self._recent.elsewhere(snapshot.uri)):
             path = PurePath(unquote(urlsplit(region.uri).path))
             other = self._known.get(region.uri)
-            if other is None or not other.allowed or is_excluded(path, settings.privacy.exclude):
+            allowed = other.allowed if other is not None else self._allowed.get(region.uri, False)
+            if not allowed or is_excluded(path, settings.privacy.exclude):
                 continue
             rank = (EDITED if region.edited else VIEWED) - number / 100
-            text = _redacted(region.text) if settings.privacy.redact_secrets else region.text
-            yield Excerpt("edited" if region.edited else "viewed", _relative(str(path), known.root), text, rank)
+            text = redacted_again(region.text) if settings.privacy.redact_secrets else region.text
+            yield Excerpt("edited" if region.edited else "viewed", relative(str(path), known.root), text, rank)
 
 
 def without_secrets(window: Window, settings: PrivacySettings) -> Window:
@@ -238,59 +275,3 @@ def without_secrets(window: Window, settings: PrivacySettings) -> Window:
     if shown is None:
         raise NothingToShow(Reason.SECRET)
     return Window(*shown)
-
-
-def _names(snapshot: Snapshot, offset: int, imports: tuple[str, ...]) -> Iterator[str]:
-    """The names used around the cursor, the nearest before it first, then those of the imports."""
-    before = _NAME.findall(snapshot.text[max(0, offset - NEAR) : offset])
-    yield from map(_plain, reversed(before))
-    yield from map(_plain, _NAME.findall(snapshot.text[offset : offset + NEAR // 5]))
-    for statement in imports:
-        yield from re.findall(r"[A-Za-z_$][\w$]+", statement.rpartition("import")[2][:2_000])
-
-
-def _plain(name: str) -> str:
-    return name.replace("::", ".")
-
-
-def _around(snapshot: Snapshot, offset: int) -> str:
-    return snapshot.text[max(0, offset - NEAR) : offset + NEAR // 5]
-
-
-def _near(snapshot: Snapshot, offset: int, budget: int) -> str:
-    """About what the window will show."""
-    n = int(budget * CHARACTERS_PER_TOKEN * 0.7)
-    return snapshot.text[max(0, offset - n) : offset + n // 2]
-
-
-def _is_own(name: str, text: str) -> bool:
-    """Does the document itself define ``name``? Looks only where the name stands: the text may be long."""
-    at = -1
-    for _ in range(_MAX_OCCURRENCES):
-        at = text.find(name, at + 1)
-        if at < 0:
-            return False
-        end = at + len(name)
-        if text[at - 1 : at].isidentifier() or text[at - 1 : at].isdigit():
-            continue
-        is_whole = not (text[end : end + 1].isidentifier() or text[end : end + 1].isdigit())
-        if _GIVEN.match(text, end) or (is_whole and _KEYWORD.search(text[max(0, at - 40) : at])):
-            return True
-    return False
-
-
-_redacted = lru_cache(512)(redacted)
-"""Signatures and regions are the same from key to key."""
-
-
-def _signature(source: str, one: Definition, root: str, rank: float, settings: PrivacySettings) -> Excerpt:
-    text = one.signature
-    if one.doc and one.kind != "class" and "\n" not in one.doc:
-        mark = language_of("", one.path).line_comment
-        text = f"{text}  {mark} {one.doc}" if mark else text
-    return Excerpt(source, _relative(one.path, root), _redacted(text) if settings.redact_secrets else text, rank)
-
-
-def _relative(path: str, root: str) -> str:
-    inside = path[len(root) :] if root and path.startswith(root) else path.rpartition("/")[2]
-    return inside.replace("\\", "/").lstrip("/")

@@ -27,6 +27,8 @@ def cut(text: str, place: Place) -> str | None:
     """The answer, if ``text`` already holds all of it; ``None`` to read on."""
     if "\n" not in text:
         return None
+    if place.fills:
+        return _cut_filling(text, place)
     if place.multiline:
         return _cut_lines(text, place)
     # Behind a suggestion that was taken, the line end that comes first is part of the next one.
@@ -35,9 +37,20 @@ def cut(text: str, place: Place) -> str | None:
     return None if end < 0 else text[:end]
 
 
+def _cut_filling(text: str, place: Place) -> str | None:
+    """Read on to where the model ends by itself, since the line that is cut fits what follows the cursor no more; the
+    first line alone, where it goes on and on.
+    """
+    first, *whole, _unfinished = text.split("\n")
+    for n, line in enumerate(whole):
+        if (line.strip() and _already_below(line, place)) or _loop([first, *whole[: n + 1]]) is not None:
+            return first
+    return first if len(whole) >= MAX_LINES else None
+
+
 def _cut_lines(text: str, place: Place) -> str | None:
     """Cut at the first whole line that does not belong to the block any more."""
-    *whole, _unfinished = text.split("\n")
+    *whole, unfinished = text.split("\n")
     base = _base_width(place, whole)
     closed = _end_of_block("\n".join(whole), place)
     for n, line in enumerate(whole):
@@ -51,6 +64,9 @@ def _cut_lines(text: str, place: Place) -> str | None:
             return "\n".join(whole[: n + _is_own_closer(line, place)])
         if (period := _loop(whole[: n + 1])) is not None:
             return "\n".join(whole[: n + 1 - (MAX_REPEATS - 1) * period])
+    # By its first character a line of an indented block says whether it is in it; the rest need not be written.
+    if place.language.offside and unfinished.strip() and _leaves_block(unfinished, whole, base, place):
+        return "\n".join(whole)
     return "\n".join(whole) if len(whole) >= MAX_LINES else None
 
 

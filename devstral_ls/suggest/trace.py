@@ -73,8 +73,12 @@ class Reason(Enum):
     """The answer only puts back what was just removed."""
     PROSE = "prose"
     """The model talks about the code instead of writing it."""
+    COMMENT = "comment"
+    """A remark behind a finished statement, which nobody asked for."""
     UNSURE = "unsure"
     """The model was less sure than ``inline.minConfidence``."""
+    SELDOM_TAKEN = "seldom-taken"
+    """The model was sure enough for ``inline.minConfidence``, but hardly anything is taken in this language."""
     BREAKS_SYNTAX = "breaks-syntax"
     """With any part of the answer the file would parse worse than without."""
     DOCUMENT_MOVED = "document-moved"
@@ -121,8 +125,11 @@ class Trace:
     """How sure the model was of the first line, 0 to 1, where it was asked."""
     min_confidence: float = 0.0
     """What it had to be: the setting, moved by what the user took and dismissed in this language."""
+    excerpts: dict[str, int] = field(default_factory=dict)
+    """How many pieces of other places the model was shown, by their source; see ``related.SOURCES``."""
     decisions: list[str] = field(default_factory=list)
-    """What was done to the answer, in order: ``went-on-with-running``, ``cut-where-unsure``, the steps that changed it."""
+    """What was done to the answer, in order: ``went-on-with-running``, ``stricter-as-seldom-taken``, ``cut-where-unsure``, the
+    steps that changed it."""
     stages: dict[str, float] = field(default_factory=dict)
     """Milliseconds a stage took, by its name, in the order they ran."""
 
@@ -130,6 +137,13 @@ class Trace:
     def cached(self) -> bool:
         """Was it answered without the model?"""
         return self.reason in (Reason.CACHED, Reason.TYPED_THROUGH)
+
+    def take_over(self, of: Trace) -> None:
+        """Say what ``of``, the generation that was joined, says of itself."""
+        self.layout, self.model, self.usage, self.multiline = of.layout, of.model, of.usage, of.multiline
+        self.confidence, self.min_confidence = of.confidence, of.min_confidence
+        self.excerpts = of.excerpts
+        self.decisions += of.decisions
 
     @contextmanager
     def stage(self, name: str, clock: Callable[[], float]) -> Iterator[None]:

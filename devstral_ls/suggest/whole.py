@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from devstral_ls.languages.syntax import SyntaxTrees, n_errors
 from devstral_ls.suggest.draft import Draft
-from devstral_ls.suggest.postprocess import NothingToShow
+from devstral_ls.suggest.refusals import NothingToShow
 from devstral_ls.suggest.trace import InlineQuery, Reason, Trace
 from devstral_ls.text import Edit, Snapshot, Span, apply
 

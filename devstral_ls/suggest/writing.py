@@ -8,7 +8,9 @@ still become it: while the prompt is read nothing is lost in any case, as the ne
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from devstral_ls.suggest.brackets import CLOSERS, QUOTES
@@ -40,6 +42,8 @@ class Writing:
         self.trace = trace
         self.ahead = ahead
         self.n_waiting = 0
+        self.shown: Answer | None = None
+        """Its first lines, where they are shown already: the rest is written even if nobody waits for it."""
         self._mode = mode
         self._head = head_of(query.snapshot.text, query.offset)
         self._tail = tail_of(query.snapshot.text, query.offset)
@@ -94,6 +98,23 @@ class Writing:
             self._news.clear()
             await self._news.wait()
         return None if self._task.cancelled() else self._task.result()
+
+    def still_shown(self, query: InlineQuery, typed: str) -> Answer | None:
+        """What of the lines shown already is not ``typed`` yet; ``None`` where that is nothing."""
+        shown = self.shown
+        if shown is None or query.invoked or tail_of(query.snapshot.text, query.offset) != self._tail:
+            return None
+        rest = shown.text[len(typed) :]
+        return replace(shown, text=rest) if rest and shown.text.startswith(typed) else None
+
+    async def until(self, enough: Callable[[str], bool]) -> str | None:
+        """What is written as soon as that is ``enough``; ``None`` where it ends before."""
+        while self.running:
+            if enough(self._text):
+                return self._text
+            self._news.clear()
+            await self._news.wait()
+        return None
 
     def _may_begin_with(self, typed: str) -> bool:
         return typed.startswith(self._text) or self._text.startswith(typed)
@@ -157,10 +178,20 @@ class Writings:
 
     async def follow(self, writing: Writing, typed: str) -> Answer | None:
         """``writing.answer``; if the caller leaves before, the generation soon ends unless somebody else follows it."""
+        with self._waiting(writing):
+            return await writing.answer(typed)
+
+    async def first_lines(self, writing: Writing, enough: Callable[[str], bool]) -> str | None:
+        """``writing.until``; leaving is as in ``follow``."""
+        with self._waiting(writing):
+            return await writing.until(enough)
+
+    @contextmanager
+    def _waiting(self, writing: Writing) -> Iterator[None]:
         writing.n_waiting += 1
         writing.ahead = False
         try:
-            return await writing.answer(typed)
+            yield
         finally:
             writing.n_waiting -= 1
             if writing.running and not writing.n_waiting:
@@ -187,7 +218,7 @@ class Writings:
     def _linger(self, writing: Writing) -> None:
         async def end() -> None:
             await self._sleep(LINGER_S)
-            if not writing.n_waiting:
+            if not writing.n_waiting and writing.shown is None:
                 writing.cancel()
 
         timer = asyncio.create_task(end())

@@ -18,11 +18,13 @@ from dataclasses import asdict
 from typing import Any, BinaryIO
 
 from devstral_ls.languages.table import language_of
+from devstral_ls.related import Surroundings
 from devstral_ls.workspace.ignore import IGNORE_FILES, Readable
 from devstral_ls.workspace.library import Library
 from devstral_ls.workspace.lookup import Lookup, counterpart
 from devstral_ls.workspace.names import Names
 from devstral_ls.workspace.scan import scan
+from devstral_ls.workspace.siblings import siblings
 
 NICE = 10
 """What is added to the process's niceness: whoever types and the engine go first."""
@@ -107,6 +109,9 @@ class Host:
             answer["found"] = [(source, name, asdict(one)) for source, name, one in found]
             if message["counterpart"]:
                 answer["other"] = [asdict(one) for one in counterpart(self.library, self.names, path)]
+            if message.get("like"):
+                like = Surroundings(**message["like"])
+                answer["siblings"] = list(siblings(self.library, self.names, path, like))
         return answer
 
 

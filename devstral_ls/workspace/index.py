@@ -15,13 +15,13 @@ import os
 import site
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 import devstral_ls
-from devstral_ls.related import Definition
+from devstral_ls.related import Definition, Surroundings
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +63,8 @@ class Found:
     """The workspace folder the file is in."""
     allowed: bool = True
     """May the file itself be shown to a model? Not if an ignore file names it."""
+    siblings: tuple[tuple[str, str], ...] = ()
+    """Path and text of definitions like the one that was asked about; see ``workspace.siblings``."""
     answered: bool = True
     """Else nothing is known: there is no process, or it did not answer in time."""
 
@@ -143,13 +145,16 @@ class WorkspaceIndex:
         language: str = "",
         *,
         counterpart: bool = False,
+        like: Surroundings | None = None,
     ) -> Found:
-        """``signatures`` with where each was found, and on request the test's subject. Never raises."""
+        """``signatures`` with where each was found, and on request the test's subject and what is ``like`` a definition.
+        Never raises.
+        """
         path = path_of(importer)
         if not path:
             return Found(answered=False)
         question = {"do": "find", "path": path, "names": list(names), "imports": list(imports), "language": language}
-        answer = await self._ask({**question, "counterpart": counterpart})
+        answer = await self._ask({**question, "counterpart": counterpart, "like": asdict(like) if like else None})
         if answer is None:
             return Found(answered=False)
         return Found(
@@ -157,6 +162,7 @@ class WorkspaceIndex:
             tuple(Definition(**one) for one in answer["other"]),
             answer["root"],
             answer["allowed"],
+            tuple((path, text) for path, text in answer.get("siblings", ())),
         )
 
     async def state(self) -> Mapping[str, Any]:

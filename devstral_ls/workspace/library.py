@@ -88,6 +88,11 @@ class Library:
             self._outlines.popitem(last=False)
         return made
 
+    def lines(self, path: str, first: int, n_lines: int) -> str:
+        """Lines of a file, counted from 0; nothing where it may not be read."""
+        data = (self._unsaved.get(path) or read_source(path)) if self.allows(path) else b""
+        return "\n".join(data.decode("utf-8", "replace").splitlines()[first : first + n_lines])
+
     def scanned(self, path: str) -> Outline:
         """The same of a file that is known to be allowed, without keeping it."""
         kept = self._outlines.get(path)

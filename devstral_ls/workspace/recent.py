@@ -47,6 +47,10 @@ class Recent:
         if len(snapshot.text) <= MAX_TEXT and not (known and known[2]):
             self._put(snapshot, offset, edited=False)
 
+    def forget(self, uri: str) -> None:
+        """The document was closed."""
+        self._places.pop(uri, None)
+
     def elsewhere(self, uri: str) -> Iterator[Region]:
         """The regions of other documents, the latest first."""
         for snapshot, offset, edited in reversed(self._places.values()):

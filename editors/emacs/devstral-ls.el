@@ -58,6 +58,8 @@
 (declare-function flymake-diagnostic-beg "flymake")
 (declare-function flymake-diagnostic-end "flymake")
 (declare-function flymake-diagnostic-text "flymake")
+(declare-function flymake-diagnostic-type "flymake")
+(declare-function flymake-diagnostic-backend "flymake")
 (declare-function flymake-mode "flymake")
 (declare-function flymake-start "flymake")
 (defvar devstral-ls-mode)
@@ -556,6 +558,7 @@ TRIGGER is 1 if the user did, 2 if it comes by itself."
   (if-let ((server (devstral-ls--server)))
       (progn
         (devstral-ls--sync server)
+        (devstral-ls--tell-diagnostics server)
         (unless (or buffer-read-only executing-kbd-macro)
           (let* ((buffer (current-buffer)) (tick (buffer-chars-modified-tick)) (place (point)) sent)
             (setq sent
@@ -585,6 +588,33 @@ TRIGGER is 1 if the user did, 2 if it comes by itself."
     (cond (items (devstral-ls--show server items))
           (t (devstral-ls--clear)
              (when (= trigger 1) (message "devstral-ls: nothing to suggest here (M-x devstral-ls-why)"))))))
+
+(defconst devstral-ls--diagnosed-lines 60
+  "How far from point, in lines, the server is told of what Flymake says.")
+
+(defvar-local devstral-ls--diagnosed nil "What the server was told last of what Flymake says.")
+
+(defun devstral-ls--tell-diagnostics (server)
+  "Tell SERVER what Flymake's other backends say of the code around point.
+A server hears of no other; it decides what of this is of use."
+  (when (bound-and-true-p flymake-mode)
+    (let* ((begin (line-beginning-position (- 1 devstral-ls--diagnosed-lines)))
+           (end (line-end-position (1+ devstral-ls--diagnosed-lines)))
+           (found (delq nil (mapcar (lambda (one) (devstral-ls--diagnostic server one))
+                                    (flymake-diagnostics begin end)))))
+      (unless (equal found devstral-ls--diagnosed)
+        (setq devstral-ls--diagnosed found)
+        (jsonrpc-notify server :devstral/diagnostics
+                        (append (devstral-ls--document server) (list :diagnostics (vconcat found))))))))
+
+(defun devstral-ls--diagnostic (server found)
+  "FOUND by Flymake in LSP's form for SERVER, unless the server found it itself."
+  (let ((severity (pcase (symbol-name (flymake-diagnostic-type found))
+                    ((rx "error") 1) ((rx "warning") 2) (_ 3))))
+    (unless (eq (flymake-diagnostic-backend found) #'devstral-ls--flymake-backend)
+      (list :range (devstral-ls--range server (flymake-diagnostic-beg found) (flymake-diagnostic-end found))
+            :severity severity
+            :message (flymake-diagnostic-text found)))))
 
 (defun devstral-ls--execute (server command &rest arguments)
   "Have SERVER execute COMMAND with ARGUMENTS; nobody waits for it."
@@ -1100,7 +1130,7 @@ Suggestions begin when it is there."
   "Forget what was copied from the buffer that this one is a clone of."
   (remove-overlays (point-min) (point-max) 'devstral-ls t)
   (setq devstral-ls--opened nil devstral-ls--changes nil devstral-ls--diagnostics nil devstral-ls--flymake nil
-        devstral-ls--timer nil devstral-ls--request nil
+        devstral-ls--diagnosed nil devstral-ls--timer nil devstral-ls--request nil
         devstral-ls--shown nil devstral-ls--items nil devstral-ls--active nil))
 
 (defun devstral-ls--stop-unused ()

@@ -29,3 +29,9 @@ def test_a_loop_without_end_is_ended() -> None:
     ran = run("while True:\n    pass", "", seconds=1)
     assert not ran.passed
     assert ran.said
+
+
+def test_a_program_may_import_the_files_beside_it_and_only_those() -> None:
+    files = {"shop/__init__.py": "", "shop/price.py": "CENTS = 3\n"}
+    assert run("from shop.price import CENTS", "assert CENTS == 3", files=files).passed
+    assert "shop" in run("from shop.price import CENTS", "assert CENTS == 3").said

@@ -10,10 +10,13 @@ from functools import cache
 
 import pytest
 
-from benchmarks import case_files, items
+from benchmarks import case_files, cross_cases, items
+from benchmarks.cross import others
+from benchmarks.execution import run as execute
 from devstral_ls.languages.grammars import grammar
 from devstral_ls.languages.parsing import parse
-from devstral_ls.languages.table import LANGUAGES
+from devstral_ls.languages.table import LANGUAGES, language_of
+from devstral_ls.related import SOURCES
 
 RUNNER = """
 import json, resource, signal, sys, types
@@ -58,6 +61,13 @@ def parses(language: str, text: str) -> bool:
 def files() -> dict[str, tuple[str, str]]:
     """Language and text of every file that is to be whole, by the id of an item."""
     whole = {f"hole-{hole.id}": (hole.language, hole.before + hole.middle + hole.after) for hole in items.holes()}
+    whole |= {hole.id: (hole.language, hole.before + hole.middle + hole.after) for hole in items.cross_holes()}
+    whole |= {
+        f"{hole.id}/{path}": (language_of("", path).id, text)
+        for hole in items.cross_holes()
+        for path, text in others(hole).items()
+        if language_of("", path).grammar is not None
+    }
     whole |= {f"replay-{replay.id}": (replay.language, replay.text) for replay in items.replays()}
     whole |= {f"quiet-{quiet.id}": (quiet.language, quiet.before + quiet.after) for quiet in items.quiets()}
     whole |= {case.id: (case.language, case.reference or case.text) for case in items.action_cases()}
@@ -102,6 +112,7 @@ LISTS = {
     "replays": items.replays,
     "quiets": items.quiets,
     "action_cases": items.action_cases,
+    "cross_holes": items.cross_holes,
 }
 
 
@@ -225,3 +236,37 @@ def test_reviews_have_bugs_and_clean_ones() -> None:
 def test_a_case_with_a_wrong_header_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"header line|no severity"):
         list(case_files.parse_actions("fix", "python", ".py", text))
+
+
+def test_there_are_holes_in_workspaces_for_every_source_and_language() -> None:
+    holes = items.cross_holes()
+    assert len(holes) >= 24
+    assert set(SOURCES) == {hole.id.split("-")[2] for hole in holes}
+    assert {hole.language for hole in holes} == {"python", "typescript", "go"}
+    assert all(hole.test for hole in holes if hole.language == "python")
+    assert all(others(hole) or hole.said for hole in holes), "what belongs there is nowhere"
+
+
+@pytest.mark.parametrize(
+    "hole", [hole for hole in items.cross_holes() if hole.test], ids=lambda hole: hole.id.removeprefix("cross-")
+)
+def test_a_hole_in_a_workspace_works_filled_and_fails_empty_or_idle(hole: items.CrossHole) -> None:
+    assert hole.test
+    files = others(hole)
+    assert execute(hole.before + hole.middle + hole.after, hole.test, files=files).said == ""
+    for wrong in ("", "pass"):
+        assert not execute(hole.before + wrong + hole.after, hole.test, files=files).passed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=== edited a.py\nx = 1\n=== asked b.py\n⟦y⟧\n",
+        "=== viewed a.py\nx = ⟦1⇒2⟧\n=== asked b.py\n⟦y⟧\n",
+        "=== said error ¦ z ¦ no such name\n=== asked b.py\n⟦y⟧\n",
+        "=== asked b.py\n⟦y⟧ = ⟦x⟧\n",
+    ],
+)
+def test_a_workspace_with_a_wrong_part_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"changes|not once|unpack"):
+        cross_cases.parse_cross("python", "a", text)

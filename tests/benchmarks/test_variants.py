@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
-from benchmarks.variants import OFF
+from benchmarks.variants import ARMS, OFF, SOURCE_ARMS
+from devstral_ls.related import SOURCES
+from devstral_ls.settings import read
 from tests.server.lsp_client import ROOT
 
 SETUP = """
@@ -50,3 +52,11 @@ def shown(expression: str, off: str = "") -> str:
 @pytest.mark.parametrize("name", OFF)
 def test_a_part_is_there_and_can_be_switched_off(name: str) -> None:
     assert shown(SHOWS[name]) != shown(SHOWS[name], name)
+
+
+def test_every_source_of_excerpts_can_be_switched_off_by_itself() -> None:
+    for source in SOURCES:
+        settings, problems = read(ARMS[f"without {source}"].settings)
+        assert not problems
+        assert set(SOURCES) - set(settings.inline.excerpts) == {source}
+    assert set(SOURCE_ARMS) == {"without excerpts", *(f"without {source}" for source in SOURCES)}

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from devstral_ls.calibration import background as module
 from devstral_ls.calibration import rates, steps
 from devstral_ls.calibration.background import IDLE_S, MAX_FAILURES, Background, drifted
+from devstral_ls.calibration.marker import Marker
 from devstral_ls.calibration.record import load
 from devstral_ls.engine import locks
 from devstral_ls.engine.calibrated import Calibrated
@@ -289,3 +291,28 @@ def test_steps_have_titles_for_people(tmp_path: Path) -> None:
     titles = [step.title for step in steps.left(steps.begin(subject), subject, CASES)]
     assert titles[0] == "decoding"
     assert titles[-1] == f"{CASES[-1].id} as left-to-right"
+
+
+async def test_on_a_full_disk_nothing_is_measured_until_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = BenchEngine(tmp_path / "c.json")
+    monkeypatch.setattr(module, "save", lambda file, record: False)
+    async with idle(engine) as desk:
+        desk.now = IDLE_S
+        for _ in range(3):
+            await desk.look()
+        assert (engine.asked, engine.calibrating_said) == ([], [])
+        assert [record.message for record in caplog.records].count(caplog.records[0].message) == 1
+        monkeypatch.undo()
+        await desk.look()
+        assert len(engine.asked) == N_STEPS
+
+
+async def test_another_servers_request_of_tomorrow_keeps_nobody_from_measuring(tmp_path: Path) -> None:
+    """The clock was set back since."""
+    path = tmp_path / "asked"
+    Marker().touch(path)
+    assert Marker().others_quiet_s(path) < IDLE_S
+    os.utime(path, (path.stat().st_mtime + 86_400,) * 2)
+    assert Marker().others_quiet_s(path) > IDLE_S

@@ -504,3 +504,20 @@ def test_eglots_own_connection_is_used_where_its_server_suggests(start: Start) -
 
 def _bin() -> str:
     return str(Path(sys.executable).parent)
+
+
+def test_the_server_is_told_what_other_tools_say_of_the_buffer(start: Start) -> None:
+    emacs = start()
+    emacs.open("def add(a, b):\n    ▮\n")
+    emacs.eval("""(progn
+      (add-hook 'flymake-diagnostic-functions
+                (lambda (report &rest _)
+                  (funcall report (list (flymake-make-diagnostic (current-buffer) 5 8 :error "no such add")
+                                        (flymake-make-diagnostic (current-buffer) 9 10 :note "a short name"))))
+                nil t)
+      (flymake-mode 1)
+      (flymake-start)
+      t)""")
+    until(lambda: emacs.eval("(length (flymake-diagnostics))") == 2, "Flymake has heard")
+    emacs.type("r")
+    until(lambda: emacs.script()["diagnosed"] == [["add", "error", "no such add"]], "the server is told")

@@ -469,3 +469,18 @@ def test_a_real_model_writes_what_is_taken_as_seen(
     neovim.keys("<Tab>")
     neovim.has(before + "ret" + ghost)
     neovim.keys("<Esc>")
+
+
+def test_the_server_is_told_what_other_tools_say_of_the_buffer(neovim: Neovim) -> None:
+    neovim.nvim.exec_lua(
+        """
+        local space = vim.api.nvim_create_namespace('linter')
+        vim.diagnostic.set(space, 0, {
+          { lnum = 0, col = 4, end_lnum = 0, end_col = 7, severity = 1, source = 'linter', message = 'no such add' },
+          { lnum = 0, col = 8, end_lnum = 0, end_col = 9, severity = 4, source = 'linter', message = 'a short name' },
+        })
+        """
+    )
+    until(lambda: neovim.script()["diagnosed"] == [["add", "error", "no such add"]], "it is told")
+    neovim.nvim.exec_lua("vim.diagnostic.reset()")
+    until(lambda: neovim.script()["diagnosed"] == [], "it is told that nothing is left")

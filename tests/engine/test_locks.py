@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,3 +85,26 @@ def test_a_full_range_is_no_crash(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 def test_no_file_is_not_held(way: Any, tmp_path: Path) -> None:
     assert not locks.is_held(tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
+def test_a_file_that_is_there_can_be_locked_where_nothing_can_be_written(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "lock"
+    path.touch()
+    really = os.open
+
+    def read_only(name: Path, flags: int, *more: Any) -> int:
+        if flags & os.O_RDWR:
+            raise OSError(code, os.strerror(code))
+        return really(name, flags, *more)
+
+    monkeypatch.setattr(os, "open", read_only)
+    held = locks.try_exclusive(path)
+    assert held is not None
+    assert locks.is_held(path)
+    held.close()
+    assert not locks.is_taken(path)
+    with pytest.raises(OSError, match=os.strerror(code)):
+        locks.try_shared(tmp_path / "none")

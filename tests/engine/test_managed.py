@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -41,10 +42,10 @@ SOON = Patience(look=0.05, first=0.01, most=0.05, silence=1.0, pulse=0.5)
 class Watched:
     """An engine and what it said."""
 
-    def __init__(self, home: Directories, options: EngineOptions) -> None:
+    def __init__(self, home: Directories, options: EngineOptions, patience: Patience) -> None:
         self.said: list[EngineStatus] = []
         self._news = asyncio.Event()
-        self.engine = ManagedEngine(options, home, self._hear, patience=SOON)
+        self.engine = ManagedEngine(options, home, self._hear, patience=patience)
 
     def _hear(self, status: EngineStatus) -> None:
         self.said.append(status)
@@ -63,14 +64,20 @@ class Watched:
 
 
 @asynccontextmanager
-async def managed(home: Directories, model: Path | str, **options: object) -> AsyncIterator[Watched]:
+async def managed(
+    home: Directories, model: Path | str, *, patience: Patience = SOON, **options: object
+) -> AsyncIterator[Watched]:
     wishes = EngineOptions(**{"model": str(model), "slots": 2, "context_tokens": 512, **options})  # type: ignore[arg-type]
-    watched = Watched(home, wishes)
+    watched = Watched(home, wishes, patience)
     watched.engine.start()
     try:
         yield watched
     finally:
         await watched.engine.aclose()
+
+
+def no_room(path: Path, data: bytes) -> int:
+    raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
 
 
 async def answer(engine: ManagedEngine, max_tokens: int = 8, meanwhile: Callable[[], None] = lambda: None) -> str:
@@ -396,3 +403,34 @@ async def test_the_next_start_takes_the_batch_that_was_calibrated(home: Director
     async with managed(home, devstral_shaped) as watched:
         await watched.engine.ready()
         assert [state.batch for state in rendezvous.engines(home)] == [148]  # 1 ms and 1 ms a token: 149 in 150 ms
+
+
+async def test_one_that_is_stopped_while_somebody_waits_is_ended_soon(home: Directories, devstral_shaped: Path) -> None:
+    """By its process, long before its silence would tell."""
+    patience = replace(SOON, silence=PATIENCE, pulse=PATIENCE, stopped=0.2)
+    async with managed(home, devstral_shaped, patience=patience) as watched:
+        await watched.engine.ready()
+        pid = running_pid(home)
+        with pytest.raises((GenerationFailed, EngineUnavailable)):
+            await answer(watched.engine, 400, meanwhile=lambda: os.kill(pid, signal.SIGSTOP))
+        await watched.until(lambda status: status.state == "ready")
+        assert running_pid(home) != pid
+    states = [status.state for status in watched.said]
+    assert states.count("lost") == 1
+    assert states[states.index("lost") + 1] == "starting"  # and not what it was before
+
+
+async def test_without_room_in_the_runtime_folder_it_waits_for_some(
+    home: Directories, devstral_shaped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "write_bytes", no_room)
+    async with managed(home, devstral_shaped) as watched:
+        status = await watched.engine.ready()
+        assert (status.state, status.message) == (
+            "failed",
+            f"the runtime folder {home.runtime} cannot be used: File too large",
+        )
+        assert "tried again by itself" in (status.hint or "")
+        monkeypatch.undo()
+        await watched.until(lambda status: status.state == "ready")
+        assert await answer(watched.engine)

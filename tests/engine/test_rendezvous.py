@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -17,12 +18,20 @@ import pytest
 
 import devstral_ls
 from devstral_ls.directories import Directories
-from devstral_ls.engine import locks, rendezvous
+from devstral_ls.engine import locks, processes, rendezvous
 from devstral_ls.engine.place import Place
 from devstral_ls.engine.rendezvous import Joined, join
 from devstral_ls.engine.spec import EngineOptions, EngineSpec, spec_of
-from devstral_ls.engine.state import EngineState, write_state
-from devstral_ls.errors import EngineUnavailable, ModelCorrupt, ModelError, ModelLoadFailed, ModelNotFound, ModelTooBig
+from devstral_ls.engine.state import EngineState, write_private, write_state
+from devstral_ls.errors import (
+    EngineUnavailable,
+    ModelCorrupt,
+    ModelError,
+    ModelLoadFailed,
+    ModelNotFound,
+    ModelTooBig,
+    RuntimeFolderUnusable,
+)
 from tests import gguf_files
 
 PATIENCE = 30.0
@@ -47,6 +56,10 @@ async def main(folder, model, number):
 
 asyncio.run(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3]))
 """
+
+
+def no_room(path: Path, data: bytes) -> int:
+    raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
 
 
 def wish(home: Directories, model: Path, **options: object) -> EngineSpec:
@@ -279,3 +292,42 @@ async def test_the_host_imports_nothing_of_the_server() -> None:
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=subprocess.PIPE)
     modules = set((await process.communicate())[0].decode().split())
     assert not modules & {"pygls", "lsprotocol", "tree_sitter", "httpx", "xllamacpp"}
+
+
+async def test_a_folder_without_room_is_one_clear_line_and_holds_nothing(
+    home: Directories, devstral_shaped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "write_bytes", no_room)
+    spec = wish(home, devstral_shaped)
+    with pytest.raises(RuntimeFolderUnusable, match=r"the runtime folder .* cannot be used: "):
+        await join(spec, home)
+    assert not rendezvous.can_join(home, spec.key)
+    assert not locks.is_taken(Place(home.runtime, spec.key).lock)  # whoever has room may start one
+    monkeypatch.undo()
+    assert rendezvous.can_join(home, spec.key)
+    (await joined(home, devstral_shaped)).close()
+
+
+async def test_an_engine_that_runs_can_be_joined_without_room(
+    home: Directories, devstral_shaped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (await joined(home, devstral_shaped)).close()
+    monkeypatch.setattr(Path, "write_bytes", no_room)
+    (await joined(home, devstral_shaped)).close()
+
+
+def test_a_file_that_cannot_be_replaced_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        write_private(tmp_path / "state", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
+
+
+def test_a_dead_process_that_nobody_has_asked_for_does_not_live() -> None:
+    """Another server has claimed the lock, and the state file is still that of the engine that was killed."""
+    dead = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert processes.lives(dead.pid)
+    dead.kill()
+    os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
+    assert not processes.lives(dead.pid)
+    dead.communicate()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
+from devstral_ls.engine import locks
 from devstral_ls.engine import slots as module
 from devstral_ls.engine.place import Place
 from devstral_ls.engine.slots import SharedSlots
@@ -110,3 +113,40 @@ async def test_the_name_of_the_document_is_in_no_file(place: Place) -> None:
     found = b"".join(path.read_bytes() for path in place.folder.iterdir())
     assert found
     assert b"plan" not in found
+
+
+async def test_a_holder_that_shows_no_life_keeps_nobody_waiting(place: Place) -> None:
+    """Its process is stopped: the kernel keeps its lock, and the engine has long been done."""
+    held = await client(place, 1).take("a")
+    assert held.alive is not None
+    waiting = asyncio.create_task(client(place, 1).take("b"))
+    done, _ = await asyncio.wait({waiting}, timeout=10 * module.LOOK_SECONDS)
+    assert not done
+    held.alive.cancel()
+    os.utime(place.slot(0), (0, 0))
+    found = await asyncio.wait_for(waiting, 5)
+    assert found.number == 0
+    found.close()
+    held.close()
+    assert await used(client(place, 1), "c") == 0
+
+
+async def test_where_nothing_can_be_written_there_is_a_slot_all_the_same(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path) -> locks.Lock | None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(locks, "try_exclusive", full)
+    assert await asyncio.wait_for(used(client(place), "a"), 5) == 0
+
+
+async def test_on_a_full_disk_a_slot_is_nobodys_but_works(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    await used(client(place), "a")
+
+    def full(*arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    assert await used(client(place), "a") == 0
+    assert place.slot(0).read_text() == ""

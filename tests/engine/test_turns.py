@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,20 @@ def test_holders_are_counted(tmp_path: Path) -> None:
         assert lock is not None
         lock.close()
     assert locks.n_holders(path) in (0, None)
+
+
+@pytest.mark.parametrize("seconds", [-3600, 3600])
+async def test_nobody_pauses_for_a_sign_of_life_that_another_clock_gave(seconds: float, place: Place) -> None:
+    """The clock was set, and whoever should show life is stopped: an hour would be waited for."""
+    mine = Turns(place)
+    async with Turns(place).wanting(Rank.HOT):
+        assert mine.must_pause(Rank.COLD)
+        then = time.time() + seconds
+        os.utime(place.turn("hot"), (then, then))
+        assert not mine.must_pause(Rank.COLD)
+
+
+async def test_where_no_file_can_be_made_nobody_waits(tmp_path: Path) -> None:
+    turns = Turns(Place(tmp_path / "none", "key"), one_at_a_time=True)
+    async with turns.wanting(Rank.HOT), turns.running(Rank.HOT):
+        assert not turns.must_pause(Rank.COLD)

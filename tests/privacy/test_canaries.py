@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from devstral_ls.engine import rendezvous
+from devstral_ls.statistics.store import Store
 from tests.privacy.day import Day
 
 DEBUG = '[log]\nlevel = "debug"\nfile = "{}"\n'
@@ -20,6 +21,7 @@ async def test_a_days_texts_are_in_no_file(tmp_path: Path, tiny_model: Path) -> 
     await day.use(tiny_model, settings=DEBUG.format(tmp_path / "server.log"), actions=("explain", "rewrite"))
     assert "DEBUG devstral_ls.server.app: received" in (tmp_path / "server.log").read_text()
     assert any(path.suffix == ".log" and day.home.runtime in path.parents for path in day.files())
+    assert Store(day.home.data).read(), "statistics were kept"
     assert day.n_shown
     assert len(day.secrets()) > 3
     assert day.kept() == []

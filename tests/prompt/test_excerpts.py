@@ -51,9 +51,38 @@ def test_excerpts_come_first(family: str, layout: str, begins: str) -> None:
     assert prompt(family, layout, ADD, SUB, SEEN).startswith(begins)
 
 
-def test_a_conversation_goes_on_from_them(tmp_path: object) -> None:
-    shown = prompt("mistral-tekken", "chat-prefill", ADD)
-    assert shown.endswith("«[/INST]»# From src/m.py:\n# def add(a, b): ...\n\np")
+@pytest.mark.parametrize(
+    ("layout", "begins", "ends"),
+    [
+        ("chat-prefill", "Write the file a.py. It ends with exactly these lines:\ns", "«[/INST]»p"),
+        ("chat-overlap", "A piece of a.py is missing. It begins with:\n```\np", "line right after it:\ns\n«[/INST]»"),
+    ],
+)
+def test_a_question_begins_with_them_and_the_answer_does_not_hold_them(layout: str, begins: str, ends: str) -> None:
+    shown = prompt("mistral-tekken", layout, ADD, SEEN)
+    quoted = (
+        "Other files of this project, in part:\n\nFile src/m.py:\ndef add(a, b): ...\n\nFile n.py:\nx = 1\ny = 2\n\n"
+    )
+    assert f"«[INST]»{quoted}{begins}" in shown
+    assert shown.endswith(ends)
+    assert prompt("mistral-tekken", layout) == shown.replace(quoted, "")
+
+
+@pytest.mark.parametrize(("family", "layout"), [("mistral-tekken", "chat-prefill"), ("qwen-fim", "chat-prefill"),
+                                                ("qwen-fim", "fim-spm-in-psm"), ("codestral", "fim-spm")])  # fmt: skip
+def test_typing_changes_nothing_before_the_end_of_the_prompt(family: str, layout: str) -> None:
+    """Codestral's excerpts are text in front of the prefix, so its suffix comes before them: it stays, too."""
+    parts = [
+        build(replace(QWEN, family=family, layouts=(layout,)), Window(prefix, "s"), "file:///a.py", (ADD, SEEN))[0]
+        for prefix in ("x = 1\ny", "x = 1\nyz")
+    ]
+    assert len(parts[0]) == len(parts[1])
+    (changed,) = [n for n, (one, other) in enumerate(zip(*parts, strict=True)) if one != other]
+    one, other = parts[0][changed], parts[1][changed]
+    assert not isinstance(one, Special)
+    assert not isinstance(other, Special)
+    assert other.text == one.text + "z"
+    assert all(isinstance(part, Special) for part in parts[0][changed + 1 :])
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from typing import Any
 from devstral_ls.server.wire import Frames, framed
 
 TIMEOUT_S = 20.0
+START_S = 90.0
+"""For a process to start and to answer: many may start at the same time."""
 ROOT = Path(__file__).parents[2]
 NEVER = object()
 """As an answer to a request of the server: do not answer."""
@@ -104,6 +106,8 @@ class LspClient:
             if "method" in message and "id" in message:
                 self._answer(message)
             elif "method" not in message and (future := self._waiting.pop(message.get("id"), None)) is not None:
+                if future.cancelled():
+                    continue
                 if "error" in message:
                     future.set_exception(Refused(message["error"]))
                 else:
@@ -160,7 +164,7 @@ class LspClient:
             params["workspaceFolders"] = [{"uri": folder.as_uri(), "name": folder.name}]
         if options is not None:
             params["initializationOptions"] = options
-        result = await self.request("initialize", params)
+        result = await asyncio.wait_for(self.ask("initialize", params), START_S)
         self.notify("initialized", {})
         return result
 

@@ -186,6 +186,11 @@ def scripted(rig: Rig, **options: Any) -> DevstralServer:
             "restarts": engine.n_restarts,
             "models": [options.model for options in engine.options],
             "heard": getattr(rig.pipeline, "heard", None),
+            "diagnosed": [
+                (snapshot.of(one.span), one.severity, one.message)
+                for snapshot, found in ls.others._diagnosed.values()
+                for one in found
+            ],
         }
 
     @server.feature("test/asked")
@@ -194,6 +199,11 @@ def scripted(rig: Rig, **options: Any) -> DevstralServer:
         await ls.pipeline()
         await rig.engine.asked.wait()
         rig.engine.asked.clear()
+
+    @server.feature("test/flush")
+    async def flush(ls: DevstralServer, _params: Any) -> None:
+        """What the server does every 15 seconds."""
+        await ls.statistics.flush()
 
     @server.feature("test/print")
     def print_(ls: DevstralServer, _params: Any) -> None:

@@ -83,6 +83,51 @@ async def test_a_client_that_watches_files_is_asked_to(here: Callable[..., Here]
     assert methods == {"workspace/didChangeWatchedFiles"}
 
 
+def complaint(line: int, message: str, **more: Any) -> dict[str, Any]:
+    ends = {"start": {"line": line, "character": 4}, "end": {"line": line, "character": 9}}
+    return {"range": ends, "severity": 1, "source": "checker", "message": message, **more}
+
+
+async def test_what_the_client_says_of_other_tools_reaches_the_prompt(
+    spawn: Callable[..., Awaitable[LspClient]], tmp_path: Path
+) -> None:
+    client = await spawn("--real-pipeline", "--index")
+    await client.initialize(folder=tmp_path, options={"inline": {"ahead": False}})
+    code = "def f(a):\n    b = nothing\n    \n"
+    uri = client.open(code, uri=(tmp_path / "a.py").as_uri())
+    said = [complaint(1, "what is nothing?\nand more"), complaint(1, "own", source="Devstral"),
+            complaint(1, "a matter of style", severity=4)]  # fmt: skip
+    client.notify("devstral/diagnostics", {"uri": uri, "version": 1, "diagnostics": said})
+    await client.ask_inline(uri, 2, 4, kind=1)
+    (asked,) = (await client.script())["asked"]
+    assert "    # error: what is nothing?\n    b = nothing\n" in asked
+    assert asked.count("# ") == 1
+    why = await client.request("workspace/executeCommand", {"command": "devstral.why", "arguments": [uri]})
+    assert why["excerpts"] == {"diagnostics": 1}
+    client.change(uri, edit((1, 8), (1, 15), "a"))
+    await client.ask_inline(uri, 2, 4, kind=1)
+    assert "# error" not in (await client.script())["asked"][-1]
+    # Of a version that is no more, or not of this form: nothing.
+    for body in ({"uri": uri, "version": 1, "diagnostics": said}, {"uri": uri, "diagnostics": "none"}, [], None,
+                 {"uri": uri, "diagnostics": [1, {}, {"message": "x", "range": 1}, complaint(1, "x", severity=[])]}):  # fmt: skip
+        client.notify("devstral/diagnostics", body)
+    client.change(uri, edit((2, 4), (2, 4), "c = "))
+    await client.ask_inline(uri, 2, 8, kind=1)
+    assert "# error" not in (await client.script())["asked"][-1]
+    assert not client.all("window/showMessage")
+
+
+async def test_the_index_says_when_it_has_seen_everything(here: Callable[..., Here], tmp_path: Path) -> None:
+    write(tmp_path, FILES)
+    client = here(real_pipeline=True, index=True)
+    command = {"command": "devstral.index"}
+    await client.initialize(folder=tmp_path)
+    async with asyncio.timeout(LONG_S):
+        while not (state := await client.request("workspace/executeCommand", command))["done"]:
+            assert set(state) == {"files", "names", "done"}
+    assert state["files"] == 2
+
+
 def stat(pid: int) -> str:
     """What the kernel says of a process; empty when it is gone."""
     try:

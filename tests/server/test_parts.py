@@ -292,6 +292,7 @@ async def test_background_work_stands_between_pipeline_and_engine_and_ends_befor
 
     class Noted:
         def __init__(self, name: str) -> None:
+            self.feedback = self
             self.name = name
             self.engine = "the engine for the pipeline"
             self.model = None

@@ -68,6 +68,10 @@ ONE_LINE = [
     # Code behind the cursor that the answer ends with is not written twice.
     ("python", "x = ▮ + y\n", "a + y", "x = a + y\n"),
     ("python", "f(x, ▮ + y)\n", "a + y)", "f(x, a + y)\n"),
+    # Also where it opened a bracket by itself, or a surplus one at its end is left out.
+    ("python", "x = f(▮ + g(y))\n", "h(a) + g(y)", "x = f(h(a) + g(y))\n"),
+    ("python", "raise Mal▮ace)\n", 'formed("x", place)', 'raise Malformed("x", place)\n'),
+    ("python", "x = [a for a in b if len(a) >= min▮imum]\n", "imum)]", "x = [a for a in b if len(a) >= minimum]\n"),
     # Apostrophes that are no strings, brackets in comments, long calls.
     ("rust", "fn longest<'a>(x: &'a str, y: &'a str▮\n", ") -> &'a str {", "fn longest<'a>(x: &'a str, y: &'a str) -> &'a str {\n"),
     ("rust", "let c = '(';\nlet d = f(▮\n", "1)", "let c = '(';\nlet d = f(1)\n"),
@@ -89,6 +93,25 @@ ONE_LINE = [
 @pytest.mark.parametrize(("language", "code", "says", "expected"), ONE_LINE)
 async def test_one_line(language: str, code: str, says: str, expected: str) -> None:
     assert await accepted(code, says, language, lines=False) == expected
+
+
+FILLED = [
+    # Several lines that end in the middle of one: up to where the model ends them.
+    ("python", "def f():\n    x = g(▮z)\n    return x\n", "y)\n    x += g(", "def f():\n    x = g(y)\n    x += g(z)\n    return x\n"),
+    ("python", "x = fo▮(a)\n", "o(b)\ny = bar(a)", "x = foo(b)\ny = bar(a)\n"),
+    ("python", "def f():\n    if a:\n        return na▮ b:\n        return c\n", "me\n    if", "def f():\n    if a:\n        return name\n    if b:\n        return c\n"),
+    # Where they go on and on, or come to what stands there already: the first of them.
+    ("python", "x = fo▮(a)\ny = 2\n", "o\nx = 1\ny = 2\nz = 3", "x = foo(a)\ny = 2\n"),
+    ("python", "def f():\n    x = fo▮(a)\n", "o\n    return x\n\ndef g():\n", "def f():\n    x = foo(a)\n"),
+    ("python", "x = fo▮(a)\n", "o\n" + "y = 1\n" * 30, "x = foo(a)\n"),
+    # Not at the end of a statement.
+    ("python", "def f():\n    a =▮\n    return b\n", " 1\n    b = 2", "def f():\n    a = 1\n    return b\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("language", "code", "says", "expected"), FILLED)
+async def test_who_asks_by_key_is_given_all_that_is_missing(language: str, code: str, says: str, expected: str) -> None:
+    assert await accepted(code, says, language) == expected
 
 
 LINES = [

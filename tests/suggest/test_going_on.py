@@ -123,6 +123,76 @@ async def test_a_key_taken_back_by_the_editor_does_not_end_what_the_next_one_goe
     pause.set()
 
 
+class Hurried(Typist):
+    """Has a clock, and the budget of the settings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.suggester = Suggester(self.engine, SyntaxTrees(), clock=lambda: self.now, sleep=no_pause)
+
+    async def late(self, *pieces: str | None) -> None:
+        """The budget is over before ``pieces`` come."""
+        await settle()
+        self.now += self.settings.inline.latency_budget_ms / 1000
+        self.engine.write(*pieces)
+        await settle()
+
+
+BLOCK = "def f():\n    ▮\n"
+
+
+async def test_the_first_lines_of_a_slow_block_are_shown_and_the_rest_is_there_for_who_takes_them() -> None:
+    desk = Hurried()
+    first = await desk.types(BLOCK)
+    desk.engine.write("a = 1\n", "    b = 2\n", "    c =")
+    await desk.late(" 3\n    re")
+    outcome = await first
+    assert shown(outcome) == "a = 1\n    b = 2\n    c = 3"
+    assert outcome.trace.decisions == ["first-lines"]
+    rest = await desk.types("def f():\n    a = 1\n    b = 2\n    c = 3▮\n")
+    desk.engine.write("turn a\n", None)
+    assert shown(await rest) == "\n    return a"
+    assert (len(desk.engine.requests), desk.engine.n_cancelled) == (1, 0)
+
+
+async def test_the_first_lines_stay_while_they_are_typed_and_nobody_waits_for_the_rest() -> None:
+    desk = Hurried()
+    await desk.types(BLOCK)
+    await desk.late("a = 1\n", "    b")
+    for code, rest in [(BLOCK, "a = 1"), ("def f():\n    a▮\n", " = 1"), ("def f():\n    a = ▮\n", "1")]:
+        assert shown(await (await desk.types(code))) == rest
+    desk.engine.write(" = 2\n", None)
+    await settle()
+    assert shown(await (await desk.types(BLOCK))) == "a = 1\n    b = 2"
+
+
+async def test_something_else_typed_ends_a_block_whose_first_lines_are_shown() -> None:
+    desk = Hurried()
+    await desk.types(BLOCK)
+    await desk.late("a = 1\n", "    b")
+    await desk.types("def f():\n    x▮\n")
+    assert desk.engine.n_cancelled == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "invoked", "piece"),
+    [
+        (BLOCK, True, "a = 1\n    b"),  # by key: all of it
+        (BLOCK, False, "a = 1"),  # no line is whole
+        (BLOCK, False, "\n\n"),
+        ("x = ▮\n", False, "1 + 2"),  # one line
+    ],
+)
+async def test_nothing_is_shown_early(code: str, invoked: bool, piece: str) -> None:
+    desk = Hurried()
+    asked = await desk.types(code, invoked=invoked)
+    await desk.late(piece)
+    assert not asked.done()
+    desk.engine.write("\n\n", None)
+    assert shown(await asked).strip().startswith(piece.strip())
+
+
 async def test_what_nobody_waits_for_ends_after_a_moment() -> None:
     desk = Typist()
     first = await desk.types("x = ▮\n")

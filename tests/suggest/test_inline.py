@@ -60,6 +60,10 @@ async def ghost_text(code: str, says: str, language: str = "python") -> str:
         ("x = ▮\n", "   ", ""),  # white space is not worth showing
         ("x = ▮\n", "", ""),
         ("x = ▮\n", "1\ny = 2\n", "1"),  # one line where one line is asked for
+        # A blank line among statements: what follows tells the model how much is missing.
+        ("def f():\n    a = 1\n    ▮\n    return c\n", "b = 2\n    c = 3", "b = 2\n    c = 3"),
+        ("def f():\n    a = 1\n    ▮\n    return c\n", "c = 3\n    return c\n", "c = 3"),
+        ("a = 1\n▮\nb = c\n", "c = 3\nd = 4", "c = 3"),  # not outside of definitions
         ("def f(a):\n    ret▮\n", "urn a\n", "urn a"),  # goes on in the middle of a word
         ("x = foo(▮\n", "a, b)", "a, b)"),  # a closer for what is open before the cursor is kept
         ("foo(a, ▮)\n", "bar(c))", "bar(c)"),  # only the closer that is there already goes

@@ -32,7 +32,7 @@ async def test_a_line_is_cut_where_the_model_stops_being_sure() -> None:
     assert shown(outcome) == "foo(bar)"
     assert outcome.trace.decisions[0] == "cut-where-unsure"
     assert outcome.trace.confidence is not None
-    assert outcome.trace.min_confidence == 0.1
+    assert outcome.trace.min_confidence == 0.2
 
 
 async def test_lines_are_cut_before_the_first_one_that_the_model_is_not_sure_of() -> None:
@@ -46,6 +46,55 @@ async def test_what_the_model_is_not_sure_of_from_the_first_word_on_is_not_shown
     assert (await desk.ask("x = ▮\n")).trace.reason is Reason.UNSURE  # from memory
     assert len(desk.engine.requests) == 1
     assert shown(await desk.ask("x = ▮\n", invoked=True)) == "foo(bar)"
+
+
+async def test_who_asks_by_key_is_given_what_was_cut_off_because_nobody_was_sure() -> None:
+    desk = Desk(unsure_of("qux", says="foo(bar) + qux"))
+    assert shown(await desk.ask("x = ▮\n")) == "foo(bar)"
+    assert shown(await desk.ask("x = ▮\n", invoked=True)) == "foo(bar) + qux"
+    assert shown(await desk.ask("x = ▮\n")) == "foo(bar) + qux"
+    assert shown(await desk.ask("x = ▮\n", invoked=True)) == "foo(bar) + qux"
+    assert len(desk.engine.requests) == 2
+
+
+async def test_reading_stops_at_the_first_character_of_a_line_that_leaves_the_block() -> None:
+    desk = Desk(ScriptedEngine("return 1\n\ndef g(" + "a, " * 50 + "):\n"))
+    heard: list[str] = []
+    desk.engine.sure = lambda piece: heard.append(piece) or 1.0  # type: ignore[func-returns-value]
+    assert shown(await desk.ask("def f():\n    ▮\n")) == "return 1"
+    assert "a" not in "".join(heard)
+
+
+@pytest.mark.parametrize(
+    ("code", "says", "language"),
+    [
+        ("x = f(y)▮\nz = 1\n", "  # the result", "python"),
+        ("  expiresAt: number;▮\n}\n", " // Unix timestamp", "typescript"),
+        ("@dataclass(frozen=True)▮\nclass A:\n    x: int\n", "  # frozen", "python"),
+    ],
+)
+async def test_a_finished_statement_is_not_remarked_on_unless_asked_for(code: str, says: str, language: str) -> None:
+    desk = Desk(ScriptedEngine(says), language=language)
+    assert (await desk.ask(code)).trace.reason is Reason.COMMENT
+    assert shown(await desk.ask(code, invoked=True)) == says
+
+
+@pytest.mark.parametrize(
+    ("code", "says", "expected"),
+    [
+        ("▮\nx = 1\n", "# what x is", "# what x is"),  # a line of its own
+        ("x = 1  # wh▮\n", "at x is", "at x is"),  # begun by the user
+        ('x = "a▮"\n', "# b", "# b"),
+    ],
+)
+async def test_comments_that_are_wanted_are_shown(code: str, says: str, expected: str) -> None:
+    assert shown(await Desk(ScriptedEngine(says)).ask(code)) == expected
+
+
+@pytest.mark.parametrize("code", ["# Half an hour.▮\nx = 1\n", "x = a▮\n"])
+async def test_the_rest_of_an_unsure_answer_that_says_nothing_is_not_shown(code: str) -> None:
+    desk = Desk(unsure_of("ux", says=" This qux" if code.startswith("#") else ".qux"))
+    assert (await desk.ask(code)).trace.reason is Reason.UNSURE
 
 
 async def test_reading_stops_where_the_model_stops_being_sure() -> None:
@@ -83,11 +132,11 @@ async def test_who_dismisses_what_is_suggested_is_shown_less_and_who_takes_it_mo
     for n in range(MIN_HISTORY):
         outcome = await desk.ask(f"x{n} = ▮\n")
         desk.suggester.feedback.rejected(outcome.suggestions[0].id)
-    assert (await desk.ask("y = ▮\n")).trace.min_confidence == 0.2
+    assert (await desk.ask("y = ▮\n")).trace.min_confidence == 0.4
     for n in range(3 * MIN_HISTORY):
         outcome = await desk.ask(f"y{n} = ▮\n")
         desk.suggester.feedback.accepted(outcome.suggestions[0].id)
-    assert (await desk.ask("z = ▮\n")).trace.min_confidence < 0.1
+    assert (await desk.ask("z = ▮\n")).trace.min_confidence < 0.2
 
 
 async def test_another_language_has_a_history_of_its_own() -> None:
@@ -95,7 +144,7 @@ async def test_another_language_has_a_history_of_its_own() -> None:
     for n in range(MIN_HISTORY):
         outcome = await desk.ask(f"x{n} = ▮\n")
         desk.suggester.feedback.rejected(outcome.suggestions[0].id)
-    assert (desk.suggester.feedback.strictness("python"), desk.suggester.feedback.strictness("go")) == (2, 1)
+    assert (desk.suggester.feedback.lately("python"), desk.suggester.feedback.lately("go")) == (2, 1)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ import pytest
 
 from devstral_ls.generation import Text
 from devstral_ls.languages.syntax import SyntaxTrees
-from devstral_ls.related import Definition
+from devstral_ls.prompt.notes import Diagnosis
+from devstral_ls.related import SOURCES, Definition
 from devstral_ls.settings import InlineSettings, PrivacySettings, Settings
 from devstral_ls.suggest.inline import Suggester
 from devstral_ls.suggest.related import Related
 from devstral_ls.suggest.trace import InlineQuery, Reason
-from devstral_ls.text import Snapshot
+from devstral_ls.text import Snapshot, Span
 from devstral_ls.workspace.index import Found, WorkspaceIndex
 from tests.scripted_engine import ScriptedEngine
 from tests.workspace.secret_formats import SECRETS
@@ -218,3 +220,136 @@ async def test_a_suggestion_does_not_wait_for_names_that_come_late(tmp_path: Pat
     assert "def area(width)" in await desk.prompt("x = area(1, ▮)\n")
     assert index.n_asked == 2
     await related.aclose()
+
+
+BASE = "class Painter:\n    def stroke(self, kind, size):\n        pass\n"
+CIRCLE = """from base import Painter
+
+
+class Circle(Painter):
+    def paint(self, size):
+        self.stroke("lift", 0)
+        return self.stroke("circle", size)
+"""
+SQUARE = "from base import Painter\n\n\nclass Square(Painter):\n    def paint(self, size):\n        ▮\n"
+PAINTERS = {"pad/base.py": BASE, "pad/circle.py": CIRCLE, "pad/square.py": SQUARE.replace("▮", ""),
+            "other/oval.py": CIRCLE.replace("Circle", "Oval").replace("circle", "oval"),
+            "pad/file.py": "class File:\n    def paint(self):\n        return 'not one of them'\n"}  # fmt: skip
+
+
+async def seen(desk: Desk) -> None:
+    """The index has seen all files."""
+    assert desk.related.index is not None
+    while not (await desk.related.index.state()).get("done"):
+        pass
+
+
+async def test_the_same_method_of_a_sibling_class_is_shown_whole(desk: Desk) -> None:
+    await seen(desk.write(PAINTERS))
+    shown = await desk.prompt(SQUARE, "pad/square.py")
+    assert 'class Circle(Painter):\n    def paint(self, size):\n        self.stroke("lift", 0)\n' in shown
+    assert "oval" not in shown, "another package"
+    assert "not one of them" not in shown, "another kind of class"
+
+
+async def test_a_class_without_methods_is_shown_those_of_its_siblings(desk: Desk) -> None:
+    await seen(desk.write(PAINTERS))
+    shown = await desk.prompt("from base import Painter\n\n\nclass Square(Painter):\n    ▮\n", "pad/square.py")
+    assert "class Circle(Painter):\n    def paint(self, size): ..." in shown
+
+
+async def test_siblings_can_be_switched_off(desk: Desk) -> None:
+    others = tuple(source for source in SOURCES if source != "sibling")
+    await seen(desk.write(PAINTERS, Settings(inline=InlineSettings(excerpts=others))))
+    assert "lift" not in await desk.prompt(SQUARE, "pad/square.py")
+
+
+def long_class(n_methods: int) -> str:
+    methods = "".join(
+        f"    def method_{n}(self):\n        return self.part_{n} + {n}\n\n" + 20 * f"    part_{n} = {n}\n" + "\n"
+        for n in range(n_methods)
+    )
+    return f"class Long:\n{methods}    def last(self):\n        ▮\n"
+
+
+async def test_methods_of_the_class_that_the_window_does_not_reach_are_shown_and_no_others(desk: Desk) -> None:
+    desk.write(FILES)
+    code = long_class(60)
+    shown = await desk.prompt(code)
+    excerpt, window = shown.split("class Long:", 1)
+    assert 1 <= excerpt.count("def method_") <= 3
+    for number in re.findall(r"def method_(\d+)", excerpt):
+        assert shown.count(f"def method_{number}(") == 1, "once, and not in the window again"
+    assert "def method_59(" in window
+    few = await desk.prompt(long_class(2), "few.py")
+    assert few.count("def method_1(") == 1
+
+
+async def test_a_secret_in_a_sibling_stays_there(desk: Desk) -> None:
+    await seen(desk.write({**PAINTERS, "pad/circle.py": CIRCLE.replace("circle", KEY)}))
+    shown = await desk.prompt(SQUARE, "pad/square.py")
+    assert "class Circle(Painter):" in shown
+    assert KEY not in shown
+
+
+async def test_where_one_has_typed_without_asking_is_shown_but_not_of_ignored_or_closed_files(desk: Desk) -> None:
+    desk.write(FILES)
+    for name, colour in (("b.py", "mauve"), ("private.py", "taupe"), ("closed.py", "ochre")):
+        uri = (desk.root / name).as_uri()
+        before = Snapshot(uri, 1, "python", "x = 1\n")
+        desk.related.edited(before, Snapshot(uri, 2, "python", f"colour = '{colour}'\n"))
+    desk.suggester.forget((desk.root / "closed.py").as_uri())
+    shown = await desk.prompt("y = ▮\n")
+    assert "b.py\ncolour = 'mauve'" in shown
+    assert "taupe" not in shown
+    assert "ochre" not in shown
+
+
+def said(desk: Desk, code: str, *words: str, name: str = "a.py") -> Snapshot:
+    """A checker complains about each of the words."""
+    snapshot = Snapshot((desk.root / name).as_uri(), 99, "python", code.replace("▮", ""))
+    at = [(snapshot.text.index(word), word) for word in words]
+    desk.related.diagnosed(
+        snapshot, [Diagnosis(Span(start, start + len(word)), "error", f"what is {word}?") for start, word in at]
+    )
+    return snapshot
+
+
+BROKEN = "def f(a):\n    b = nothing\n    ▮\n\n\ndef g():\n    return nowhere\n"
+
+
+async def test_what_a_checker_says_of_the_cursors_function_stands_above_the_line_it_is_about(desk: Desk) -> None:
+    desk.write(FILES)
+    said(desk, BROKEN, "nothing", "nowhere")
+    shown = await desk.prompt(BROKEN)
+    assert "def f(a):\n    # error: what is nothing?\n    b = nothing\n" in shown
+    assert "nowhere?" not in shown
+    desk.settings = Settings(inline=InlineSettings(excerpts=("imports",)))
+    assert "# error" not in await desk.prompt(BROKEN.replace("(a)", "(a, b)"))
+
+
+@pytest.mark.parametrize(
+    ("now", "still"),
+    [
+        ("def f(a):\n    b = nothing\n    c = ▮\n", True),  # typing elsewhere
+        ("import os\n\ndef f(a):\n    b = nothing\n    ▮\n", True),  # a line above: it moves
+        ("def f(a):\n    b = nothing + 1\n    ▮\n", False),  # it may have been repaired
+        ("def f(a):\n    ▮\n", False),
+    ],
+)
+async def test_what_was_said_of_a_line_goes_when_the_line_changes(desk: Desk, now: str, still: bool) -> None:
+    desk.write(FILES)
+    before = said(desk, "def f(a):\n    b = nothing\n    ▮\n", "nothing")
+    desk.related.edited(before, Snapshot(before.uri, 100, "python", now.replace("▮", "")))
+    shown = await desk.prompt(now)
+    assert ("    # error: what is nothing?\n    b = nothing\n" in shown) is still
+    assert ("what is nothing?" in shown) is still
+
+
+async def test_a_secret_in_what_a_checker_says_stays_there(desk: Desk) -> None:
+    desk.write(FILES)
+    code = f"def f():\n    log('{KEY}')\n    ▮\n"
+    said(desk, code, KEY)
+    shown = await desk.prompt(code)
+    assert "# error: what is xxxx" in shown
+    assert KEY not in shown

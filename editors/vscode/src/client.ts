@@ -13,6 +13,7 @@ import {
   type StaticFeature,
 } from "vscode-languageclient/node";
 
+import { TellsDiagnostics } from "./diagnostics";
 import { OneUndo } from "./oneUndo";
 import { workspaceTree, type Inspect, type Key, type Tree } from "./settings";
 import type { ServerStatus } from "./status";
@@ -101,6 +102,7 @@ export function createClient(
     clientOptions,
   );
   client.registerFeature(ASKS_INSTRUCTION);
+  client.registerFeature(new TellsDiagnostics(client, SCHEMES));
   client.onNotification("devstral/status", (status: ServerStatus) => callbacks.onStatus(status));
   return client;
 }

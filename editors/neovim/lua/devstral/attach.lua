@@ -1,5 +1,6 @@
 -- What belongs to a buffer that the server knows: autocommands and keys, from attaching to detaching.
 local ask = require('devstral.ask')
+local diagnostics = require('devstral.diagnostics')
 local keys = require('devstral.keys')
 local session = require('devstral.session')
 
@@ -55,6 +56,14 @@ function M.attach(client, buf)
       session.clear(buf)
     end,
   })
+  vim.api.nvim_create_autocmd({ 'DiagnosticChanged', 'BufEnter' }, {
+    group = group,
+    buffer = buf,
+    callback = function()
+      diagnostics.changed(client, buf)
+    end,
+  })
+  diagnostics.changed(client, buf)
   ask_by_itself(client, buf)
   keys.map(buf)
 end

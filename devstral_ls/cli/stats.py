@@ -1,0 +1,144 @@
+"""``devstral-ls stats``: what became of suggestions on this machine, as a table with a chart, or as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+
+from devstral_ls.cli import DONE, NOTHING, InputError
+from devstral_ls.cli.chart import bars, can_show
+from devstral_ls.directories import Directories, directories
+from devstral_ls.statistics import counts as names
+from devstral_ls.statistics.counts import Counts, kept, looked_at
+from devstral_ls.statistics.report import Report, Row, report
+from devstral_ls.user_settings import read_user_file
+
+CHART_DAYS = 30
+
+MAX_REASONS = 10
+
+_OFF = "Statistics are off (privacy.statistics = false): nothing is recorded."
+_NONE = "Nothing was recorded yet. Your editor's server counts what it shows, and writes it down every 15 seconds."
+
+_HEADS = (
+    "language", "model", "shown", "accepted", "", "chars", "kept 30 s", "5 min",
+    "model p50", "p90 ms", "memory p50", "p90 ms", "no model",
+)  # fmt: skip
+
+_NOTES = (
+    "accepted: and their share of those shown. kept: of the accepted ones looked at again, those mostly unchanged.",
+    "no model: the share of answers that came from memory.",
+)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print them, or delete them."""
+    folders = directories()
+    if options.clear:
+        print("The statistics are deleted." if _clear(folders) else "There were no statistics.")
+        return DONE
+    settings, _ = read_user_file(folders.config_file)
+    enabled = settings.privacy.statistics
+    found = report(_read(folders), options.days)
+    if options.json:
+        print(json.dumps({"enabled": enabled} | found.as_json()))
+        return DONE if found.rows else NOTHING
+    if not enabled:
+        print(_OFF)
+    if not found.rows:
+        print(_NONE if enabled else "", end="\n" if enabled else "")
+        return NOTHING
+    print("\n".join(_page(found, ascii_only=not can_show(sys.stdout.encoding))))
+    return DONE
+
+
+def _clear(folders: Directories) -> bool:
+    """Raises InputError."""
+    from devstral_ls.statistics.store import StatisticsError, Store
+
+    try:
+        return Store(folders.data).clear()
+    except StatisticsError as error:
+        raise InputError(error.message, hint=error.hint) from error
+
+
+def _read(folders: Directories) -> Counts:
+    """Raises InputError: there is something that cannot be read."""
+    try:
+        from devstral_ls.statistics.store import StatisticsError, Store
+    except ImportError as error:
+        raise InputError(f"this Python has no {error.name}", hint="Statistics need SQLite.") from error
+    try:
+        return Store(folders.data).read()
+    except StatisticsError as error:
+        raise InputError(error.message, hint="`devstral-ls stats --clear` deletes them.") from error
+
+
+def _page(found: Report, *, ascii_only: bool) -> Iterable[str]:
+    days = list(found.days)
+    yield f"{days[0]} to {days[-1]}, {len(days)} day{'s' if len(days) != 1 else ''}"
+    yield ""
+    rows = [[language, model, *_cells(row)] for (language, model), row in found.rows.items()]
+    if len(rows) > 1:
+        rows.append(["all", "", *_cells(found.total)])
+    yield from _table([list(_HEADS), *rows])
+    yield ""
+    yield from _NOTES
+    more = found.total.n
+    yield (
+        f"Also: {more[names.READ]} read, {more[names.PARTLY]} taken in part, {more[names.TYPED]} typed to the end, "
+        f"{more[names.REJECTED]} dismissed."
+    )
+    yield from _reasons(found.total.reasons)
+    chars = [(day, row.n[names.ACCEPTED_CHARS]) for day, row in found.days.items()][-CHART_DAYS:]
+    if any(n for _, n in chars):
+        yield ""
+        yield "Characters accepted, by day"
+        yield from bars(chars, ascii_only=ascii_only)
+
+
+def _cells(row: Row) -> list[str]:
+    n = row.n
+    return [
+        str(n[names.SHOWN]),
+        str(n[names.ACCEPTED]),
+        _percent(row.share(names.ACCEPTED, names.SHOWN)),
+        str(n[names.ACCEPTED_CHARS]),
+        *(_percent(row.share(kept(seconds), looked_at(seconds))) for seconds in (30, 300)),
+        *(_ms(row.latency_ms(kind, share)) for kind in (names.MODEL, names.MEMORY) for share in (0.5, 0.9)),
+        _percent(row.from_memory),
+    ]
+
+
+def _reasons(reasons: dict[str, int]) -> Iterable[str]:
+    if not reasons:
+        return
+    total = sum(reasons.values())
+    yield ""
+    yield f"Why {total} requests were answered with nothing"
+    most = list(reasons.items())[:MAX_REASONS]
+    yield from _table([[reason, "", str(n), _percent(n / total)] for reason, n in most])
+    if len(reasons) > MAX_REASONS:
+        yield f"and {len(reasons) - MAX_REASONS} other reasons"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> Iterable[str]:
+    """Columns side by side, the first two aligned to the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (
+            cell.ljust(width) if n < 2 else cell.rjust(width)
+            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+            if width
+        )
+        yield "  ".join(cells).rstrip()
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.0%}"
+
+
+def _ms(milliseconds: float | None) -> str:
+    return "-" if milliseconds is None else f"{milliseconds:.0f}"
