@@ -63,12 +63,6 @@ class GenerationRequest:
     priority: Priority = Priority.INLINE
     logprobs: bool = False
     """Is it to be said how sure the model was of each token? Not every engine can."""
-    alternatives: int = 0
-    """How many of the likeliest tokens are to be told for each place, where ``logprobs`` is on and the engine can."""
-
-
-Likely = tuple[tuple[str, float], ...]
-"""The likeliest tokens at one place, likeliest first, and the natural logarithms of their probabilities."""
 
 
 class FinishReason(Enum):
@@ -102,8 +96,6 @@ class Chunk:
     """What the generation cost so far, where the engine says it."""
     logprobs: tuple[float, ...] = ()
     """Natural logarithms of the probabilities the model gave to the tokens of ``text``, where asked for and told."""
-    alternatives: tuple[Likely, ...] = ()
-    """What could have stood in the place of each of those tokens, where asked for and told."""
 
 
 LINE_TOKENS = 48

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, Likely, ModelInfo, Special, Text, Usage
+from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, ModelInfo, Priority, Special, Text, Usage
 
 QWEN = ModelInfo(
     name="scripted",
@@ -39,8 +39,8 @@ class ScriptedEngine:
         """Raised at the end of an answer's text."""
         self.finish = FinishReason.STOP
         self.sure: Callable[[str], float] = lambda piece: 1.0
-        self.weighs: Callable[[GenerationRequest], Sequence[tuple[str, float, Likely]]] | None = None
-        """The tokens of an answer whose alternatives are asked for; without it the engine tells none."""
+        self.weighs: Callable[[str], float] | None = None
+        """How likely it finds each letter of a text that is only weighed, 0 to 1; without it, it does not say."""
         self._model = model
         self._go = asyncio.Event()
         if not hold:
@@ -64,15 +64,12 @@ class ScriptedEngine:
         async def chunks() -> AsyncIterator[Chunk]:
             nonlocal finished
             await self._go.wait()
-            if request.alternatives and self.weighs is not None:
-                for token, told_of_it, likely in self.weighs(request):
-                    yield Chunk(token, logprobs=(told_of_it,), alternatives=(likely,))
+            if request.logprobs and request.priority is Priority.ACTION:  # weighed, and nothing is asked
+                sure = None if self.weighs is None else math.log(self.weighs(request.begins_with))
+                for letter in request.begins_with:
+                    yield Chunk(letter, logprobs=() if sure is None else (sure,))
                 finished = True
-                yield Chunk("", self.finish, Usage(10, 8, 1, 1.0, 1.0))
-                return
-            if request.alternatives and request.begins_with:  # nothing is asked, and nothing told
-                finished = True
-                yield Chunk(request.begins_with, self.finish, Usage(10, 8, 1, 1.0, 1.0))
+                yield Chunk("", self.finish, Usage(10, 8, len(request.begins_with), 1.0, 1.0))
                 return
             said = self.says if isinstance(self.says, str) else self.says(request)
             text = request.begins_with + said

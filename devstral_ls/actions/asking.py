@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from devstral_ls.actions.answer import loops
-from devstral_ls.actions.likelihood import ALTERNATIVES, Weighed
 from devstral_ls.actions.query import ActionRefused, Progressed, Report
 from devstral_ls.generation import Engine, FinishReason, GenerationRequest, ModelInfo, Priority, Prompt, Usage
 from devstral_ls.prompt.chat import conversation, stops
@@ -94,8 +93,10 @@ class Asker:
         self._add(used)
         return Answer(text, complete)
 
-    async def weigh(self, prompt: Prompt, text: str) -> Weighed:
-        """How likely ``text`` is as the answer to ``prompt``; empty where the engine does not say.
+    async def weigh(self, prompt: Prompt, text: str) -> tuple[float, ...] | None:
+        """The natural logarithms of the probabilities of the tokens of ``text`` as the answer to ``prompt``.
+
+        ``None`` where the engine does not say them.
 
         Raises:
             EngineError, PromptTooLong: see ``generation.Engine``.
@@ -107,20 +108,20 @@ class Asker:
             conversation=f"{self.conversation}#lines",
             priority=Priority.ACTION,
             logprobs=True,
-            alternatives=ALTERNATIVES,
         )
-        heard, used, read = Weighed(), None, 0
+        told: tuple[float, ...] = ()
+        used, n_read, is_told = None, 0, True
         async with self.engine.generate(request) as chunks:
             async for chunk in chunks:
                 used = chunk.usage or used
                 self._count(bool(chunk.text))
-                if read < len(text):
-                    heard = heard.and_(chunk)
-                read += len(chunk.text)
-                if read >= len(text) or not chunk.alternatives:
+                is_told = is_told and bool(chunk.logprobs or not chunk.text)
+                told += chunk.logprobs
+                n_read += len(chunk.text)
+                if n_read >= len(text) or not is_told:
                     break
         self._add(used)
-        return heard if read >= len(text) and len(heard.alternatives) == len(heard.logprobs) > 0 else Weighed()
+        return told if is_told and n_read >= len(text) else None
 
     def _request(self, question: Question) -> GenerationRequest:
         prompt = conversation(self.model, question.system, question.turns, question.user, question.opened)

@@ -1,4 +1,4 @@
-"""Reviews: lines the model finds unlikely, and the repairs it makes of what it takes for bugs.
+"""Reviews: the model repairs what it takes for bugs, and every repair that changes code is a finding.
 
 A finding without a repair is only an opinion: small models have one about every line. What they would change, and what
 still parses then, is much rarer and can be shown. Where the engine tells probabilities, a repair must also be likelier
@@ -14,11 +14,11 @@ from dataclasses import replace
 from devstral_ls.actions.answer import code_in
 from devstral_ls.actions.asking import Question
 from devstral_ls.actions.job import Job
+from devstral_ls.actions.likelihood import is_likelier
 from devstral_ls.actions.query import ActionRefused, Finding, Result, Severity
 from devstral_ls.actions.replace import TOO_LONG
 from devstral_ls.actions.shape import put_back, taken_out
 from devstral_ls.actions.target import Target
-from devstral_ls.actions.unlikely import holds, unlikely
 from devstral_ls.actions.windows import line_pieces, piece_chars, pieces
 from devstral_ls.errors import PromptTooLong
 from devstral_ls.languages.defined import outline
@@ -52,23 +52,16 @@ async def review(job: Job) -> Result:
     """
     findings: list[Finding] = []
     spans = _spans(job)
-    n_unusable, weighs = 0, True
+    n_unusable = 0
     for number, span in enumerate(spans):
-        slips = await unlikely(job, span) if weighs else None
-        weighs = slips is not None
         job.asker.stage = f"reading part {number + 1} of {len(spans)}" if len(spans) > 1 else "reading"
-        found = await _piece(job, span, weighs=weighs)
-        n_unusable += slips is None and found is None
-        taken = {one.line for one in slips or ()}
-        findings += sorted([*(slips or ()), *(one for one in found or () if one.line not in taken)], key=_line)
+        found = await _piece(job, span)
+        n_unusable += found is None
+        findings += found or ()
     if n_unusable == len(spans):
         raise ActionRefused("the model wrote no code that could be compared", hint="Ask again, or with less code.")
     notes = (f"{n_unusable} of {len(spans)} parts could not be reviewed",) if n_unusable else ()
     return job.result(findings=tuple(findings), reviewed=job.target.span, notes=notes)
-
-
-def _line(finding: Finding) -> int:
-    return finding.line
 
 
 def _spans(job: Job) -> tuple[Span, ...]:
@@ -89,8 +82,8 @@ def _spans(job: Job) -> tuple[Span, ...]:
     return tuple(found)
 
 
-async def _piece(job: Job, span: Span, *, weighs: bool) -> list[Finding] | None:
-    """What the model repairs in ``span``; ``None`` if the answer is no use."""
+async def _piece(job: Job, span: Span) -> list[Finding] | None:
+    """The findings in ``span``; ``None`` if the answer is no use."""
     whole = span == job.target.span and job.target.kind != "file"
     target = job.target if whole else replace(job.target, kind="selection", name="", span=span, header=None)
     shape = job.shape(span)
@@ -110,7 +103,11 @@ async def _piece(job: Job, span: Span, *, weighs: bool) -> list[Finding] | None:
     repairs = _repairs(job, target, old, new)
     if repairs is None:
         return None
-    findings = [finding for edit, finding in repairs if not weighs or await holds(job, edit)]
+    findings = []
+    for edit, finding in repairs:
+        job.asker.stage = "weighing a repair"
+        if await is_likelier(job.asker, job.snapshot, edit) is not False:
+            findings.append(finding)
     told = replace(question, turns=((question.user, question.opened + answer.text),), stop=("\n",), opened="")
     return [await _told(job, told, finding) for finding in findings]
 
@@ -144,12 +141,11 @@ def _repairs(job: Job, target: Target, old: str, new: str) -> list[tuple[Edit, F
         if any(one.start < span.end and span.start < one.end for one in job.secrets):
             continue  # what stands there was not shown
         edit = Edit(span, "".join(f"{text}{shape.line_end}" for text in texts))
-        if job.checks.worse(edit) or not _is_code(job, edit):
+        if job.checks.worse(edit) or not _is_code(job, edit) or _defines(job, edit):
             continue
         fix = texts[0] if high - low == 1 and new_high - new_low == 1 else None
         shown = "\n".join(after[new_low:new_high])
-        finding = Finding(line, "warning", "bug", shown, fix, target.span if target.name else None)
-        findings.append((edit, finding))
+        findings.append((edit, Finding(line, "warning", "bug", shown, fix, target.span if target.name else None)))
     return findings[:MAX_FINDINGS]
 
 
@@ -159,6 +155,12 @@ def _is_code(job: Job, edit: Edit) -> bool:
         return job.checks.changes_code(edit, types=False)
     before, after = job.snapshot.text, apply(job.snapshot.text, edit)
     return re.sub(r"\s", "", before) != re.sub(r"\s", "", after)
+
+
+def _defines(job: Job, edit: Edit) -> bool:
+    """Does it bring in definitions? Small models write those above once more."""
+    before, after = job.checks.syntax, job.checks.parsed(apply(job.snapshot.text, edit))
+    return before is not None and after is not None and len(outline(after)) > len(outline(before))
 
 
 def _lines_span(snapshot: Snapshot, first: int, end: int) -> Span:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import replace
 
 from devstral_ls.engine.dialects import End, Event, Lead, Progress
-from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, Likely, Usage
+from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, Usage
 
 
 class Run:
@@ -24,8 +24,6 @@ class Run:
         self._end: Usage | None = None
         self._logprobs: tuple[float, ...] = ()
         """Of tokens whose text the engine holds back; they come with it, or again after a pause."""
-        self._likely: tuple[Likely, ...] = ()
-        """The same."""
         self.ended = False
         """Did the engine end it?"""
 
@@ -49,14 +47,13 @@ class Run:
         self._n_pieces += 1
         text = self._lead.feed(event.text)
         logprobs = self._logprobs + event.logprobs
-        likely = self._likely + event.alternatives
-        self._logprobs, self._likely = ((), ()) if text else (logprobs, likely)
+        self._logprobs = () if text else logprobs
         if self._lead.closed:
-            return Chunk(text, FinishReason.STOP, self.usage, logprobs, likely)
+            return Chunk(text, FinishReason.STOP, self.usage, logprobs)
         # llama-server looks at its time limit only once there was a line feed; others do not know one.
         if self._limit_ms is not None and self._decode_ms > self._limit_ms:
-            return Chunk(text + self._lead.rest(), FinishReason.LENGTH, self.usage, logprobs, likely)
-        return Chunk(text, None, self.usage, logprobs, likely) if text else None
+            return Chunk(text + self._lead.rest(), FinishReason.LENGTH, self.usage, logprobs)
+        return Chunk(text, usage=self.usage, logprobs=logprobs) if text else None
 
     async def chunks(self, events: AsyncIterator[Event]) -> AsyncGenerator[Chunk, None]:
         """What ``events`` are for the one who asked, to the last chunk."""

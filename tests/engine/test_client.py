@@ -118,19 +118,6 @@ async def test_how_sure_the_model_was_is_told_to_who_asks(tmp_path: Path) -> Non
     assert [body.get("n_probs") for body in fake.bodies("/completion")] == [1, None]
 
 
-async def test_what_else_could_have_stood_there_is_told_to_who_asks(tmp_path: Path) -> None:
-    top = [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1.5}, {"token": "c", "logprob": None}]
-    held = {"completion_probabilities": [{"id": 5, "logprob": -0.5, "top_logprobs": top}]}
-    fake = FakeLlama([piece("") | held, piece("aa") | held, end()])
-    chunks: list[Chunk] = []
-    async with talking(fake, tmp_path) as client, client.generate(asking(logprobs=True, alternatives=3)) as stream:
-        chunks += [chunk async for chunk in stream]
-    assert fake.bodies("/completion")[0]["n_probs"] == 3
-    assert chunks[0].text == "aa"
-    assert chunks[0].alternatives == ((("a", -0.5), ("b", -1.5)),) * 2, "what was held back comes with its text"
-    assert chunks[0].logprobs == (-0.5, -0.5)
-
-
 async def test_bos_is_put_in_front_once(tmp_path: Path) -> None:
     fake = FakeLlama()
     model = ModelInfo("fake", "plain", ("left-to-right",), 200, 100, bos="<s>")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from devstral_ls.engine.dialects.leads import Forced, Lead
 from devstral_ls.errors import DevstralError
-from devstral_ls.generation import FinishReason, GenerationRequest, Likely, Usage
+from devstral_ls.generation import FinishReason, GenerationRequest, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,6 @@ class Piece:
     """Tokens so far. It jumps where a character took several: no event says the first of those."""
     logprobs: tuple[float, ...] = ()
     """Of its tokens, where they were asked for."""
-    alternatives: tuple[Likely, ...] = ()
-    """To each of its tokens, where they were asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from devstral_ls.engine.dialects.events import Dialect, End, Event, Piece, Progress, sendable
 from devstral_ls.errors import DevstralError, EngineBusy, EngineUnavailable, GenerationFailed, PromptTooLong
-from devstral_ls.generation import FinishReason, GenerationRequest, Likely, Priority, Usage
+from devstral_ls.generation import FinishReason, GenerationRequest, Priority, Usage
 
 _FINAL_FIELDS = ("content", "stop", "stop_type", "tokens_evaluated", "tokens_predicted", "timings")
 """Without this choice llama-server sends the whole prompt back at the end."""
@@ -37,7 +37,7 @@ def _llama_body(ids: Sequence[int], request: GenerationRequest, model: str | Non
     if request.time_limit_ms is not None:
         body["t_max_predict_ms"] = request.time_limit_ms
     if request.logprobs:
-        body["n_probs"] = max(1, request.alternatives)
+        body["n_probs"] = 1
     if request.begins_with:
         body["grammar"] = f"root ::= {_literal(sendable(request.begins_with))} [^\\x00]*"
     return body
@@ -63,9 +63,7 @@ def _llama_event(line: bytes) -> Event | None:
             progress = event["prompt_progress"]
             return Progress(int(progress["cache"]), int(progress["processed"]), float(progress["time_ms"]))
         tokens = event.get("tokens") or [None]
-        return Piece(
-            str(event["content"]), tokens[-1], int(event.get("tokens_predicted", 0)), _logprobs(event), _likely(event)
-        )
+        return Piece(str(event["content"]), tokens[-1], int(event.get("tokens_predicted", 0)), _logprobs(event))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise GenerationFailed(f"the engine answered what nobody understands: {error!r}") from error
 
@@ -74,17 +72,6 @@ def _logprobs(event: Mapping[str, Any]) -> tuple[float, ...]:
     """Of the tokens of one event, as the model gave them before any sampler looked at them; an impossible one is null."""
     told = (token["logprob"] for token in event.get("completion_probabilities") or ())
     return tuple(-100.0 if logprob is None else max(-100.0, float(logprob)) for logprob in told)
-
-
-def _likely(event: Mapping[str, Any]) -> tuple[Likely, ...]:
-    """The likeliest tokens at the place of each token of one event; nothing where one is all that was asked for."""
-    told = [token.get("top_logprobs") or () for token in event.get("completion_probabilities") or ()]
-    if all(len(ones) < 2 for ones in told):
-        return ()
-    return tuple(
-        tuple((str(one["token"]), max(-100.0, float(one["logprob"]))) for one in ones if one["logprob"] is not None)
-        for ones in told
-    )
 
 
 def _llama_end(event: Mapping[str, Any]) -> End:
