@@ -16,13 +16,9 @@ from devstral_ls.prompt.layouts import LAYOUTS
 from devstral_ls.prompt.window import Window
 from devstral_ls.text import Edit, Snapshot, Span
 
-SURE = 5.0
-"""So much likelier must lines be than those they replace (natural logarithm of the ratio). By judgement: in
-``docs/quality.md`` are the few cases there are."""
-
 ADDED, GONE = math.log(0.5), math.log(0.1)
 """Where lines are only added, so likely must their tokens be, in the mean; where some are only taken away, so unlikely
-must those be. By judgement, too: lines that are there or not cannot be weighed against each other."""
+must those be. By judgement (``docs/quality.md``): lines that are there or not cannot be weighed against each other."""
 
 LAYOUT_ORDER = ("fim-psm", "fim-spm-in-psm", "fim-spm", "chat-prefill")
 """Layouts that show what follows a hole; the first, because going on from hole to hole it leaves the KV cache most."""
@@ -47,7 +43,7 @@ async def is_likelier(asker: Asker, snapshot: Snapshot, edit: Edit) -> bool | No
     if not was or not new:
         mean = sum(was or new) / max(len(was or new), 1)
         return mean <= GONE if was else mean >= ADDED
-    return sum(new) - sum(was) >= SURE
+    return sum(new) > sum(was)
 
 
 def layout_of(model: ModelInfo) -> str:
