@@ -64,6 +64,19 @@ def main() -> int:
         """How the document's last request went, and the CPU seconds of this process so far."""
         return {"reason": rig.pipeline.why(params["uri"]).reason.value, "cpu": time.process_time()}
 
+    @server.feature("test/index")
+    async def index(ls: object, _params: object) -> dict[str, Any]:
+        """How far the index is; empty without one."""
+        return dict(await server.others.index.state()) if server.others.index is not None else {}
+
+    @server.feature("test/lookup")
+    async def lookup(ls: object, params: Any) -> dict[str, Any]:
+        """How long the index takes to find a name for a document, and how many definitions it found."""
+        assert server.others.index is not None
+        begun = time.perf_counter()
+        found = await server.others.index.find([params["name"]], params["uri"])
+        return {"ms": 1000 * (time.perf_counter() - begun), "found": len(found.definitions), "answered": found.answered}
+
     return serve_stdio(server)
 
 

@@ -106,6 +106,12 @@ class OurEditor:
             asked = {"command": self._command["command"], "arguments": self._command["arguments"]}
             await asyncio.wait_for(self._client.ask("workspace/executeCommand", asked), LONG_S)
 
+    async def dismissed(self) -> None:
+        """Tell the server that the last suggestion is not wanted."""
+        if self._command is not None:
+            asked = {"command": "devstral.rejected", "arguments": self._command["arguments"]}
+            await asyncio.wait_for(self._client.ask("workspace/executeCommand", asked), LONG_S)
+
     async def close(self) -> None:
         """Forget the document."""
         self._client.notify("textDocument/didClose", {"textDocument": {"uri": self._uri}})

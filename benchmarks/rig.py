@@ -111,6 +111,7 @@ class Rig:
         self._bench = bench
         self.engine = engine
         """For those that ask it directly."""
+        self.places = places_in(folder)
         subject = engine.subject
         assert subject is not None
         self.subject: Subject = subject
@@ -135,8 +136,10 @@ class Rig:
         }
 
     @asynccontextmanager
-    async def server(self, arm: Arm) -> AsyncIterator[LspClient]:
-        """A server process of ``arm`` at our engine, ready."""
+    async def server(
+        self, arm: Arm, workspace: Path | None = None, capabilities: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[LspClient]:
+        """A server process of ``arm`` at our engine, ready, with the folder ``workspace`` open."""
         folder = self._folder / arm.name
         folder.mkdir(parents=True, exist_ok=True)
         write_calibration(replace(self.subject, file=folder / "data" / "calibration" / self.subject.file.name), arm)
@@ -147,8 +150,9 @@ class Rig:
             folder, *arguments, module="benchmarks.variant_server" if arm.off else "devstral_ls",
             DEVSTRAL_LS_CONFIG=str(config), DEVSTRAL_LS_RUNTIME_DIR=str(self._folder / "run"),
         )  # fmt: skip
+        client.timeout_s = LONG_S
         try:
-            await client.initialize()
+            await client.initialize(dict(capabilities or {}), folder=workspace)
             await asyncio.wait_for(_ready(client, folder), LONG_S)
             yield client
         finally:
@@ -174,7 +178,7 @@ async def rig(folder: Path, bench: Bench) -> AsyncIterator[Rig]:
     Raises:
         DevstralError: there is no such model, or no engine.
     """
-    places = Directories(folder / "data", folder / "run", folder / "settings.toml")
+    places = places_in(folder)
     options = bench.options()
     try:
         # The first start only tells where the calibration is to be; the second runs with it.
@@ -187,6 +191,11 @@ async def rig(folder: Path, bench: Bench) -> AsyncIterator[Rig]:
             yield Rig(folder, bench, engine)
     finally:
         await asyncio.to_thread(rendezvous.stop, places)
+
+
+def places_in(folder: Path) -> Directories:
+    """Where the engine of a rig in ``folder`` keeps its files."""
+    return Directories(folder / "data", folder / "run", folder / "settings.toml")
 
 
 @asynccontextmanager

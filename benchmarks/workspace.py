@@ -1,6 +1,10 @@
-"""A hundred thousand files in the workspace: what `initialize`, typing and memory cost, with and without them.
+"""A hundred thousand files in the workspace, or five hundred open documents: what typing, look-ups and memory cost.
 
-``python -m benchmarks.workspace [--files N] [--wait SECONDS]``: real servers over stdio, an engine that costs nothing.
+    python -m benchmarks.workspace --files 100000 --open 500 --wait 3600
+
+Real servers over stdio with an engine that costs nothing, and the real index. In the full workspace somebody types at
+the beginning of the walk, a few keys every now and then while it goes on, and after it; then a thousand files change at
+once. The same is typed in an empty workspace, and with all the documents open.
 """
 
 from __future__ import annotations
@@ -8,127 +12,221 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import statistics
+import platform
 import tempfile
 import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
-from devstral_ls.workspace.index import Scope, WorkspaceIndex
+from benchmarks.processes import children, held, rss
+from benchmarks.results import write
+from benchmarks.rig import LONG_S
+from benchmarks.stats import percentile
 from tests.server import lsp_client
 from tests.server.lsp_client import LspClient
 
 N_FILES, N_FOLDERS = 100_000, 1_000
+N_OPEN = 500
+N_CHANGED = 1_000
 N_KEYS = 150
 GAP_S = 0.05
-RESULTS = Path(__file__).parent / "results" / "workspace.json"
+N_MEANWHILE, REST_S = 5, 5.0
+"""Keys, and seconds of rest, in turn, while the walk goes on."""
+
+N_TIMES = 30
+LONG = """\
+class Account{n}:
+    def report(self, rates: dict[str, float]) -> str:
+        lines = [f"{{name}}: {{rate:.2f}}" for name, rate in rates.items()]
+        return "\\n".join(lines)
+
+    def total(self, values: list[float]) -> float:
+        found = 0.0
+        for value in values:
+            if value > 0:
+                found += value
+        return found
+
+
+"""
+"""A part of the documents that are opened; ``N_TIMES`` of it are some 15 KB."""
+
+
+def paths(root: Path, n_files: int) -> Iterator[Path]:
+    """The files, a hundred in a folder where there are enough."""
+    for folder, number in product(range(N_FOLDERS), range(n_files // N_FOLDERS)):
+        yield root / f"package_{folder}" / f"module_{number}.py"
 
 
 def make(root: Path, n_files: int) -> None:
-    """Small Python files, a hundred in a folder, each with a class and three functions."""
-    for folder in range(N_FOLDERS):
-        path = root / f"package_{folder}"
-        path.mkdir(parents=True, exist_ok=True)
-        for number in range(n_files // N_FOLDERS):
-            name = f"{folder}_{number}"
-            (path / f"module_{number}.py").write_text(
-                f'"""Module {name}."""\n\n\ndef first_{name}(left: int, right: int) -> int:\n    return left + right\n\n\n'
-                f"def second_{name}(text: str) -> str:\n    return text\n\n\nclass Thing_{name}:\n    size: int = {number}\n\n"
-                f"    def grow(self, by: int) -> None:\n        self.size += by\n"
-            )
+    """Small Python files, each with a class and three functions."""
+    for n, path in enumerate(paths(root, n_files)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        name = f"{path.parent.name.removeprefix('package_')}_{path.stem.removeprefix('module_')}"
+        path.write_text(
+            f'"""Module {name}."""\n\n\ndef first_{name}(left: int, right: int) -> int:\n    return left + right\n\n\n'
+            f"def second_{name}(text: str) -> str:\n    return text\n\n\nclass Thing_{name}:\n    size: int = {n}\n\n"
+            f"    def grow(self, by: int) -> None:\n        self.size += by\n"
+        )
 
 
-def rss(pid: int) -> int:
-    """Resident bytes of a process; 0 where it is gone."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0
+class Typing:
+    """Keys at the end of one document, and what each took."""
+
+    def __init__(self, client: LspClient, root: Path) -> None:
+        self._client = client
+        text = "from package_1.module_1 import first_1_1\n\n\ndef f():\n    x = "
+        self.uri = client.open(text, uri=(root / "main.py").as_uri())
+        self._n = 0
+
+    async def keys(self, n_keys: int) -> list[float]:
+        """Milliseconds from each key to its answer."""
+        took = []
+        for _ in range(n_keys):
+            at = (4, 8 + self._n)
+            self._client.change(self.uri, lsp_client.edit(at, at, "a"))
+            self._n += 1
+            start = time.monotonic()
+            await self._client.inline(self.uri, 4, 8 + self._n)
+            took.append(1000 * (time.monotonic() - start))
+            await asyncio.sleep(GAP_S)
+        return took
 
 
-def children(pid: int) -> list[int]:
-    """The processes that ``pid`` has started."""
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+def figures(took: Sequence[float]) -> dict[str, Any]:
+    """Of milliseconds."""
+    found = {"p50": percentile(took, 0.5), "p95": percentile(took, 0.95), "most": max(took, default=None)}
+    return {"n": len(took), **{name: None if ms is None else round(ms, 1) for name, ms in found.items()}}
 
 
-async def typed(client: LspClient, root: Path) -> list[float]:
-    """Milliseconds from a key to its answer, at ``N_KEYS`` keys."""
-    uri = client.open(
-        "from package_1.module_1 import first_1_1\n\n\ndef f():\n    x = ", uri=(root / "main.py").as_uri()
+@asynccontextmanager
+async def serving(folder: Path, root: Path) -> AsyncIterator[tuple[LspClient, float]]:
+    """A server on the workspace at ``root``, and the milliseconds of its ``initialize``."""
+    config = folder / "workspace.toml"
+    config.write_text("[inline]\ndebounceMs = 0\n")
+    client = await lsp_client.start(
+        folder, "--index", module="benchmarks.costless_server", DEVSTRAL_LS_CONFIG=str(config)
     )
-    took: list[float] = []
-    for number in range(N_KEYS):
-        client.change(uri, lsp_client.edit((4, 8 + number), (4, 8 + number), "a"))
-        start = time.monotonic()
-        await client.ask_inline(uri, 4, 9 + number)
-        took.append(1000 * (time.monotonic() - start))
-        await asyncio.sleep(GAP_S)
-    return took
-
-
-async def measure(root: Path, folder: Path) -> dict[str, Any]:
-    """One server on the workspace at ``root``."""
-    client = await lsp_client.start(folder, "--real-pipeline", "--index")
+    client.timeout_s = LONG_S
     try:
         start = time.monotonic()
         await client.initialize(folder=root)
-        first = 1000 * (time.monotonic() - start)
-        took = sorted(await typed(client, root))
-        pid = client.process.pid
-        index = children(pid)
-        return {
-            "initialize_ms": round(first, 1),
-            "key_ms": {"p50": round(statistics.median(took), 2), "p95": round(took[int(0.95 * len(took))], 2)},
-            "server_mb": round(rss(pid) / 1e6),
-            "index_mb": round(sum(map(rss, index)) / 1e6),
-        }
+        took = 1000 * (time.monotonic() - start)
+        await client.request("test/knows")
+        yield client, took
     finally:
         await lsp_client.stop(client)
 
 
-async def walk(root: Path, wait_s: float) -> dict[str, Any]:
-    """The index alone, until it has seen everything or ``wait_s`` is over."""
-    index = WorkspaceIndex(answer_s=60)
-    index.begin(Scope((str(root),)))
-    start = time.monotonic()
-    state: Any = {}
-    while not state.get("done") and time.monotonic() - start < wait_s:
-        state = await index.state()
-        await asyncio.sleep(1)
-    took, memory = time.monotonic() - start, rss(index.pid or 0)
-    start = time.monotonic()
-    found = await index.signatures(["first_7_7"], (root / "main.py").as_uri())
-    one = 1000 * (time.monotonic() - start)
-    await index.aclose()
-    seen = {"files": state.get("files"), "names": state.get("names"), "done": state.get("done")}
+def memory(client: LspClient) -> dict[str, float]:
+    """Resident memory, 10^6 bytes, and the CPU time of the index."""
+    assert client.process is not None
+    pid = client.process.pid
+    index = [one for child in children(pid) if (one := held(child)) is not None]
     return {
-        **seen,
-        "walk_s": round(took),
-        "index_mb": round(memory / 1e6),
-        "lookup_ms": round(one, 1),
-        "found": len(found),
+        "server_mb": round(rss(pid) / 1e6, 1),
+        "index_mb": round(sum(one.rss_mb for one in index), 1),
+        "index_cpu_s": round(sum(one.cpu_s for one in index), 1),
     }
+
+
+async def empty(folder: Path, root: Path) -> dict[str, Any]:
+    """Nothing in the workspace."""
+    async with serving(folder, root) as (client, initialize_ms):
+        took = await Typing(client, root).keys(N_KEYS)
+        return {"initialize_ms": round(initialize_ms, 1), "key_ms": figures(took), **memory(client)}
+
+
+async def full(folder: Path, root: Path, n_files: int, wait_s: float) -> dict[str, Any]:
+    """All the files: the walk to its end, or for ``wait_s``."""
+    async with serving(folder, root) as (client, initialize_ms):
+        typing = Typing(client, root)
+        start = time.monotonic()
+        found: dict[str, Any] = {"initialize_ms": round(initialize_ms, 1)}
+        found["key_ms"] = figures(await typing.keys(N_KEYS))
+        took: list[float] = []
+        state: dict[str, Any] = {}
+        while not state.get("done") and time.monotonic() - start < wait_s:
+            took += await typing.keys(N_MEANWHILE)
+            await asyncio.sleep(REST_S)
+            state = await client.request("test/index")
+        seen = {name: state.get(name) for name in ("files", "names", "done")}
+        found |= {"walk_s": round(time.monotonic() - start), **seen, "key_ms_meanwhile": figures(took)}
+        found["key_ms_after"] = figures(await typing.keys(N_KEYS))
+        found |= memory(client)
+        found["lookup"] = await _lookup(client, typing.uri)
+        changes = [{"uri": path.as_uri(), "type": 2} for path in islice(paths(root, n_files), N_CHANGED)]
+        client.notify("workspace/didChangeWatchedFiles", {"changes": changes})
+        found["lookup_after_changes"] = await _lookup(client, typing.uri)
+        return found
+
+
+async def _lookup(client: LspClient, uri: str) -> dict[str, Any]:
+    found = await client.request("test/lookup", {"uri": uri, "name": "first_7_7"})
+    return {**found, "ms": round(found["ms"], 1)}
+
+
+async def many_open(folder: Path, root: Path, n_documents: int) -> dict[str, Any]:
+    """``n_documents`` documents of some 400 lines open, each typed into once."""
+    async with serving(folder, root) as (client, _):
+        typing = Typing(client, root)
+        found: dict[str, Any] = {"documents": n_documents, "before": {"key_ms": figures(await typing.keys(N_KEYS))}}
+        found["before"] |= memory(client)
+        start = time.monotonic()
+        took = []
+        for n in range(n_documents):
+            text = LONG.format(n=n) * N_TIMES
+            uri = client.open(text, (root / f"open_{n}.py").as_uri())
+            line = text.count("\n")
+            client.change(uri, lsp_client.edit((line, 0), (line, 0), "    x = "))
+            began = time.monotonic()
+            await client.inline(uri, line, 8)
+            took.append(1000 * (time.monotonic() - began))
+        found |= {"open_s": round(time.monotonic() - start, 1), "first_key_ms": figures(took)}
+        found["key_ms"] = figures(await typing.keys(N_KEYS))
+        found |= memory(client)
+        for n in range(n_documents):
+            uri = (root / f"open_{n}.py").as_uri()
+            client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+        found["closed"] = {"key_ms": figures(await typing.keys(N_KEYS)), **memory(client)}
+        return found
+
+
+def table(result: Mapping[str, Any]) -> list[str]:
+    """The result for people: a line for each figure."""
+    return [f"{' '.join(names):40} {value}" for names, value in _leaves(result)]
+
+
+def _leaves(tree: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from (((name, *names), leaf) for names, leaf in _leaves(value))
+        else:
+            yield (name,), value
 
 
 def main() -> None:
     """Measure and print."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--files", type=int, default=N_FILES)
-    options.add_argument("--wait", type=float, default=600, help="seconds to wait for the walk at most")
+    options.add_argument("--open", type=int, default=N_OPEN, help="documents")
+    options.add_argument("--wait", type=float, default=3600, help="seconds to wait for the walk at most")
     chosen = options.parse_args()
+    result: dict[str, Any] = {"benchmark": "workspace", "files": chosen.files, "machine": platform.platform()}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "empty").mkdir()
         make(folder / "full", chosen.files)
-        result: dict[str, Any] = {"files": chosen.files}
-        for kind in ("empty", "full"):
-            result[kind] = asyncio.run(measure(folder / kind, folder))
-            print(kind, json.dumps(result[kind]), flush=True)
-        result["walk"] = asyncio.run(walk(folder / "full", chosen.wait))
-        print("walk", json.dumps(result["walk"]), flush=True)
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(result, indent=1) + "\n")
+        result["empty"] = asyncio.run(empty(folder, folder / "empty"))
+        print("empty", json.dumps(result["empty"]), flush=True)
+        result["open"] = asyncio.run(many_open(folder, folder / "empty", chosen.open))
+        print("open", json.dumps(result["open"]), flush=True)
+        result["full"] = asyncio.run(full(folder, folder / "full", chosen.files, chosen.wait))
+        print("full", json.dumps(result["full"]), flush=True)
+    write("workspace", result)
 
 
 if __name__ == "__main__":

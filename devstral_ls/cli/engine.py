@@ -56,7 +56,7 @@ def _lines(found: EngineReport) -> str:
         (
             f"{state.model}: {state.phase}, pid {state.pid}, up {found.uptime_s / 60:.0f} min",
             f"  clients  {_or_dash(found.clients)}",
-            f"  slots    {_or_dash(found.slots_busy)} of {state.slots} busy, {cache}",
+            f"  slots    {_or_dash(found.slots_busy)} of {state.slots} busy, {_or_dash(found.waiting)} waiting, {cache}",
             f"  memory   {rss}, planned {gigabytes(state.bytes_needed)}",
             f"  rates    prefill {_or_dash(found.prefill_rate)}, decode {_or_dash(found.decode_rate)} tokens/s",
             f"  reuse    {reuse}",

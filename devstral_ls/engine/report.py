@@ -25,6 +25,8 @@ class EngineReport:
     clients: int | None = None
     """Servers and commands that are connected."""
     slots_busy: int | None = None
+    waiting: int | None = None
+    """Requests inside the engine that wait for a slot; its clients wait outside, so there are none but for moments."""
     rss_bytes: int | None = None
     """Resident memory of the process; the model's file, mapped, is part of it."""
     prefill_rate: float | None = None
@@ -39,12 +41,13 @@ def report(state: EngineState, directories: Directories) -> EngineReport:
     place = Place(directories.runtime, state.key)
     metrics = _metrics(state, place) if state.phase == "ready" else {}
     new, cached = metrics.get("prompt_tokens_total", 0.0), metrics.get("prompt_tokens_cached_total", 0.0)
-    busy = metrics.get("requests_processing")
+    busy, waiting = metrics.get("requests_processing"), metrics.get("requests_deferred")
     return EngineReport(
         state=state,
         uptime_s=max(0.0, time.time() - state.started),
         clients=locks.n_holders(place.clients),
         slots_busy=None if busy is None else int(busy),
+        waiting=None if waiting is None else int(waiting),
         rss_bytes=_resident(state.pid),
         prefill_rate=_rate(new, metrics.get("prompt_seconds_total")),
         decode_rate=_rate(metrics.get("tokens_predicted_total", 0.0), metrics.get("tokens_predicted_seconds_total")),

@@ -13,7 +13,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
@@ -22,7 +22,7 @@ from devstral_ls.related import Surroundings
 from devstral_ls.workspace.ignore import IGNORE_FILES, Readable
 from devstral_ls.workspace.library import Library
 from devstral_ls.workspace.lookup import Lookup, counterpart
-from devstral_ls.workspace.names import Names
+from devstral_ls.workspace.names import MAX_FILES, Names
 from devstral_ls.workspace.scan import scan
 from devstral_ls.workspace.siblings import siblings
 
@@ -31,6 +31,9 @@ NICE = 10
 
 WORK_S, REST_S = 0.04, 0.02
 """The walk works and rests in turn: at most two thirds of a core."""
+
+NEWS_S = 0.02
+"""Of changed files, the last ones are read before a question is answered, for so long; the others when nobody asks."""
 
 QUIET_S = 0.3
 """The walk waits so long after each message: somebody is typing."""
@@ -45,11 +48,20 @@ MAX_MEMORY = 1 << 30
 class Host:
     """Takes messages, one at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock`` says the seconds."""
         self.library = Library(())
         self.names = Names()
+        self._clock = clock
         self._walk: Iterator[None] = iter(())
-        self.is_done = True
+        self._walked = True
+        self._changed: dict[str, None] = {}
+        """Paths whose names are to be put into the table, the last change last."""
+
+    @property
+    def is_done(self) -> bool:
+        """Is everything in the table that is to be there?"""
+        return self._walked and not self._changed
 
     def take(self, message: Mapping[str, Any]) -> dict[str, Any] | None:
         """The answer to ``message``, if it is a question."""
@@ -61,7 +73,7 @@ class Host:
             case "close":
                 self.library.close(os.path.realpath(message["path"]))
             case "changed":
-                self._changed([str(path) for path in message["paths"]])
+                self._hear([str(path) for path in message["paths"]])
             case "find":
                 return self._find(message)
             case "state":
@@ -69,11 +81,12 @@ class Host:
         return None
 
     def work(self) -> None:
-        """Go on with the walk for ``WORK_S``."""
-        until = time.monotonic() + WORK_S
-        while time.monotonic() < until:
+        """Read what has changed, then go on with the walk, for ``WORK_S``."""
+        until = self._clock() + WORK_S
+        self._read_changed(until)
+        while self._clock() < until:
             if next(self._walk, self) is self:
-                self.is_done = True
+                self._walked = True
                 return
 
     def _begin(self, message: Mapping[str, Any]) -> None:
@@ -81,23 +94,35 @@ class Host:
         self.library = Library([Readable(one, exclude, respect_ignore_files=respect) for one in message["folders"]])
         self.names.close()
         self.names = Names()
-        self._walk, self.is_done = scan(self.library, self.names), False
+        self._walk, self._walked = scan(self.library, self.names), False
+        self._changed.clear()
 
     def _open(self, path: str, text: str) -> None:
         path = os.path.realpath(path)
         if self.library.allows(path):
             self.library.open(path, text)
-            self.names.put(path, (one.name for one in self.library.outline(path).definitions))
+            self._hear([path])
 
-    def _changed(self, paths: list[str]) -> None:
+    def _hear(self, paths: list[str]) -> None:
+        """Take note of changed files: a checkout changes thousands at once, and somebody types meanwhile."""
         for path in paths:
             if os.path.basename(path) in IGNORE_FILES:
                 self.library.forget()
-            elif language_of("", path).grammar is not None and os.path.isfile(path):
-                real = os.path.realpath(path)
-                self.names.put(real, (one.name for one in self.library.outline(real).definitions))
+            elif language_of("", path).grammar is not None and len(self._changed) < MAX_FILES:
+                self._changed.pop(path, None)
+                self._changed[path] = None
+
+    def _read_changed(self, until: float) -> None:
+        """The names of changed files, the last change first, until it is ``until``; of one file in any case."""
+        while self._changed:
+            path = os.path.realpath(self._changed.popitem()[0])
+            if self.library.allows(path):
+                self.names.put(path, (one.name for one in self.library.outline(path).definitions))
+            if self._clock() >= until:
+                return
 
     def _find(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        self._read_changed(self._clock() + NEWS_S)
         path = os.path.realpath(message["path"])
         language = language_of(message["language"], path)
         folder = self.library.folder_of(path)

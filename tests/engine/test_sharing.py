@@ -65,7 +65,7 @@ async def test_the_report_of_a_running_engine(home: Directories, devstral_shaped
             await answer(other, replace(INLINE, prompt=(Text("x = 1\n" * 30),)))
         found = await asyncio.to_thread(report, engine.state, home)
         assert found.clients in (2, None)
-        assert found.slots_busy == 0
+        assert (found.slots_busy, found.waiting) == (0, 0)
         assert found.reuse is not None
         assert 0.3 < found.reuse < 0.7
         assert (found.prefill_rate or 0) > 0
@@ -88,7 +88,7 @@ async def test_engine_status_shows_it(
         assert await asyncio.to_thread(main, ["engine", "status", "--json"]) == 0
     (status,) = json.loads(capsys.readouterr().out)
     assert status["model"] == devstral_shaped.stem
-    assert (status["slots"], status["slots_busy"]) == (2, 0)
+    assert (status["slots"], status["slots_busy"], status["waiting"]) == (2, 0, 0)
     assert {"clients", "rss_bytes", "prefill_rate", "decode_rate", "reuse", "batch", "uptime_s"} <= status.keys()
     assert "nonce" not in status
 

@@ -52,6 +52,8 @@ class LspClient:
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self.write = write
         self.process: asyncio.subprocess.Process | None = None
+        self.timeout_s = TIMEOUT_S
+        """The longest that ``request`` waits."""
         self.answers: dict[str, Any] = {"workspace/configuration": [None]}
         """What to answer to requests of the server, by method: a value, a function of the parameters, NEVER, or a
         Refused; null by default."""
@@ -86,8 +88,13 @@ class LspClient:
         self.last_id = msg_id
         return future
 
+    @property
+    def n_unanswered(self) -> int:
+        """Requests of ours that have no answer yet."""
+        return len(self._waiting)
+
     async def request(self, method: str, params: Any = None) -> Any:
-        return await soon(self.ask(method, params))
+        return await asyncio.wait_for(self.ask(method, params), self.timeout_s)
 
     async def refusal(self, method: str, params: Any = None) -> Refused:
         """The error that a request must be answered with."""
@@ -106,7 +113,7 @@ class LspClient:
             if "method" in message and "id" in message:
                 self._answer(message)
             elif "method" not in message and (future := self._waiting.pop(message.get("id"), None)) is not None:
-                if future.cancelled():
+                if future.done():  # whoever asked does not wait any longer
                     continue
                 if "error" in message:
                     future.set_exception(Refused(message["error"]))

@@ -1,0 +1,229 @@
+"""Hours of one working day: does anything grow? Typing at a human pace through the real server, index and engine.
+
+    python -m benchmarks.soak --hours 2 --model tiny --samples soak.jsonl
+    python -m benchmarks.soak --read soak.jsonl
+
+Files are typed with slips, suggestions taken, dismissed and taken back; other documents are opened, edited, saved and
+closed; settings change; other servers come, ask and are killed. Every few seconds a line with what each process holds
+goes to ``--samples``; ``--read`` makes figures and plot of it, also while it grows and after a run that was killed. The
+exit status is 1 if something was not flat (``benchmarks.flat``). Between two lines the person rests for as long as all
+of this has had more than ``--core`` of a core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Coroutine, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import cycle
+from pathlib import Path
+from random import Random
+from typing import Any, TextIO
+
+from benchmarks import flat, items
+from benchmarks.desk import CAPABLE, Desk
+from benchmarks.keystrokes import stretch
+from benchmarks.person import Person
+from benchmarks.processes import children, held, on_disk
+from benchmarks.results import write
+from benchmarks.rig import Arm, Bench, Rig, ask, rig, to_the_end
+from devstral_ls.engine import rendezvous
+from devstral_ls.engine.report import report
+from devstral_ls.errors import DevstralError
+from tests.server.lsp_client import LspClient
+
+CHARACTERS = 500
+"""Typed of each file at a time."""
+
+SAMPLE_S = 5.0
+ARM = Arm("soak", latency_ms=2_000, settings={"inline": {"debounceMs": "auto"}})
+"""As shipped, but that a machine that does other things, too, still shows something."""
+
+
+class Ended(Exception):
+    """A process of the run is gone that should not be."""
+
+
+@dataclass
+class Soak:
+    """One run."""
+
+    running: Rig
+    client: LspClient
+    desk: Desk
+    person: Person
+    out: TextIO
+    core: float
+    visit_s: float
+    begun: float = field(default_factory=time.monotonic)
+    cpu_s: float = 0.0
+
+    async def type_until(self, end: float) -> None:
+        """Type one file after another."""
+        parts = cycle(enumerate(items.replays()))
+        while time.monotonic() < end:
+            n, file = next(parts)
+            part = stretch(file.text, CHARACTERS, with_rest=n % 2 == 0)
+            uri = (self.desk.workspace / file.name).as_uri()
+            await self.person.type_part(uri, file.language, part, self._at_line_end)
+
+    async def sample_for_ever(self) -> None:
+        """A line every few seconds.
+
+        Raises:
+            Ended: a process is gone.
+        """
+        while True:
+            row = await asyncio.to_thread(self._sample)
+            self.out.write(json.dumps(row) + "\n")
+            self.out.flush()
+            # What was answered is of no more use: the harness is not to grow either.
+            self.client.received.clear()
+            self.cpu_s = sum(one["cpu_s"] for one in row["processes"].values())
+            await asyncio.sleep(SAMPLE_S)
+
+    async def visit_for_ever(self) -> None:
+        """Another server asks once, and is killed."""
+        file = items.replays()[0]
+        for n in range(1 << 30):
+            await asyncio.sleep(self.visit_s)
+            async with self.running.server(Arm("visitor", settings=ARM.settings), self.desk.workspace) as client:
+                uri = client.open(file.text, f"file:///visit/{n}.py", file.language)
+                await ask(client, uri, file.text.count("\n"), 0, invoked=True)
+            self.person.did["visits"] += 1
+
+    async def _at_line_end(self) -> None:
+        await self.desk.something()
+        too_much = self.cpu_s / self.core - max(60.0, time.monotonic() - self.begun)
+        await asyncio.sleep(max(0.0, too_much))
+
+    def _sample(self) -> dict[str, Any]:
+        assert self.client.process is not None
+        server = self.client.process.pid
+        states = rendezvous.engines(self.running.places)
+        index = children(server)
+        pids = {"server": server, "index": index[0] if index else 0, "engine": states[0].pid if states else 0}
+        found = {name: held(pid) for name, pid in pids.items()}
+        if gone := [name for name, one in found.items() if one is None]:
+            raise Ended(f"gone: {', '.join(gone)}")
+        engine = report(states[0], self.running.places)
+        return {
+            "t": round(time.monotonic() - self.begun, 1),
+            "pids": pids,
+            "processes": {name: asdict(one) for name, one in found.items() if one},
+            "engine": {"clients": engine.clients, "busy": engine.slots_busy, "waiting": engine.waiting},
+            "unanswered": self.client.n_unanswered,
+            "disk_mb": on_disk(self.running.places.data, self.running.places.runtime) / 1e6,
+            "did": dict(self.person.did),
+        }
+
+
+async def soak(bench: Bench, seconds: float, samples: Path, core: float, visit_s: float, seed: int = 7) -> None:
+    """Run it, with a line in ``samples`` every few seconds.
+
+    Args:
+        bench: what the engine is started with.
+        seconds: how long is typed.
+        samples: the file of the samples, written anew.
+        core: the share of a core that all of it may have.
+        visit_s: seconds between two visits of another server.
+        seed: of everything that is chosen.
+
+    Raises:
+        DevstralError: no model, or no engine.
+        Ended: a process was gone.
+        TimeoutError: a request was not answered.
+    """
+    with tempfile.TemporaryDirectory(prefix="soak") as name, samples.open("w", encoding="utf-8") as out:
+        folder = Path(name)
+        workspace = _workspace(folder)
+        async with rig(folder, bench) as running, running.server(ARM, workspace, CAPABLE) as client:
+            header = running.header(seconds=seconds, core=core, seed=seed, items=items.digest(items.replays()))
+            out.write(json.dumps({"header": header}) + "\n")
+            did: Counter[str] = Counter()
+            desk = Desk(client, workspace, Random(f"desk {seed}"), did)
+            run = Soak(running, client, desk, Person(client, Random(f"person {seed}"), did), out, core, visit_s)
+            await _first_of(run.type_until(time.monotonic() + seconds), run.sample_for_ever(), run.visit_for_ever())
+
+
+async def _first_of(*works: Coroutine[Any, Any, None]) -> None:
+    """Until one of ``works`` ends; its exception is ours."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+def _workspace(folder: Path) -> Path:
+    workspace = folder / "workspace"
+    workspace.mkdir()
+    for file in items.replays():
+        (workspace / file.name).write_text(file.text, encoding="utf-8")
+    return workspace
+
+
+def rows_of(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Header and samples; the last line of a run that was killed may be broken."""
+    rows = list(_lines(path))
+    return dict(rows[0]["header"]), [row for row in rows[1:] if "t" in row]
+
+
+def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            return
+
+
+def told(samples: Path) -> int:
+    """Figures of ``samples``: written, printed, and judged; the exit status."""
+    header, rows = rows_of(samples)
+    result = {"benchmark": "soak", "header": header, **flat.figures(rows)}
+    write("soak", result)
+    print("\n".join(flat.table(result)))
+    return 1 if result["broken"] else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--hours", type=float, default=2.0)
+    parser.add_argument("--model", default="tiny", help="name or path")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--core", type=float, default=0.35, help="the share of a core that all of it may have")
+    parser.add_argument("--visit", type=float, default=600.0, help="seconds between two visits of another server")
+    parser.add_argument("--samples", type=Path, default=Path("soak.jsonl"))
+    parser.add_argument("--read", type=Path, help="only figures and plot, of these samples")
+    options = parser.parse_args()
+    if options.read:
+        return told(options.read)
+    why = ""
+    try:
+        bench = Bench(options.model, options.threads)
+        to_the_end(soak(bench, 3600 * options.hours, options.samples, options.core, options.visit))
+    except KeyboardInterrupt:
+        why = "stopped before its end"
+    except DevstralError as error:
+        print(f"{error.message}{f' — {error.hint}' if error.hint else ''}", file=sys.stderr)
+        return 1
+    except (Ended, TimeoutError) as error:
+        why = str(error) or "a request was not answered"
+    status = told(options.samples)
+    if why:
+        print(f"BROKEN: {why}", file=sys.stderr)
+    return 1 if why else status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
