@@ -21,6 +21,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from benchmarks.item_kinds import ACTIONS
 from benchmarks.items import ActionCase, action_cases, digest
 from benchmarks.stats import wilson
 from devstral_ls.actions.asking import Asker, Question
@@ -42,6 +43,7 @@ _LISTED = re.compile(r"^\W*(?:line\s*)?(\d+)\s*[:.)-]", re.MULTILINE | re.IGNORE
 _PLAIN = {
     "fix": "Fix this {language} code. The problem: {problems}\n```\n{code}\n```",
     "document": "Add documentation to this {language} code:\n```\n{code}\n```",
+    "types": "Add type annotations to this {language} code:\n```\n{code}\n```",
     "review": "List the bugs in this {language} code, one a line as LINE: what is wrong.\n```\n{code}\n```",
 }
 
@@ -59,7 +61,7 @@ class Outcome:
     only_target: bool = False
     keeps_code: bool = False
     right: bool = False
-    """Fixed, or documented without a change of code."""
+    """Fixed, or documented or given types without a change of code."""
     hits: int = 0
     """Findings on lines of a bug."""
     false_alarms: int = 0
@@ -74,16 +76,22 @@ def snapshot_of(case: ActionCase) -> Snapshot:
     return Snapshot(f"file:///bench/{case.name}", 1, case.language, case.text)
 
 
-async def ours(engine: Engine, case: ActionCase) -> Outcome:
-    """Through the actions, as an editor asks."""
-    snapshot, began = snapshot_of(case), time.monotonic()
-    problems = tuple(
+def problems_of(case: ActionCase) -> tuple[Problem, ...]:
+    """The diagnostics, as an editor hands them over."""
+    starts = snapshot_of(case).line_starts
+    return tuple(
         Problem(
-            Span(snapshot.line_starts[one.line] + one.column, snapshot.line_starts[one.end_line] + one.end_column),
+            Span(starts[one.line] + one.column, starts[one.end_line] + one.end_column),
             one.message, one.severity, one.code, one.source,
         )
         for one in case.diagnostics
     )  # fmt: skip
+
+
+async def ours(engine: Engine, case: ActionCase) -> Outcome:
+    """Through the actions, as an editor asks."""
+    snapshot, began = snapshot_of(case), time.monotonic()
+    problems = problems_of(case)
     at = snapshot.line_span(case.target_line).end
     whole = case.action == "review" and case.target == Span(0, len(case.text))
     span = Span(0, 0) if whole else Span(at, at)
@@ -129,9 +137,12 @@ def judge_edit(case: ActionCase, edit: Edit, outcome: Outcome) -> None:
     outcome.offered = True
     outcome.parses = not checks.worse(edit)
     outcome.only_target = touches_only(case, after)
-    outcome.keeps_code = not checks.changes_code(edit, types=True)
+    outcome.keeps_code = not checks.changes_code(edit, types=case.action != "types")
     if case.action == "document":
         outcome.right = outcome.keeps_code and outcome.parses and after != case.text
+    elif case.action == "types":
+        added = outcome.keeps_code and outcome.parses and outcome.only_target and checks.changes_code(edit, types=True)
+        outcome.right = added and (case.test is None or passes(after + "\n" + case.test))
     elif case.test is not None:
         outcome.right = outcome.only_target and passes(after + "\n" + case.test)
     else:
@@ -168,9 +179,9 @@ def violations(outcomes: list[Outcome]) -> list[str]:
     """Offered edits of ours that should never have been offered."""
     found = []
     for one in outcomes:
-        is_document = one.case.startswith("document-")
+        keeps = one.case.startswith(("document-", "types-"))
         if one.way == "actions" and one.offered and not one.case.startswith("review-"):
-            kept = one.parses and one.only_target and (one.keeps_code or not is_document)
+            kept = one.parses and one.only_target and (one.keeps_code or not keeps)
             found += [] if kept else [one.case]
     return found
 
@@ -178,7 +189,7 @@ def violations(outcomes: list[Outcome]) -> list[str]:
 def table(outcomes: list[Outcome]) -> str:
     """What came of it, a line for each action and way."""
     lines = [f"offered, but broken: {', '.join(violations(outcomes)) or 'none'}"]
-    for action in ("fix", "document", "review"):
+    for action in ACTIONS:
         for way in ("actions", "plain"):
             of = [one for one in outcomes if one.case.startswith(f"{action}-") and one.way == way]
             if not of:
@@ -193,7 +204,7 @@ def table(outcomes: list[Outcome]) -> str:
             else:
                 offered = [one for one in of if one.offered]
                 parts = [("parse", "parses"), ("only the target", "only_target")]
-                parts += [("no code changed", "keeps_code")] if action == "document" else []
+                parts += [("no code changed", "keeps_code")] if action in ("document", "types") else []
                 said = f"right {share(sum(one.right for one in of), len(of))}; of {len(offered)} offered: " + ", ".join(
                     f"{name} {share(sum(getattr(one, key) for one in offered), len(offered))}" for name, key in parts
                 )
@@ -254,7 +265,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--limit", type=int, help="so many cases only")
     parser.add_argument("--minutes", type=float, default=600, help="no new case after so many")
-    parser.add_argument("--action", choices=("fix", "document", "review"), help="cases of one action only")
+    parser.add_argument("--action", choices=ACTIONS, help="cases of one action only")
     parser.add_argument("--way", choices=tuple(_WAYS), help="one way of asking only")
     parser.add_argument("--journal", type=Path, help="what is found out, a line each; a run goes on from it")
     options = parser.parse_args()

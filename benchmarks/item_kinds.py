@@ -8,7 +8,8 @@ from typing import Literal
 from devstral_ls.text import Span
 
 HoleKind = Literal["line", "lines", "span", "cross"]
-Action = Literal["fix", "document", "review"]
+Action = Literal["fix", "document", "types", "review"]
+ACTIONS: tuple[Action, ...] = ("fix", "document", "types", "review")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ class ActionCase:
 
     ``fix``: the answer may change ``target`` only; ``test`` fails on ``text`` and must pass afterwards.
     ``document``: the target has no documentation; the answer adds it, and changes no code and nothing else.
+    ``types``: the target has no types; the answer adds some, and changes nothing else; ``test`` passes before and after.
     ``review``: findings on the lines of ``bugs`` are right, all others false alarms; without bugs the text is clean.
     """
 
@@ -114,7 +116,8 @@ class ActionCase:
     target: Span
     """The definition that is to be changed or reviewed; the whole text where none is marked."""
     test: str | None
-    """As in ``Hole``: passes on ``reference``. ``None`` for other languages than Python, and for ``document``."""
+    """As in ``Hole``: passes on ``reference``, for ``types`` on ``text``. ``None`` for other languages than Python, and for
+    ``document``."""
     diagnostics: tuple[Diagnostic, ...]
     bugs: tuple[Bug, ...]
     reference: str | None

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from benchmarks.case_files import item_id, parse_actions, parse_holes, parse_quiets
 from benchmarks.cross_cases import parse_cross
-from benchmarks.item_kinds import Action, ActionCase, Bug, CrossHole, Diagnostic, Hole, HoleKind, Quiet, Replay
+from benchmarks.item_kinds import ACTIONS, Action, ActionCase, Bug, CrossHole, Diagnostic, Hole, HoleKind, Quiet, Replay
 
 __all__ = [
     "Action",
@@ -103,7 +103,7 @@ def digests() -> dict[str, dict[str, str | int]]:
 
 
 def _action(name: str) -> Action:
-    for action in ("fix", "document", "review"):
+    for action in ACTIONS:
         if Path(name).stem == action:
             return action
     raise ValueError(f"no such action: {name}")

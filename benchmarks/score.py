@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import tree_sitter
 
 from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.languages.table import language_of
+from devstral_ls.suggest.brackets import scan
 from devstral_ls.text import Snapshot
 
 MIN_REPEATED = 4
@@ -101,9 +103,16 @@ def _errors(root: tree_sitter.Node) -> int:
 
 
 def is_valid(before: str, after: str, answer: Answer, language: str) -> bool:
-    """Does the file parse at least as well as before the answer was put in?"""
-    was = n_errors(before + after, language)
-    now = n_errors(document(before, answer, after), language)
+    """Does the file parse at least as well as before the answer was put in?
+
+    Where nothing stands below the cursor yet, the brackets that are open at the file's end are closed first, before and
+    after: a parser that misses them counts errors all over the file, right answer or not.
+    """
+    texts = before + after, document(before, answer, after)
+    if not after.strip():
+        row = language_of(language, "")
+        texts = tuple(f"{text}\n{scan(text, row).due}" for text in texts)
+    was, now = (n_errors(text, language) for text in texts)
     return was is None or now is None or now <= was
 
 

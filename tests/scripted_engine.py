@@ -7,7 +7,7 @@ import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, ModelInfo, Special, Text, Usage
+from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, ModelInfo, Priority, Special, Text, Usage
 
 QWEN = ModelInfo(
     name="scripted",
@@ -39,6 +39,8 @@ class ScriptedEngine:
         """Raised at the end of an answer's text."""
         self.finish = FinishReason.STOP
         self.sure: Callable[[str], float] = lambda piece: 1.0
+        self.weighs: Callable[[str], float] | None = None
+        """How likely it finds each letter of a text that is only weighed, 0 to 1; without it, it does not say."""
         self._model = model
         self._go = asyncio.Event()
         if not hold:
@@ -62,6 +64,13 @@ class ScriptedEngine:
         async def chunks() -> AsyncIterator[Chunk]:
             nonlocal finished
             await self._go.wait()
+            if request.logprobs and request.priority is Priority.ACTION:  # weighed, and nothing is asked
+                sure = None if self.weighs is None else math.log(self.weighs(request.begins_with))
+                for letter in request.begins_with:
+                    yield Chunk(letter, logprobs=() if sure is None else (sure,))
+                finished = True
+                yield Chunk("", self.finish, Usage(10, 8, len(request.begins_with), 1.0, 1.0))
+                return
             said = self.says if isinstance(self.says, str) else self.says(request)
             text = request.begins_with + said
             for piece in (text[i : i + 3] for i in range(0, len(text), 3)):

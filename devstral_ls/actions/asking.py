@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from devstral_ls.actions.answer import loops
 from devstral_ls.actions.query import ActionRefused, Progressed, Report
-from devstral_ls.generation import Engine, FinishReason, GenerationRequest, ModelInfo, Priority, Usage
+from devstral_ls.generation import Engine, FinishReason, GenerationRequest, ModelInfo, Priority, Prompt, Usage
 from devstral_ls.prompt.chat import conversation, stops
 
 TEMPERATURE = 0.15
@@ -92,6 +92,36 @@ class Asker:
                     await lines(text)
         self._add(used)
         return Answer(text, complete)
+
+    async def weigh(self, prompt: Prompt, text: str) -> tuple[float, ...] | None:
+        """The natural logarithms of the probabilities of the tokens of ``text`` as the answer to ``prompt``.
+
+        ``None`` where the engine does not say them.
+
+        Raises:
+            EngineError, PromptTooLong: see ``generation.Engine``.
+        """
+        request = GenerationRequest(
+            prompt=prompt,
+            max_tokens=len(text) + 1,
+            begins_with=text,
+            conversation=f"{self.conversation}#lines",
+            priority=Priority.ACTION,
+            logprobs=True,
+        )
+        told: tuple[float, ...] = ()
+        used, n_read, is_told = None, 0, True
+        async with self.engine.generate(request) as chunks:
+            async for chunk in chunks:
+                used = chunk.usage or used
+                self._count(bool(chunk.text))
+                is_told = is_told and bool(chunk.logprobs or not chunk.text)
+                told += chunk.logprobs
+                n_read += len(chunk.text)
+                if n_read >= len(text) or not is_told:
+                    break
+        self._add(used)
+        return told if is_told and n_read >= len(text) else None
 
     def _request(self, question: Question) -> GenerationRequest:
         prompt = conversation(self.model, question.system, question.turns, question.user, question.opened)

@@ -1,7 +1,8 @@
 """Reviews: the model repairs what it takes for bugs, and every repair that changes code is a finding.
 
 A finding without a repair is only an opinion: small models have one about every line. What they would change, and what
-still parses then, is much rarer and can be shown.
+still parses then, is much rarer and can be shown. Where the engine tells probabilities, a repair must also be likelier
+than what it repairs: a small model that is asked to repair repairs what is right.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import replace
 from devstral_ls.actions.answer import code_in
 from devstral_ls.actions.asking import Question
 from devstral_ls.actions.job import Job
+from devstral_ls.actions.likelihood import is_likelier
 from devstral_ls.actions.query import ActionRefused, Finding, Result, Severity
 from devstral_ls.actions.replace import TOO_LONG
 from devstral_ls.actions.shape import put_back, taken_out
@@ -98,9 +100,14 @@ async def _piece(job: Job, span: Span) -> list[Finding] | None:
     if not code.in_fence or not code.text.strip() or not (answer.complete or code.closed):
         return None
     new = taken_out(put_back(code.text, shape, old), shape)
-    findings = _repairs(job, target, old, new)
-    if findings is None:
+    repairs = _repairs(job, target, old, new)
+    if repairs is None:
         return None
+    findings = []
+    for edit, finding in repairs:
+        job.asker.stage = "weighing a repair"
+        if await is_likelier(job.asker, job.snapshot, edit) is not False:
+            findings.append(finding)
     told = replace(question, turns=((question.user, question.opened + answer.text),), stop=("\n",), opened="")
     return [await _told(job, told, finding) for finding in findings]
 
@@ -113,7 +120,7 @@ def _first_lines(job: Job, target: Target, old: str) -> str:
     return "".join(f"{line}\n" for line in old.split("\n")[:n_lines]) if n_lines < old.count("\n") + 1 else ""
 
 
-def _repairs(job: Job, target: Target, old: str, new: str) -> list[Finding] | None:
+def _repairs(job: Job, target: Target, old: str, new: str) -> list[tuple[Edit, Finding]] | None:
     """Every change that is one of code; ``None`` if the answer is a rewrite."""
     before, after = old.split("\n"), new.split("\n")
     first = job.snapshot.line_at(target.span.start)
@@ -134,11 +141,11 @@ def _repairs(job: Job, target: Target, old: str, new: str) -> list[Finding] | No
         if any(one.start < span.end and span.start < one.end for one in job.secrets):
             continue  # what stands there was not shown
         edit = Edit(span, "".join(f"{text}{shape.line_end}" for text in texts))
-        if job.checks.worse(edit) or not _is_code(job, edit):
+        if job.checks.worse(edit) or not _is_code(job, edit) or _defines(job, edit):
             continue
         fix = texts[0] if high - low == 1 and new_high - new_low == 1 else None
         shown = "\n".join(after[new_low:new_high])
-        findings.append(Finding(line, "warning", "bug", shown, fix, target.span if target.name else None))
+        findings.append((edit, Finding(line, "warning", "bug", shown, fix, target.span if target.name else None)))
     return findings[:MAX_FINDINGS]
 
 
@@ -148,6 +155,12 @@ def _is_code(job: Job, edit: Edit) -> bool:
         return job.checks.changes_code(edit, types=False)
     before, after = job.snapshot.text, apply(job.snapshot.text, edit)
     return re.sub(r"\s", "", before) != re.sub(r"\s", "", after)
+
+
+def _defines(job: Job, edit: Edit) -> bool:
+    """Does it bring in definitions? Small models write those above once more."""
+    before, after = job.checks.syntax, job.checks.parsed(apply(job.snapshot.text, edit))
+    return before is not None and after is not None and len(outline(after)) > len(outline(before))
 
 
 def _lines_span(snapshot: Snapshot, first: int, end: int) -> Span:

@@ -85,5 +85,5 @@ def _comment(text: str, language: Language) -> str:
         return f"{language.line_comment} {text}"
     if language.block_comment:
         opener, closer = language.block_comment
-        return f"{opener} {text.replace(closer, '')} {closer}"
+        return f"{opener} {text.replace(closer, ' ')} {closer}"
     return ""

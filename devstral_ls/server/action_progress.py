@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
@@ -20,15 +21,17 @@ class ActionProgress:
 
     def __init__(self, ls: DevstralServer, title: str) -> None:
         self._ls = ls
-        self._title = title
+        self.title = title
+        """What is done, for people."""
         self.token = f"devstral-ls/action/{next(_numbers)}"
         self._begun = False
         self._ended = False
 
-    def begin(self) -> None:
-        """Ask the client for it."""
+    def begin(self, others: Sequence[str] = ()) -> None:
+        """Ask the client for it; ``others`` are the titles of actions that run, and that this one may wait for."""
         if self._ls.actions.abilities.progress:
-            self._ls.background(self._begin())
+            message = f"waiting for: {', '.join(others)}" if others else "reading the code"
+            self._ls.background(self._begin(message))
 
     def report(self, progressed: Progressed) -> None:
         """Say how far it is."""
@@ -42,7 +45,7 @@ class ActionProgress:
             self._notify(types.WorkDoneProgressEnd(message=message))
         self._ended = True
 
-    async def _begin(self) -> None:
+    async def _begin(self, message: str) -> None:
         try:
             await self._ls.protocol.send_request_async(
                 types.WINDOW_WORK_DONE_PROGRESS_CREATE, types.WorkDoneProgressCreateParams(token=self.token)
@@ -51,7 +54,8 @@ class ActionProgress:
             return
         if not self._ended:
             self._begun = True
-            self._notify(types.WorkDoneProgressBegin(title=f"Devstral: {self._title}", cancellable=True))
+            title = f"Devstral: {self.title}"
+            self._notify(types.WorkDoneProgressBegin(title=title, cancellable=True, message=message))
 
     def _notify(self, value: object) -> None:
         self._ls.protocol.notify(types.PROGRESS, types.ProgressParams(token=self.token, value=value))

@@ -51,8 +51,8 @@ class Actions:
         self.abilities = Abilities()
         """What the client can do. Set at ``initialize``."""
         self.reviews = Reviews(ls.documents, ls.text_document_publish_diagnostics)
-        self._running: dict[str, asyncio.Task[Any]] = {}
-        """By the token of their progress."""
+        self._running: dict[str, tuple[str, asyncio.Task[Any]]] = {}
+        """Titles and tasks, by the token of their progress."""
         self._busy: set[str] = set()
         """Documents that an action is being written into."""
         self._fixed: dict[str, Fixed] = {}
@@ -101,7 +101,7 @@ class Actions:
 
     async def aclose(self) -> None:
         """Let go of an engine of our own, and stop what runs."""
-        for task in self._running.values():
+        for _, task in self._running.values():
             task.cancel()
         explanation.forget(self._ls)
         await self._let_go()
@@ -113,7 +113,7 @@ class Actions:
 
     def cancel(self, token: object) -> None:
         """The user does not want to wait for the action of that progress."""
-        task = self._running.get(str(token))
+        _, task = self._running.get(str(token), ("", None))
         if task is not None:
             task.cancel()
 
@@ -136,10 +136,10 @@ class Actions:
         if query.snapshot.uri in self._busy and action.edits:
             raise ActionRefused("another action is at work in this document", hint="Wait for it, or cancel it.")
         progress = ActionProgress(self._ls, action.title.format(what="code"))
-        progress.begin()
+        progress.begin([title for title, _ in self._running.values()])
         work = self._resolve(actor, query, progress) if edits else self._perform(actor, query, progress)
         task = self._ls.background(_guarded(work))
-        self._running[progress.token] = task
+        self._running[progress.token] = progress.title, task
         if action.edits:
             self._busy.add(query.snapshot.uri)  # until it has cleaned up, too
             task.add_done_callback(lambda _: self._busy.discard(query.snapshot.uri))

@@ -35,11 +35,11 @@ class Diagnosed:
         if len(self._said) > MAX_DOCUMENTS:
             self._said.popitem(last=False)
 
-    def edited(self, before: Snapshot, after: Snapshot) -> None:
+    def edited(self, after: Snapshot) -> None:
         """A document has changed: what was said of changed lines goes."""
         known = self._said.get(after.uri)
         if known is not None and known[1]:
-            self._said[after.uri] = after, _after(before, after, known[1])
+            self._said[after.uri] = after, _after(known[0], after, known[1])
 
     def forget(self, uri: str) -> None:
         """The document was closed."""

@@ -170,7 +170,7 @@ class Suggester:
             return None
         writing, typed = found
         trace.decisions.append("went-on-with-running")
-        shown = writing.still_shown(query, typed)
+        shown = writing.still_shown(query)
         if shown is not None:
             trace.take_over(writing.trace)
             trace.reason = Reason.TYPED_THROUGH if typed else Reason.CACHED
@@ -179,7 +179,8 @@ class Suggester:
             writing = self._now(writing, settings, model)
         try:
             with trace.stage("running", self._clock):
-                answer = await self._writings.follow(writing, typed)
+                shown = await self._first_lines(writing, query, typed, settings)
+                answer = shown or await self._writings.follow(writing, typed)
         except NothingToShow:
             if typed or query.invoked:  # then it says nothing about this place, or not all it could
                 return None
@@ -190,8 +191,10 @@ class Suggester:
             self._writings.forget(query.snapshot.uri)
             trace.decisions.append("running-wrote-something-else")
             return None
-        again = self._cache.find(query.snapshot, query.offset, mode(model, settings.inline))
         trace.reason = Reason.JOINED
+        if shown is not None:
+            return shown
+        again = self._cache.find(query.snapshot, query.offset, mode(model, settings.inline))
         if again is None or (query.invoked and not again.answer.is_all):
             return None
         return _fitting(again, may_begin_a_line=just_taken or query.invoked)
@@ -202,10 +205,7 @@ class Suggester:
         """
         query, trace = writing.query, Trace()
         question = self._answering.question(query, model, settings, trace, goes_on=True, real=False)
-        question = surer(question, self.feedback, trace)
-        return self._writings.begin(
-            query, question.mode, trace, lambda hear: self._answering.write(question, trace, hear)
-        )
+        return self._begin(surer(question, self.feedback, trace), trace)
 
     async def _asked(
         self,
@@ -227,29 +227,31 @@ class Suggester:
             with trace.stage("pace", self._clock):
                 await self._pace.wait(query.snapshot.uri, inline.debounce_ms)
         self._ahead.stop()
-        writing = self._writings.begin(
-            query, question.mode, trace, lambda hear: self._answering.write(question, trace, hear)
-        )
-        answer = await self._first_lines(writing, question) or await self._writings.follow(writing, "")
+        writing = self._begin(question, trace)
+        answer = await self._first_lines(writing, query, "", settings) or await self._writings.follow(writing, "")
         if answer is None:  # ended by whoever needed the engine more
             raise NothingToShow(Reason.SUPERSEDED)
         trace.reason = Reason.SHOWN
         return answer
 
-    async def _first_lines(self, writing: Writing, question: Question) -> Answer | None:
-        """The first lines of a block that takes longer than the latency budget, unless somebody asks for all of it by
-        key. Who takes them finds the rest running (Cody and Supermaven call this a hot streak).
+    def _begin(self, question: Question, trace: Trace) -> Writing:
+        """Have the model write what answers ``question``."""
+        writing = self._writings.begin(
+            question.query, question.mode, trace, lambda hear: self._answering.write(question, trace, hear)
+        )
+        if question.place.multiline and not question.query.invoked:
+            writing.lines = lambda text: self._answering.first_lines(question, text, trace)
+        return writing
+
+    async def _first_lines(self, writing: Writing, query: InlineQuery, typed: str, settings: Settings) -> Answer | None:
+        """What is not ``typed`` yet of the first lines of a block that takes longer than the latency budget, unless
+        somebody asks for all of it by key. Who takes them finds the rest running (Cody and Supermaven call this a hot
+        streak).
         """
-        if question.query.invoked or not question.place.multiline:
+        until = self._clock() + settings.inline.latency_budget_ms / 1000
+        if query.invoked:
             return None
-        until = self._clock() + question.inline.latency_budget_ms / 1000
-
-        def enough(text: str) -> bool:
-            return self._clock() >= until and bool(text.rpartition("\n")[0].strip())
-
-        text = await self._writings.first_lines(writing, enough)
-        writing.shown = None if text is None else self._answering.first_lines(question, text, writing.trace)
-        return writing.shown
+        return await self._writings.first_lines(writing, query, typed, lambda: self._clock() >= until)
 
     def _model(self) -> ModelInfo:
         model = self._engine.model

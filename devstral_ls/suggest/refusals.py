@@ -24,6 +24,11 @@ _PROSE = re.compile(
 """How an answer in words begins, as whole lines without a sign of code."""
 
 
+_ENDS_STATEMENT = frozenset(")]};,\"'")
+"""Behind these, as behind white space, a comment may begin; ``$#`` and ``${x#y}`` of a shell, ``$#a`` of Perl and the ``#``
+of an address are none."""
+
+
 class NothingToShow(Exception):
     """The answer holds nothing worth showing."""
 
@@ -76,7 +81,9 @@ def refuse_comment_behind_code(draft: Draft) -> Draft:
     mark = place.language.line_comment
     if mark is None or place.by_key or place.in_comment or place.in_string or not place.line_before.strip():
         return draft
-    if draft.text.lstrip().startswith(mark):
+    lead = len(draft.text) - len(draft.text.lstrip(" \t"))
+    behind = (place.line_before + draft.text[:lead])[-1]
+    if draft.text.startswith(mark, lead) and (behind.isspace() or behind in _ENDS_STATEMENT):
         raise NothingToShow(Reason.COMMENT)
     return draft
 

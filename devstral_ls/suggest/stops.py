@@ -51,7 +51,7 @@ def _cut_filling(text: str, place: Place) -> str | None:
 def _cut_lines(text: str, place: Place) -> str | None:
     """Cut at the first whole line that does not belong to the block any more."""
     *whole, unfinished = text.split("\n")
-    base = _base_width(place, whole)
+    base = _base_width(place, [*whole, unfinished])
     closed = _end_of_block("\n".join(whole), place)
     for n, line in enumerate(whole):
         if closed is not None and len("\n".join(whole[: n + 1])) >= closed:
@@ -70,13 +70,13 @@ def _cut_lines(text: str, place: Place) -> str | None:
     return "\n".join(whole) if len(whole) >= MAX_LINES else None
 
 
-def _base_width(place: Place, whole: list[str]) -> int:
+def _base_width(place: Place, lines: list[str]) -> int:
     """Columns a line of the block has at least: those of the first line written, or of the cursor's line."""
     if place.line_before.strip():
         # After a header (`def f():`, `do`) the body is indented further than the header's line.
         return width(indentation(place.line_before)) + 1
-    first = next((n for n, line in enumerate(whole) if line.strip()), 0)
-    return width((place.line_before if first == 0 else "") + indentation(whole[first]))
+    first = next((n for n, line in enumerate(lines) if line.strip()), 0)
+    return width((place.line_before if first == 0 else "") + indentation(lines[first]))
 
 
 def _end_of_block(text: str, place: Place) -> int | None:

@@ -44,6 +44,8 @@ class Writing:
         self.n_waiting = 0
         self.shown: Answer | None = None
         """Its first lines, where they are shown already: the rest is written even if nobody waits for it."""
+        self.lines: Callable[[str], Answer | None] = lambda text: None
+        """Makes an answer of its whole lines, where those may be shown before it ends."""
         self._mode = mode
         self._head = head_of(query.snapshot.text, query.offset)
         self._tail = tail_of(query.snapshot.text, query.offset)
@@ -65,6 +67,11 @@ class Writing:
     def begun(self) -> bool:
         """Is anything written yet?"""
         return bool(self._text)
+
+    @property
+    def spare(self) -> bool:
+        """May it be ended for somebody who waits: nobody asked for it, or nobody waits for its rest?"""
+        return self.ahead or (self.shown is not None and not self.n_waiting)
 
     def cancel(self) -> None:
         """End it; nobody waits for it any more."""
@@ -99,19 +106,27 @@ class Writing:
             await self._news.wait()
         return None if self._task.cancelled() else self._task.result()
 
-    def still_shown(self, query: InlineQuery, typed: str) -> Answer | None:
-        """What of the lines shown already is not ``typed`` yet; ``None`` where that is nothing."""
+    def still_shown(self, query: InlineQuery) -> Answer | None:
+        """What of the lines shown already is not typed yet; ``None`` where that is nothing."""
         shown = self.shown
         if shown is None or query.invoked or tail_of(query.snapshot.text, query.offset) != self._tail:
             return None
+        typed = query.snapshot.text[
+            self.query.offset : query.offset
+        ]  # with the document's line ends, as they were shown
         rest = shown.text[len(typed) :]
         return replace(shown, text=rest) if rest and shown.text.startswith(typed) else None
 
-    async def until(self, enough: Callable[[str], bool]) -> str | None:
-        """What is written as soon as that is ``enough``; ``None`` where it ends before."""
-        while self.running:
-            if enough(self._text):
-                return self._text
+    async def first_lines(self, query: InlineQuery, typed: str, is_late: Callable[[], bool]) -> Answer | None:
+        """What is not ``typed`` yet of its whole lines, as soon as it ``is_late``; ``None`` where it ends before, does not
+        begin with ``typed``, or may not be shown in part.
+        """
+        while self.running and self._may_begin_with(typed):
+            if is_late() and self._text.rpartition("\n")[0][len(typed) :].strip():
+                before, self.shown = self.shown, self.lines(self._text)
+                rest = self.still_shown(query)
+                self.shown = before if rest is None else self.shown
+                return rest
             self._news.clear()
             await self._news.wait()
         return None
@@ -181,10 +196,12 @@ class Writings:
         with self._waiting(writing):
             return await writing.answer(typed)
 
-    async def first_lines(self, writing: Writing, enough: Callable[[str], bool]) -> str | None:
-        """``writing.until``; leaving is as in ``follow``."""
+    async def first_lines(
+        self, writing: Writing, query: InlineQuery, typed: str, is_late: Callable[[], bool]
+    ) -> Answer | None:
+        """``writing.first_lines``; leaving is as in ``follow``."""
         with self._waiting(writing):
-            return await writing.until(enough)
+            return await writing.first_lines(query, typed, is_late)
 
     @contextmanager
     def _waiting(self, writing: Writing) -> Iterator[None]:
@@ -198,8 +215,8 @@ class Writings:
                 self._linger(writing)
 
     def end_ahead(self) -> None:
-        """End all that nobody asked for."""
-        for uri in [uri for uri, one in self._by_uri.items() if one.ahead]:
+        """End all that nobody asked for, or waits for any more."""
+        for uri in [uri for uri, one in self._by_uri.items() if one.spare]:
             self.forget(uri)
 
     def forget(self, uri: str) -> None:

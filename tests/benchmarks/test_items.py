@@ -211,6 +211,10 @@ def test_each_action_has_what_it_is_scored_by(case: items.ActionCase) -> None:
         assert not case.test
         target = case.text[case.target.start : case.target.end]
         assert all(mark not in target for mark in ('"""', "/**", "//"))
+    if case.action == "types":
+        assert not case.bugs
+        assert not case.diagnostics
+        assert (case.test is not None) == (case.language == "python")
     if case.action == "review":
         assert not case.diagnostics
         assert all(len(bug.what) > 10 for bug in case.bugs)

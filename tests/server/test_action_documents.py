@@ -229,6 +229,25 @@ async def test_a_review_does_not_let_a_second_action_write(here: Make) -> None:
     assert (await soon(writing))["applied"] is True
 
 
+async def test_an_action_that_may_have_to_wait_says_for_what(here: Make) -> None:
+    client, _ = await start(here)
+    await client.script(says=SIMPLER, hold=True)
+    writing = run(client, "simplify")
+    await client.request("test/asked")
+    review = run(client, "review")
+
+    def begins(params: Any) -> bool:
+        return params["value"]["kind"] == "begin" and "action" in params["token"]
+
+    first = await client.next("$/progress", begins)
+    second = await client.next("$/progress", begins)
+    assert (first["value"]["title"], first["value"]["message"]) == ("Devstral: Simplify code", "reading the code")
+    assert second["value"]["message"] == "waiting for: Simplify code"
+    await client.script(hold=False)
+    await soon(writing)
+    await asyncio.wait([review], timeout=5)
+
+
 async def test_an_offer_of_another_version_is_answered_and_not_an_error(here: Make) -> None:
     client, editor = await start(here)
     editor.type(0, "# mine\n")

@@ -84,7 +84,7 @@ async def test_somebody_who_types_in_full_flow_costs_one_request() -> None:
         await mine
 
     desk = Desk(ScriptedEngine("1"))
-    desk.suggester = Suggester(desk.engine, SyntaxTrees(), sleep=sleep)
+    desk.suggester = Suggester(desk.engine, SyntaxTrees(), clock=lambda: 0.0, sleep=sleep)
     keys = [asyncio.create_task(desk.ask(f"{'value'[:n]}▮\n")) for n in range(1, 6)]
     await asyncio.wait_for(all_wait.wait(), 5)
     waiting[-1].set_result(None)

@@ -167,6 +167,60 @@ async def test_the_first_lines_stay_while_they_are_typed_and_nobody_waits_for_th
     assert shown(await (await desk.types(BLOCK))) == "a = 1\n    b = 2"
 
 
+async def test_the_first_lines_stay_over_the_line_ends_of_a_document_that_has_others() -> None:
+    desk = Hurried()
+    block = BLOCK.replace("\n", "\r\n")
+    await desk.types(block)
+    await desk.late("a = 1\n    b = 2\n", "    c")
+    taken_by_line = await desk.types("def f():\r\n    a = 1\r\n    ▮\r\n")
+    assert taken_by_line.done()
+    assert shown(await taken_by_line) == "b = 2"
+
+
+async def test_who_joins_a_slow_block_is_shown_its_first_lines_as_well() -> None:
+    desk = Hurried()
+    first = await desk.types(BLOCK)
+    second = await desk.types("def f():\n    a▮\n")
+    desk.engine.write("a = 1\n", "    b")
+    await desk.late(" = 2\n    c")
+    outcome = await second
+    assert (shown(outcome), outcome.trace.reason) == (" = 1\n    b = 2", Reason.JOINED)
+    assert (await first).trace.reason is Reason.SUPERSEDED
+    assert (len(desk.engine.requests), desk.engine.n_cancelled) == (1, 0)
+
+
+async def test_who_took_the_first_lines_is_shown_the_next_ones_before_the_block_ends() -> None:
+    desk = Hurried()
+    await desk.types(BLOCK)
+    await desk.late("a = 1\n", "    b")
+    rest = await desk.types("def f():\n    a = 1▮\n")
+    await desk.late(" = 2\n    c")
+    assert shown(await rest) == "\n    b = 2"
+    assert desk.engine.n_cancelled == 0
+
+
+async def test_who_joins_a_block_that_turns_out_to_be_another_does_not_wait_for_it() -> None:
+    desk = Hurried()
+    await desk.types(BLOCK)
+    second = await desk.types("def f():\n    x▮\n")
+    await desk.late("a = 1\n    b")
+    assert desk.engine.n_cancelled == 1
+    desk.engine.write(" = 5\n", None)
+    await settle()
+    assert shown(await second) == " = 5"
+
+
+async def test_who_needs_the_model_elsewhere_ends_a_block_of_which_nobody_waits_for_the_rest() -> None:
+    desk = Hurried()
+    await desk.types(BLOCK)
+    await desk.late("a = 1\n", "    b")
+    other = asyncio.create_task(desk.ask("x = ▮\n", uri="file:///b.py"))
+    await settle()
+    assert desk.engine.n_cancelled == 1
+    desk.engine.write("5", None)
+    assert shown(await other) == "5"
+
+
 async def test_something_else_typed_ends_a_block_whose_first_lines_are_shown() -> None:
     desk = Hurried()
     await desk.types(BLOCK)

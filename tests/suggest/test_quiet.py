@@ -85,16 +85,53 @@ async def test_a_finished_statement_is_not_remarked_on_unless_asked_for(code: st
         ("▮\nx = 1\n", "# what x is", "# what x is"),  # a line of its own
         ("x = 1  # wh▮\n", "at x is", "at x is"),  # begun by the user
         ('x = "a▮"\n', "# b", "# b"),
+        ("def f():▮\n", "\n    # add them\n    return 1\n", "\n    # add them\n    return 1"),  # in the body
     ],
 )
 async def test_comments_that_are_wanted_are_shown(code: str, says: str, expected: str) -> None:
     assert shown(await Desk(ScriptedEngine(says)).ask(code)) == expected
 
 
+@pytest.mark.parametrize(
+    ("code", "says", "language"),
+    [
+        ("if [ $▮\n", "# -lt 2 ]; then", "shellscript"),
+        ("echo ${path▮\n", "#*/}", "shellscript"),
+        ("my $last = $▮\n", "#names;", "perl"),
+        ("see: http://host/page▮\n", "#part", "yaml"),
+    ],
+)
+async def test_what_only_looks_like_a_comment_behind_code_is_shown(code: str, says: str, language: str) -> None:
+    uri = f"file:///a.{language}"
+    assert shown(await Desk(ScriptedEngine(says), language=language).ask(code, uri=uri)) == says
+
+
+async def test_lines_begun_further_left_than_an_editor_indented_are_read_to_their_end() -> None:
+    desk = Desk(ScriptedEngine("\n    y = 2\n    z = 3\n"))
+    assert shown(await desk.ask("def f():\n    x = 1\n        ▮\n")) == "\n    y = 2\n    z = 3"
+
+
 @pytest.mark.parametrize("code", ["# Half an hour.▮\nx = 1\n", "x = a▮\n"])
 async def test_the_rest_of_an_unsure_answer_that_says_nothing_is_not_shown(code: str) -> None:
     desk = Desk(unsure_of("ux", says=" This qux" if code.startswith("#") else ".qux"))
     assert (await desk.ask(code)).trace.reason is Reason.UNSURE
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "says", "expected"),
+    [
+        ("python", "x = 1\n▮\ny = 2\n", "mean = foo(self, qux)", "mean = foo"),
+        ("python", "x = 1\n▮\ny = 2\n", 'total = "a qux"', "total"),
+        ("python", "x = 1\n▮\ny = 2\n", "total = [1, 2].index(a[qux])", "total = [1, 2].index"),
+        ("python", "def f():\n    ▮\n", "a = 1\n    b = foo(\n        qux)\n", "a = 1"),
+        ("go", "func f() {\n\t▮\n}\n", "a := 1\n\tif a {\n\t\tb := qux\n\t}\n}", "a := 1"),
+        ("go", "func f() {\n\t▮\n}\n", "if a {\n\t\tb := qux\n\t}\n}", "if a {"),
+    ],
+)
+async def test_what_is_left_does_not_end_inside_brackets_or_quotes(
+    language: str, code: str, says: str, expected: str
+) -> None:
+    assert shown(await Desk(unsure_of("qu", "ux", says=says), language=language).ask(code)) == expected
 
 
 async def test_reading_stops_where_the_model_stops_being_sure() -> None:

@@ -25,6 +25,15 @@ from tests.suggest.test_inline import Desk, shown
         ("python", "▮\n", "for a in b:", "for a in b:"),
         ("python", "▮\n", "def f(a,", "def f(a,"),
         ("go", "func f() {\n\t▮\n}\n", "if err != nil {", "if err != nil {"),
+        # What is open above and closed nowhere yet is no error of the suggestion.
+        ("java", "class A {\n    void f() {\n        Member m = new Member(id++▮\n", ", name);", ", name);"),
+        ("go", "func f() {\n\tgo func() {\n\t\t▮\n\tb()\n}\n", "work(ctx, jobs)", "work(ctx, jobs)"),
+        ("typescript", "class A {\n  f() {\n    if (a) {\n      b();\n    ▮\n  private c: number;\n}\n", "}", "}"),
+        ("rust", "fn f() {\n    ▮\n", "let a = B::new", "let a = B::new"),
+        ("rust", "fn f() {\n    let b = 1;\n    ▮\n}\n", "let a = = B", "let a"),
+        # What marks the next line is no statement, and nothing is cut inside brackets.
+        ("python", "x = 1\n\n\n▮\n", "@dataclass(frozen=True)", "@dataclass(frozen=True)"),
+        ("python", "x = ▮\n", "foo(1, 2) else 2", "foo(1, 2)"),
         # In a file that does not parse anyway, what makes it no worse stays.
         ("python", "def g(:\n    pass\n\nx = ▮\n", "foo(1)", "foo(1)"),
     ],
