@@ -365,14 +365,14 @@ async def test_one_that_is_stopped_while_it_loads_is_ended(
     place.prepare()
     lock = locks.try_exclusive(place.lock)
     assert lock is not None
-    loads = [sys.executable, "-c", "input()"]
-    with subprocess.Popen(loads, stdin=subprocess.PIPE, pass_fds=(lock.descriptor,)) as stopped:
-        lock.close()
-        write_state(place.state, EngineState("n", spec.key, "loading", "m", "p", pid=stopped.pid))
-        stopped.send_signal(signal.SIGSTOP)
-        with pytest.raises(EngineUnavailable, match="was stopped while it loaded, and was ended"):
-            await joined(home, devstral_shaped)
-        assert stopped.wait(PATIENCE) == -signal.SIGKILL
+    waits = (sys.executable, "-c", "import signal; signal.pause()")
+    stopped = await asyncio.create_subprocess_exec(*waits, pass_fds=(lock.descriptor,))
+    lock.close()
+    write_state(place.state, EngineState("n", spec.key, "loading", "m", "p", pid=stopped.pid))
+    stopped.send_signal(signal.SIGSTOP)
+    with pytest.raises(EngineUnavailable, match="was stopped while it loaded, and was ended"):
+        await joined(home, devstral_shaped)
+    assert await asyncio.wait_for(stopped.wait(), PATIENCE) == -signal.SIGKILL
     (await joined(home, devstral_shaped)).close()
 
 
