@@ -10,6 +10,9 @@ TOOLS_INSTALLED := $(TOOLS)/.installed
 ITEMS ?= 8
 FILES ?= 2
 SESSIONS ?= 10000
+MESSAGES ?= 1000000
+HOSTILE ?= 100000
+SEED ?= 7
 
 .DEFAULT_GOAL := help
 # Where tests/editors finds the editors it drives.
@@ -51,7 +54,9 @@ rigs: $(INSTALLED) ## fetch every editor that can be had here; VS Code needs npm
 test-editors: rigs starter ## run the tests in real editors (fetches the 491 MB model `starter` once)
 	$(BIN)/python -m pytest tests/editors
 
-fuzz: $(INSTALLED) ## random sessions over stdio, SESSIONS of them (a second each, and up to 60 messages)
+fuzz: $(INSTALLED) ## random messages over stdio and hostile files, for hours (SESSIONS, MESSAGES, HOSTILE say how many)
+	$(BIN)/python -m benchmarks.fuzz_files --files $(HOSTILE) --seed $(SEED)
+	$(BIN)/python -m benchmarks.fuzz_protocol --messages $(MESSAGES) --seed $(SEED)
 	DEVSTRAL_LS_FUZZ=$(SESSIONS) $(BIN)/python -m pytest tests/fuzz
 
 vscode: $(NODE_MODULES) ## check, test and pack the VS Code extension: build/devstral-ls.vsix (needs npm, Node 20)

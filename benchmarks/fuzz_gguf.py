@@ -66,7 +66,7 @@ def _at(data: bytearray, chance: random.Random) -> int:
     return chance.randrange(end)
 
 
-def _originals(folder: Path) -> list[bytes]:
+def originals(folder: Path) -> list[bytes]:
     """Headers of several kinds, without the weights: those are never read."""
     paths = [
         gguf_files.write_devstral_shaped(folder / "llama.gguf"),
@@ -79,7 +79,8 @@ def _originals(folder: Path) -> list[bytes]:
     return [path.read_bytes()[:32_768] + bytes(1 << 21) for path in paths]
 
 
-def _read(path: Path) -> str:
+def read(path: Path) -> str:
+    """What comes of the file: the code of the error, or that it could be read."""
     try:
         inspection(read_header(path))
     except ModelError as error:
@@ -87,24 +88,33 @@ def _read(path: Path) -> str:
     return "read"
 
 
+def damaged(whole: list[bytes], chance: random.Random) -> bytes:
+    """One of the headers with something done to it."""
+    data = bytearray(chance.choice(whole)[:32_768])
+    chance.choice(_WAYS)(data, chance)
+    return bytes(data)
+
+
+def write(path: Path, data: bytes) -> None:
+    """A file that begins so, and has room for the weights."""
+    path.write_bytes(data)
+    with path.open("r+b") as file:
+        file.truncate(len(data) + (1 << 21))
+
+
 def run(count: int, seed: int) -> int:
     chance = random.Random(seed)
     outcomes: Counter[str] = Counter()
     slowest = 0.0
     with tempfile.TemporaryDirectory() as folder:
-        originals = _originals(Path(folder))
+        whole = originals(Path(folder))
         before = _peak_bytes()
         path = Path(folder, "fuzzed.gguf")
         for number in range(count):
-            whole = chance.choice(originals)
-            data = bytearray(whole[:32_768])
-            chance.choice(_WAYS)(data, chance)
-            path.write_bytes(data)
-            with path.open("r+b") as file:
-                file.truncate(len(data) + (1 << 21))
+            write(path, damaged(whole, chance))
             begin = time.perf_counter()
             try:
-                outcomes[_read(path)] += 1
+                outcomes[read(path)] += 1
             except Exception as error:  # noqa: BLE001  that is what we look for
                 outcomes[f"BUG {type(error).__name__}"] += 1
                 print(f"mutation {number} of seed {seed}: {error!r}", file=sys.stderr)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
+
+from devstral_ls.uris import can_be_path, split
 
 MARKS = (
     ".git",
@@ -93,9 +95,11 @@ class ProjectFiles:
 
 
 def path_of(uri: str) -> Path | None:
-    """The path of a ``file:`` URI."""
-    parts = urlsplit(uri)
+    """The path of a ``file:`` URI; ``None`` for any other, and for one that no file can have."""
+    parts = split(uri)
     if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
         return None
     path = unquote(parts.path)
+    if not can_be_path(path):
+        return None
     return Path(path[1:] if os.name == "nt" and path[2:3] == ":" else path)  # file:///c:/x

@@ -49,13 +49,13 @@ def value_of(hint: Any, value: object, bounds: Mapping[str, Any]) -> object:
         if kind in (bool, str) and type(value) is kind:
             return value
         if kind in (int, float) and isinstance(value, int | float) and not isinstance(value, bool):
-            if kind is int and int(value) != value:
+            if kind is int and isinstance(value, float) and not value.is_integer():  # infinite ones are none, too
                 continue
             return kind(_in_bounds(value, bounds))
         is_list = typing.get_origin(kind) is tuple and isinstance(value, list | tuple)
         if is_list and all(isinstance(item, str) for item in typing.cast("list[object]", value)):
             return tuple(typing.cast("list[str]", value))
-    raise ValueError(f"expected {expected(hint, bounds)}, got {value!r}")
+    raise ValueError(f"expected {expected(hint, bounds)}, got {shown(value)}")
 
 
 def unknown(value: object, metadata: Mapping[str, Any]) -> tuple[object, str]:
@@ -74,8 +74,21 @@ def unknown(value: object, metadata: Mapping[str, Any]) -> tuple[object, str]:
 def _in_bounds(value: float, bounds: Mapping[str, Any]) -> float:
     low, high = bounds.get("low"), bounds.get("high")
     if (low is not None and value < low) or (high is not None and value > high) or value != value:
-        raise ValueError(f"expected a number from {low} to {high}, got {value!r}")
+        raise ValueError(f"expected a number from {low} to {high}, got {shown(value)}")
     return value
+
+
+def shown(value: object) -> str:
+    """``value`` as it was written, as far as it fits into a message."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, lists within lists
+        return kind_of(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
+
+
+_MAX_SHOWN = 80
+"""Characters."""
 
 
 def alternatives(hint: Any) -> tuple[Any, ...]:

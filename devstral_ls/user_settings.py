@@ -10,19 +10,32 @@ from pathlib import Path
 
 from devstral_ls.settings import Problem, Settings, read
 
+_MAX_BYTES = 256 * 1024
+"""Of a settings file; a page of all settings with their comments has 5 kB."""
+
 
 def read_user_file(path: Path, base: Settings | None = None) -> tuple[Settings, list[Problem]]:
     """``base`` with what the TOML file at ``path`` says; a missing file says nothing. Never raises."""
     settings = base or Settings()
     try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        tree = tomllib.loads(_text_of(path))
     except FileNotFoundError:
         return settings, []
     except OSError as error:
         return settings, [Problem(str(path), f"cannot be read: {error.strerror}")]
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        return settings, [Problem(str(path), f"is not TOML, and none of it is used: {error}")]
+    except RecursionError:
+        return settings, [Problem(str(path), "is nested too deeply, and none of it is used")]
+    except ValueError as error:  # no UTF-8, no TOML, or a number of thousands of digits
+        return settings, [Problem(str(path), f"is not TOML, and none of it is used: {error!s:.200}")]
     return read(tree, settings)
+
+
+def _text_of(path: Path) -> str:
+    with path.open("rb") as file:
+        data = file.read(_MAX_BYTES + 1)
+    if len(data) > _MAX_BYTES:
+        raise ValueError(f"it is longer than {_MAX_BYTES >> 10} kB")
+    return data.decode("utf-8")
 
 
 def over_environment(settings: Settings, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from devstral_ls.engine.calibrated import VERSION, Calibrated, calibrated_from
+from devstral_ls.engine.calibrated import UNREADABLE, VERSION, Calibrated, calibrated_from
 from devstral_ls.engine.state import write_private
 
 
@@ -74,7 +74,7 @@ def load(file: Path) -> Record | None:
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
         return _record(values) if values["version"] == VERSION else None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except UNREADABLE:
         return None
 
 

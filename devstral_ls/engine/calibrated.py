@@ -27,6 +27,9 @@ _BATCH_STEP = 4
 
 _BATCH = (4, 512)
 
+_LEAST, _MOST = 1e-6, 1e9
+"""Milliseconds and tokens out of which something can be reckoned: a nanosecond, eleven days."""
+
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
@@ -96,12 +99,16 @@ def calibration_file(data: Path, rate_key: str) -> Path:
     return data / "calibration" / f"{digest}.json"
 
 
+UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+"""What reading JSON may raise that we have not written, or that something was done to."""
+
+
 def read_calibrated(file: Path) -> Calibrated | None:
     """The result in ``file``; None where there is none, or none that can be used."""
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
         return calibrated_from(values["result"]) if values["version"] == VERSION else None
-    except (OSError, ValueError, TypeError, KeyError):
+    except UNREADABLE:
         return None
 
 
@@ -109,7 +116,7 @@ def calibrated_from(values: Mapping[str, Any] | None) -> Calibrated | None:
     """The result back from JSON.
 
     Raises:
-        ValueError, TypeError, KeyError: it was not written by us, or makes no sense.
+        ValueError, TypeError, KeyError, OverflowError: it was not written by us, or makes no sense.
     """
     if values is None:
         return None
@@ -118,7 +125,7 @@ def calibrated_from(values: Mapping[str, Any] | None) -> Calibrated | None:
     numbers["overhead_tokens"] = float(values.get("overhead_tokens", 0))
     layouts = tuple(values["layouts"])
     may_be_zero = ("batch_ms", "overhead_tokens")
-    sensible = all(number > 0 or (number == 0 and name in may_be_zero) for name, number in numbers.items())
+    sensible = all(_LEAST < number < _MOST or (number == 0 and name in may_be_zero) for name, number in numbers.items())
     if not sensible or not all(isinstance(layout, str) for layout in layouts):
         raise ValueError("numbers that cannot be")
     return Calibrated(layouts=layouts, **numbers)

@@ -82,6 +82,8 @@ class Http:
                 raise EngineSilent(f"the engine said nothing for {self.silence:g} s") from error
             except httpx.TransportError as error:
                 raise EngineUnavailable(f"the engine does not answer: {_words(error)}") from error
+            except UnicodeEncodeError as error:  # our own texts are made sendable before
+                raise EngineUnavailable("the engine calls its model what no text can say") from error
         raise AssertionError  # the last attempt returned or raised
 
     async def _send(self, method: str, path: str, body: object, seconds: float | None) -> httpx.Response:

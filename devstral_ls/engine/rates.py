@@ -100,7 +100,7 @@ def _read(file: Path) -> dict[str, Rate]:
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
         return {str(key): Rate(float(rate["prefill"]), _number(rate.get("decode"))) for key, rate in values.items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return {}
 
 

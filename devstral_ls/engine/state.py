@@ -73,7 +73,7 @@ class EngineState:
     @property
     def error(self) -> EngineError:
         """The failure, to raise."""
-        cls = _ERRORS.get(self.code or "", EngineError)
+        cls = _ERRORS.get(str(self.code), EngineError)
         return cls(self.message or "the engine failed", hint=self.hint)
 
 
@@ -83,7 +83,7 @@ def read_state(path: Path) -> EngineState | None:
         values = json.loads(path.read_text(encoding="utf-8"))
         known = {field.name for field in fields(EngineState)}
         return EngineState(**{name: value for name, value in values.items() if name in known})
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 

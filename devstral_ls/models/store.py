@@ -230,7 +230,7 @@ def _read_folder(folder: Path) -> InstalledModel | None:
         if size != record["size"]:
             return None
         return InstalledModel(folder.name, path, size, str(record["source"]), str(record.get("licence", "")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

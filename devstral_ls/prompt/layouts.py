@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
 
 from devstral_ls.errors import ModelUnsupported
 from devstral_ls.generation import ModelInfo, Prompt, Special, Text
@@ -16,6 +15,7 @@ from devstral_ls.prompt.excerpts import as_comments, as_files, as_quotes, as_tex
 from devstral_ls.prompt.healing import take_back
 from devstral_ls.prompt.window import Window
 from devstral_ls.related import Excerpt
+from devstral_ls.uris import path_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def build(
         ModelUnsupported: the family does not know the layout.
     """
     family = FAMILIES[model.family]
-    path = unquote(urlsplit(uri).path)
+    path = path_in(uri)
     layout = LAYOUTS[model.layouts[0]]
     if excerpts and layout.hole and family.fim is not None and family.fim.file is not None:
         if isinstance(family.fim.file, Special):

@@ -80,7 +80,7 @@ def _string(said: Mapping[str, Any], member: str, where: str) -> str:
 def _span(ls: DevstralServer, snapshot: Snapshot, said: Any, where: str) -> Span:
     try:
         ends = [types.Position(line=int(said[end]["line"]), character=int(said[end]["character"])) for end in _ENDS]
-    except (TypeError, KeyError, ValueError) as error:
+    except (TypeError, KeyError, ValueError, OverflowError) as error:
         raise JsonRpcInvalidParams(f"{where}: range: expected start and end with line and character") from error
     start, end = sorted(ls.documents.offset(snapshot, position) for position in ends)
     return Span(start, end)

@@ -159,6 +159,7 @@ class EditStream:
             return
         # A cancel must not leave an edit half sent: whoever cleans up waits for it first.
         self._step = asyncio.create_task(self._applied(now, edit, wanted))
+        self._step.add_done_callback(_heard_of)
         await asyncio.shield(self._step)
 
     async def _settled(self) -> None:
@@ -183,3 +184,9 @@ class EditStream:
             raise EditConflict("the editor did not say that the document has changed") from error
         finally:
             self._ls.documents.listeners.remove(hear)
+
+
+def _heard_of(step: asyncio.Task[None]) -> None:
+    """Nobody waits any longer for a step whose action was cancelled: its failure is not to be told by the event loop."""
+    if not step.cancelled():
+        step.exception()

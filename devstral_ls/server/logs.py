@@ -28,6 +28,8 @@ def apply(settings: LogSettings) -> Problem | None:
             problem = Problem("log.file", f"{error.strerror or error}; logging to stderr")
         except RuntimeError:  # of `expanduser`
             problem = Problem("log.file", "there is no such home folder; logging to stderr")
+        except ValueError:  # a NUL, a lone surrogate
+            problem = Problem("log.file", "no file can be called so; logging to stderr")
     handler.setFormatter(logging.Formatter(_FORMAT))
     for name, level in (("devstral_ls", settings.level.upper()), ("pygls", "ERROR")):
         logger = logging.getLogger(name)

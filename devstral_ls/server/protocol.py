@@ -4,7 +4,7 @@ What pygls 2.1 does otherwise, and why it is overridden here:
 
 * it takes messages apart inside ``json.loads``, so that a request with wrong parameters is never answered;
 * its error replies carry a traceback, and its notifications' errors pop up in the editor;
-* it keeps a future for every notification it ever got;
+* it keeps a future for every notification it ever got, and for every handler of ours that one of its own calls;
 * ``exit`` without ``shutdown`` ends with 0, and requests before ``initialize`` are answered.
 """
 
@@ -55,8 +55,8 @@ class DevstralProtocol(DocumentSync):
     def __init__(self, server: DevstralServer, converter: Converter) -> None:
         super().__init__(server, converter)
         self._initialized = False
-        self._unanswered: set[MsgId] = set()
-        """Requests whose handlers run; a cancelled one leaves at once, however long its handler takes to end."""
+        self._unanswered: dict[MsgId, object] = {}
+        """Requests that run, with a mark each: a cancelled one leaves at once, and its id may be another's."""
         self._trigger_kinds = TriggerKinds()
 
     # --- in ---
@@ -186,36 +186,40 @@ class DevstralProtocol(DocumentSync):
 
     def _handle_request(self, msg_id: MsgId, method_name: str, params: Any) -> None:
         self._ctx_msg_id.set(msg_id)
-        self._unanswered.add(msg_id)
-        done = partial(self._send_handler_result, msg_id=msg_id)
+        mark = self._unanswered[msg_id] = object()
+        done = partial(self._request_done, msg_id, mark)
         self._execute_handler(msg_id, self._handler(method_name), done, (params,))
 
     def _handle_notification(self, method_name: str, params: Any) -> None:
         if method_name == types.CANCEL_REQUEST:
             self._handle_cancel_notification(params.id)
             return
-        msg_id = str(uuid.uuid4())
-        done = partial(self._notification_done, msg_id, method_name)
-        self._execute_handler(msg_id, self._handler(method_name), done, (params,))
+        done = partial(self._notification_done, method_name)
+        self._execute_handler(str(uuid.uuid4()), self._handler(method_name), done, (params,))
 
-    def _notification_done(self, msg_id: MsgId, method: str, future: Future[Any]) -> None:
-        self._request_futures.pop(msg_id, None)
-        error = None if future.cancelled() else future.exception()
-        if error is not None:
+    def _execute_handler(self, msg_id: MsgId, handler: Any, callback: Any, *args: Any, **kwargs: Any) -> None:
+        def done(future: Future[Any]) -> None:
+            if self._request_futures.get(msg_id) is future:
+                del self._request_futures[msg_id]
+            callback(future)
+
+        super()._execute_handler(msg_id, handler, done, *args, **kwargs)
+
+    def _notification_done(self, method: str, future: Future[Any]) -> None:
+        if not future.cancelled() and (error := future.exception()) is not None:
             self._server.reporter.bug(method, error)
 
     def _handle_cancel_notification(self, msg_id: MsgId) -> None:
-        if msg_id not in self._unanswered:
+        if not isinstance(msg_id, int | str) or msg_id not in self._unanswered:  # its type lets anything through
             return
-        self._unanswered.discard(msg_id)
+        del self._unanswered[msg_id]
         self._refuse(msg_id, REQUEST_CANCELLED, "cancelled")
         self._request_futures[msg_id].cancel()
 
-    def _send_handler_result(self, future: Future[Any], *, msg_id: MsgId) -> None:
-        self._request_futures.pop(msg_id, None)
-        if msg_id not in self._unanswered:
+    def _request_done(self, msg_id: MsgId, mark: object, future: Future[Any]) -> None:
+        if self._unanswered.get(msg_id) is not mark:
             return
-        self._unanswered.discard(msg_id)
+        del self._unanswered[msg_id]
         if future.cancelled():
             self._refuse(msg_id, REQUEST_CANCELLED, "cancelled")
             return
@@ -275,7 +279,7 @@ class DevstralProtocol(DocumentSync):
     async def lsp_shutdown(self, *_: Any) -> None:  # type: ignore[override]
         """Take no more requests, cancel the running ones, give the engine back."""
         self._shutdown = True
-        for msg_id in self._unanswered - {self.msg_id}:
+        for msg_id in self._unanswered.keys() - {self.msg_id}:
             self._handle_cancel_notification(msg_id)
         await self._server.close()
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from devstral_ls.suggest.brackets import CLOSERS, only_closing, scan
+from devstral_ls.suggest.brackets import CLOSERS, OPENERS, QUOTES, only_closing, scan
 from devstral_ls.suggest.draft import Draft, Place
 from devstral_ls.suggest.refusals import (
     NothingToShow,
@@ -25,6 +25,9 @@ from devstral_ls.suggest.trace import Reason
 
 MIN_OVERLAP = 3
 """Characters of code (not closers) that must agree before an answer's end counts as a repeat of the suffix."""
+
+_OPERATORS = re.compile(r"[\s+\-*/%=<>&|^!~,.:?]+\Z")
+"""What needs something behind it."""
 
 _CLOSING_ONLY = " \t)]};,"
 """A line of these alone comes again by right."""
@@ -73,6 +76,28 @@ def drop_half_line(draft: Draft) -> Draft:
         whole = re.sub(r"\w+\Z", "", draft.text)
         return draft.with_text(whole) if whole.strip() else draft
     return draft.with_text(draft.text[: draft.text.rindex("\n")])
+
+
+def drop_open_end(draft: Draft) -> Draft:
+    """What was cut because the model was not sure does not end inside a call or a string that the user has to close: of
+    several lines the last ones go, of one the end from the opener on. A header's brace may stay.
+    """
+    place, text = draft.place, draft.text
+    if not draft.unsure or place.in_comment or place.in_string or place.language.loose_brackets:
+        return draft
+    lead = len(text) - len(text.lstrip())
+    while _is_open(text, place):
+        at = text.rfind("\n", lead)
+        text = text[: at if at >= 0 else max(text.rfind(c) for c in (*OPENERS, *QUOTES))]
+        text = _OPERATORS.sub("", text)
+    return draft.with_text(text)
+
+
+def _is_open(text: str, place: Place) -> bool:
+    found = place.scan(text)
+    line = re.sub(r"\\.", "", text[text.rfind("\n") + 1 :])
+    in_quotes = any(line.count(quote) % 2 for quote in place.language.quotes)
+    return found.in_string or in_quotes or bool(found.due[text.endswith("{") :])
 
 
 def take_off_fence(draft: Draft) -> Draft:
@@ -223,6 +248,7 @@ STEPS: tuple[Callable[[Draft], Draft], ...] = (
     refuse_prose,
     refuse_what_was_removed,
     drop_half_line,
+    drop_open_end,
     cut_where_the_stream_stops,
     stop_at_what_follows,
     fit_what_follows,

@@ -12,7 +12,6 @@ from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from devstral_ls.languages.scopes import CursorScope
 from devstral_ls.languages.table import language_of
@@ -38,6 +37,7 @@ from devstral_ls.suggest.diagnosed import Diagnosed
 from devstral_ls.suggest.refusals import NothingToShow
 from devstral_ls.suggest.trace import Reason
 from devstral_ls.text import Snapshot, Span
+from devstral_ls.uris import path_in
 from devstral_ls.workspace.ignore import IGNORE_FILES, is_excluded
 from devstral_ls.workspace.index import Scope, WorkspaceIndex, path_of
 from devstral_ls.workspace.recent import Recent
@@ -253,7 +253,7 @@ class Related:
     def _candidates(self, snapshot: Snapshot, offset: int, known: Known, settings: Settings) -> Iterator[Excerpt]:
         yield from known_candidates(snapshot, offset, known, settings.privacy)
         for number, region in enumerate(self._recent.elsewhere(snapshot.uri)):
-            path = PurePath(unquote(urlsplit(region.uri).path))
+            path = PurePath(path_in(region.uri))
             other = self._known.get(region.uri)
             allowed = other.allowed if other is not None else self._allowed.get(region.uri, False)
             if not allowed or is_excluded(path, settings.privacy.exclude):

@@ -1,7 +1,7 @@
 """The last cut: a suggestion ends where the file parses at least as well with it as without.
 
-What the suggestion opens and leaves open counts as closed, since somebody who types a header has not typed its end
-either. Without a grammar, in comments and in strings nothing is known, and nothing is cut.
+What is open at the cursor or in the suggestion, and closed nowhere, counts as closed behind it: somebody who types a
+header has not typed its end either, and a parser that misses a bracket sees errors where there are none. Without a grammar, in comments and in strings nothing is known, and nothing is cut.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from devstral_ls.languages.syntax import SyntaxTrees, n_errors
-from devstral_ls.suggest.draft import Draft
+from devstral_ls.suggest.draft import Draft, Place
 from devstral_ls.suggest.refusals import NothingToShow
 from devstral_ls.suggest.trace import InlineQuery, Reason, Trace
 from devstral_ls.text import Edit, Snapshot, Span, apply
@@ -50,7 +50,7 @@ class Whole:
         if place.in_comment or place.in_string or place.language.loose_brackets:
             return draft
         until = self._clock() + SECONDS
-        before = self._n_errors(query.snapshot, query.offset, query.offset)
+        before = self._errors_of(query.snapshot, Edit(Span(query.offset, query.offset), ""), place, "")
         if before is None:
             return draft
         strict: int | None = None
@@ -58,7 +58,7 @@ class Whole:
         for text in _candidates(draft):
             after = self._with(draft, text, query)
             if after and strict is None:
-                strict = min(before, self._without_the_line(query))
+                strict = min(before, self._without_the_line(query, place))
             if not after or (strict is not None and after <= strict):
                 return _cut_to(text, draft, trace)
             found.append((text, after))
@@ -71,11 +71,11 @@ class Whole:
             return draft
         raise NothingToShow(Reason.BREAKS_SYNTAX)
 
-    def _without_the_line(self, query: InlineQuery) -> int:
+    def _without_the_line(self, query: InlineQuery, place: Place) -> int:
         """Errors of the file without what stands on the cursor's line: half a statement is one by itself."""
         snapshot = query.snapshot
         line = snapshot.line_span(snapshot.line_at(query.offset))
-        return self._errors_of(snapshot, Edit(line, ""), line.start, line.start)
+        return self._errors_of(snapshot, Edit(line, ""), place, "") or 0
 
     def _with(self, draft: Draft, text: str, query: InlineQuery) -> int:
         """Errors of the file with ``text`` in it."""
@@ -85,17 +85,24 @@ class Whole:
         due = _still_due(scan.due, behind)
         if scan.in_string or ")" in due or "]" in due:
             return 0  # goes on further down: nobody can tell
-        return self._errors_of(
-            query.snapshot, Edit(Span(at, at + draft.n_replaced), text + due), at, at + len(text) + len(due)
+        return (
+            self._errors_of(query.snapshot, Edit(Span(at, at + draft.n_replaced), text + due), draft.place, text) or 0
         )
 
-    def _errors_of(self, snapshot: Snapshot, edit: Edit, start: int, end: int) -> int:
+    def _errors_of(self, snapshot: Snapshot, edit: Edit, place: Place, written: str) -> int | None:
+        """Errors near ``edit``, with the closers behind its line that are due there after ``written`` and come nowhere."""
+        start, end = edit.span.start, edit.span.start + len(edit.text)
         text = apply(snapshot.text, edit)
+        missing = list(place.missing)
+        for _, closer in place.scan(written).closing:
+            if missing and closer == missing[0]:
+                del missing[0]
+        if missing:
+            line_end = text.find("\n", end)
+            line_end = len(text) if line_end < 0 else line_end
+            text = f"{text[:line_end]}\n{''.join(missing)}{text[line_end:]}"
         tried = Snapshot(snapshot.uri, snapshot.version, snapshot.language, text)
-        return self._n_errors(tried, start, end) or 0
-
-    def _n_errors(self, snapshot: Snapshot, start: int, end: int) -> int | None:
-        syntax = self._trees.tried(snapshot, start)
+        syntax = self._trees.tried(tried, start)
         return None if syntax is None else n_errors(syntax, Span(max(0, start - NEAR), end + NEAR))
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import PurePath, PurePosixPath
 from typing import TypeVar
-from urllib.parse import unquote, urlsplit
 
 from pathspec import GitIgnoreSpec
+
+from devstral_ls.uris import path_in
 
 IGNORE_FILES = (".gitignore", ".ignore")
 """Read in every folder, in this order; the later one wins. ``.ignore`` is what ripgrep and others read, too."""
@@ -33,6 +35,9 @@ FOREIGN = frozenset({
 })  # fmt: skip
 """Folders that hold nobody's own code; skipped without asking."""
 
+_STARS = re.compile(r"(?<!\\)\*{2,}")
+"""In a part of a pattern these say what one star says, and each would become a star of the regular expression."""
+
 _T = TypeVar("_T")
 _MAX_UP = 24
 _MAX_KEPT = 20_000
@@ -50,7 +55,7 @@ def is_excluded(path: PurePath, patterns: Sequence[str]) -> bool:
 
 def is_excluded_document(uri: str, patterns: Sequence[str]) -> bool:
     """``is_excluded`` for a document."""
-    return is_excluded(PurePosixPath(unquote(urlsplit(uri).path)), patterns)
+    return is_excluded(PurePosixPath(path_in(uri)), patterns)
 
 
 def _excludes(pattern: str, path: PurePosixPath) -> bool:
@@ -153,10 +158,12 @@ def read_ignore_file(path: str) -> GitIgnoreSpec | None:
         return None
     lines = data.decode("utf-8-sig", "replace").split("\n")
     patterns = [tame for line in lines if (tame := _tamed(line.rstrip("\r")))][:MAX_PATTERNS]
-    try:
-        return GitIgnoreSpec.from_lines(patterns) if patterns else None
-    except ValueError:  # one of them is none: take those that are
-        return GitIgnoreSpec.from_lines([line for line in patterns if _is_pattern(line)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of the expressions that odd brackets become
+        try:
+            return GitIgnoreSpec.from_lines(patterns) if patterns else None
+        except (ValueError, re.error):  # one of them is none: take those that are
+            return GitIgnoreSpec.from_lines([line for line in patterns if _is_pattern(line)])
 
 
 def _tamed(line: str) -> str:
@@ -167,6 +174,8 @@ def _tamed(line: str) -> str:
     for part in line.split("/"):
         if parts.count("**") == MAX_DOUBLE_STARS and part == "**":
             break
+        if part != "**":
+            part = _STARS.sub("*", part)
         at = [match.start() for match in re.finditer(r"\*+", part)] if part != "**" else []
         parts.append(part if len(at) <= MAX_STARS else part[: at[MAX_STARS - 1]] + "*")
     tame = "/".join(parts)
@@ -176,7 +185,7 @@ def _tamed(line: str) -> str:
 def _is_pattern(line: str) -> bool:
     try:
         GitIgnoreSpec.from_lines([line])
-    except ValueError:
+    except (ValueError, re.error):
         return False
     return True
 

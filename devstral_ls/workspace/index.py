@@ -17,11 +17,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 from urllib.request import url2pathname
 
 import devstral_ls
 from devstral_ls.related import Definition, Surroundings
+from devstral_ls.uris import can_be_path, split
 
 _log = logging.getLogger(__name__)
 
@@ -270,11 +271,11 @@ class WorkspaceIndex:
 
 def path_of(uri: str) -> str:
     """The absolute path that a ``file:`` URI names; empty for any other."""
-    parts = urlsplit(uri)
+    parts = split(uri)
     if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
         return ""
     path = url2pathname(parts.path) if os.name == "nt" else unquote(parts.path)
-    return path if os.path.isabs(path) and "\0" not in path else ""
+    return path if os.path.isabs(path) and can_be_path(path) else ""
 
 
 def _environment() -> dict[str, str]:

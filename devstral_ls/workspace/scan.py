@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from devstral_ls.languages.table import language_of
+from devstral_ls.uris import can_be_path
 from devstral_ls.workspace.ignore import Readable
 from devstral_ls.workspace.library import Library
 from devstral_ls.workspace.names import Names
@@ -55,4 +56,6 @@ def _entries(readable: Readable, folder: str) -> tuple[list[str], list[str]]:
 
 
 def _is_source(readable: Readable, entry: os.DirEntry[str]) -> bool:
-    return language_of("", entry.name).grammar is not None and readable.allows_file(entry.path)
+    return (
+        language_of("", entry.name).grammar is not None and can_be_path(entry.path) and readable.allows_file(entry.path)
+    )

@@ -15,91 +15,45 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from devstral_ls.server.wire import framed
-from tests.fuzz.sessions import ENCODINGS, URIS, changed, place, range_of, sessions
+from tests.fuzz.editor import Editor
+from tests.fuzz.sessions import ENCODINGS, URIS, sessions
 from tests.server import lsp_client
-from tests.server.lsp_client import LspClient, Refused, soon
+from tests.server.lsp_client import LspClient, Refused, soon, until
 
 N_SESSIONS = int(os.environ.get("DEVSTRAL_LS_FUZZ", "6"))
 MOST_MEMORY_KIB = 250 * 1024
 FAR = (10**6, 0)
 
-ANSWERED_BY = "textDocument/inlineCompletion"
 
-
-class Editor:
-    """Sends the steps of a session, and keeps the documents as they must be."""
+class Heard:
+    """What the editor of a session is answered, over the asynchronous client."""
 
     def __init__(self, client: LspClient, encoding: str) -> None:
-        self.client, self.encoding = client, encoding
-        self.texts: dict[str, str] = {}
+        self.client = client
         self.asked: list[asyncio.Future[Any]] = []
-        self.ids: list[Any] = []
+        self.editor = Editor(self.write, encoding, lambda msg_id: self.asked.append(client.expect(msg_id)))
 
-    def ask(self, method: str, params: Any) -> None:
-        self.asked.append(self.client.ask(method, params))
-        self.ids.append(self.client.last_id)
-
-    def step(self, name: str, *values: Any) -> None:
-        getattr(self, name)(*values)
-
-    def open(self, number: int, text: str) -> None:
-        uri = URIS[number]
-        if uri in self.texts:
-            self.close(number)
-        self.texts[uri] = text
-        self.client.open(text, uri=uri)
-
-    def close(self, number: int) -> None:
-        if self.texts.pop(URIS[number], None) is not None:
-            self.client.notify("textDocument/didClose", {"textDocument": {"uri": URIS[number]}})
-
-    def change(self, number: int, edits: list[Any]) -> None:
-        uri = URIS[number]
-        if uri not in self.texts:
-            return
-        sent = []
-        for one, other, text in edits:
-            start, end = min(one, other), max(one, other)
-            self.texts[uri] = changed(self.texts[uri], start, end, text, self.encoding)
-            sent.append({"range": range_of(start, end), "text": text})
-        self.client.change(uri, *sent)
-
-    def replace(self, number: int, text: str) -> None:
-        if URIS[number] in self.texts:
-            self.texts[URIS[number]] = text
-            self.client.change(URIS[number], {"text": text})
-
-    def inline(self, number: int, position: tuple[int, int], kind: int = 2) -> None:
-        context = {"triggerKind": kind}
-        document = {"uri": URIS[number]}
-        self.ask(ANSWERED_BY, {"textDocument": document, "position": place(position), "context": context})
-
-    def actions(self, number: int, start: tuple[int, int], end: tuple[int, int]) -> None:
-        params = {"textDocument": {"uri": URIS[number]}, "range": range_of(start, end), "context": {"diagnostics": []}}
-        self.ask("textDocument/codeAction", params)
-
-    def cancel(self, number: int) -> None:
-        self.client.notify("$/cancelRequest", {"id": self.ids[number % len(self.ids)] if self.ids else number})
-
-    def notify(self, method: str, params: Any) -> None:
-        self.client.notify(method, params)
-
-    def configure(self, tree: Any) -> None:
-        self.client.notify("workspace/didChangeConfiguration", {"settings": {"devstral": tree}})
-
-    def garbage(self, data: bytes) -> None:
-        self.client.write(framed(data))
+    def write(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            self.client.write(piece)
 
     async def answered(self) -> None:
-        """Wait for every answer."""
-        done = await soon(asyncio.gather(*self.asked, return_exceptions=True))
-        for answer in done:
+        """Wait for every answer: by its id, or by an error without one."""
+
+        def is_settled() -> bool:
+            nulls = sum("method" not in message and message["id"] is None for message in self.client.received)
+            answered = sum(message.get("id") in self.editor.unsure for message in self.client.received)
+            return nulls + answered == self.editor.nulls + len(self.editor.unsure)
+
+        await until(is_settled)
+        unsure = self.editor.unsure
+        waiting = [future for msg_id, future in zip(self.editor.ids, self.asked, strict=False) if msg_id not in unsure]
+        for answer in await soon(asyncio.gather(*waiting, return_exceptions=True)):
             assert not isinstance(answer, BaseException) or isinstance(answer, Refused), answer
 
     async def held(self, uri: str) -> str:
         """The server's text of a document: what the engine is asked with at its end."""
-        self.inline(URIS.index(uri), FAR, kind=1)
+        self.editor.inline(URIS.index(uri), FAR, kind=1)
         await soon(self.asked[-1])
         return str((await self.client.script())["asked"][-1])
 
@@ -108,13 +62,14 @@ async def play(session: list[Any], encoding: str, folder: Path) -> None:
     client = await lsp_client.start(folder)
     try:
         await client.initialize({"general": {"positionEncodings": [encoding]}})
-        editor = Editor(client, encoding)
+        heard = Heard(client, encoding)
+        editor = heard.editor
         for name, *values in session:
             editor.step(name, *values)
-        await editor.answered()
+        await heard.answered()
         editor.configure({"inline": {"enable": True}})
         for uri, text in editor.texts.items():
-            assert await editor.held(uri) == text
+            assert await heard.held(uri) == text
         assert client.process is not None
         assert memory(client.process.pid) < MOST_MEMORY_KIB
         assert await client.leave() == 0
@@ -130,9 +85,7 @@ def memory(pid: int) -> int:
 
 
 @example([("open", 0, "a😀b\r\nc"), ("change", 0, [((0, 2), (0, 3), "漢")])], "utf-16")
-@example(
-    [("open", 0, "x"), ("garbage", b"{"), ("garbage", b"[]"), ("garbage", b"\xff"), ("inline", 0, (0, 1))], "utf-8"
-)
+@example([("open", 0, "x"), ("garbage", "{"), ("garbage", "[]"), ("garbage", "\xff"), ("inline", 0, (0, 1))], "utf-8")
 @example([("ask", "initialize", None), ("ask", "codeAction/resolve", {"": None}), ("cancel", 0)], "utf-32")
 @given(sessions, st.sampled_from(ENCODINGS))
 @settings(max_examples=N_SESSIONS, deadline=None, suppress_health_check=list(HealthCheck))
@@ -146,10 +99,10 @@ def test_a_wrong_document_would_be_noticed(tmp_path: Path) -> None:
         client = await lsp_client.start(tmp_path)
         try:
             await client.initialize({"general": {"positionEncodings": ["utf-8"]}})
-            editor = Editor(client, "utf-16")  # counts in other units than the server
-            editor.open(0, "é😀b")
-            editor.change(0, [((0, 3), (0, 4), "")])
-            assert await editor.held(URIS[0]) == editor.texts[URIS[0]]
+            heard = Heard(client, "utf-16")  # counts in other units than the server
+            heard.editor.open(0, "é😀b")
+            heard.editor.change(0, [((0, 3), (0, 4), "")])
+            assert await heard.held(URIS[0]) == heard.editor.texts[URIS[0]]
         finally:
             await lsp_client.stop(client)
 

@@ -97,6 +97,22 @@ async def test_the_rest_of_an_unsure_answer_that_says_nothing_is_not_shown(code:
     assert (await desk.ask(code)).trace.reason is Reason.UNSURE
 
 
+@pytest.mark.parametrize(
+    ("language", "code", "says", "expected"),
+    [
+        ("python", "x = 1\n▮\ny = 2\n", "mean = foo(self, qux)", "mean = foo"),
+        ("python", "x = 1\n▮\ny = 2\n", 'total = "a qux"', "total"),
+        ("python", "x = 1\n▮\ny = 2\n", "total = [1, 2].index(a[qux])", "total = [1, 2].index"),
+        ("python", "def f():\n    ▮\n", "a = 1\n    b = foo(\n        qux)\n", "a = 1"),
+        ("go", "func f() {\n\t▮\n}\n", "if a {\n\t\tb := qux\n\t}\n}", "if a {"),
+    ],
+)
+async def test_what_is_left_does_not_end_inside_brackets_or_quotes(
+    language: str, code: str, says: str, expected: str
+) -> None:
+    assert shown(await Desk(unsure_of("qu", "ux", says=says), language=language).ask(code)) == expected
+
+
 async def test_reading_stops_where_the_model_stops_being_sure() -> None:
     desk = Desk(unsure_of("qux", says="foo(bar) + qux" + " + foo" * 50))
     await desk.ask("x = ▮\n")

@@ -25,6 +25,10 @@ from tests.suggest.test_inline import Desk, shown
         ("python", "▮\n", "for a in b:", "for a in b:"),
         ("python", "▮\n", "def f(a,", "def f(a,"),
         ("go", "func f() {\n\t▮\n}\n", "if err != nil {", "if err != nil {"),
+        # What is open above and closed nowhere yet is no error of the suggestion.
+        ("java", "class A {\n    void f() {\n        Member m = new Member(id++▮\n", ", name);", ", name);"),
+        ("go", "func f() {\n\tgo func() {\n\t\t▮\n\tb()\n}\n", "work(ctx, jobs)", "work(ctx, jobs)"),
+        ("typescript", "class A {\n  f() {\n    if (a) {\n      b();\n    ▮\n  private c: number;\n}\n", "}", "}"),
         # In a file that does not parse anyway, what makes it no worse stays.
         ("python", "def g(:\n    pass\n\nx = ▮\n", "foo(1)", "foo(1)"),
     ],
