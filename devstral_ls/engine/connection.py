@@ -161,17 +161,18 @@ async def connect(
     on_state: Callable[[EngineState], None],
     latency_ms: int = LATENCY_MS,
     least_silence: float = LEAST_SILENCE,
+    lost: str = "",
 ) -> Connection:
     """Join the engine of ``spec``, started if need be; ``on_state`` hears of the states on the way. ``latency_ms`` is
     what suggestions are to keep to. A request fails after ``least_silence`` seconds without an event, or later if a
-    batch takes long.
+    batch takes long. ``lost`` is as in ``rendezvous.join``.
 
     Raises:
         ModelError: the model cannot be used.
         EngineUnavailable: no engine could be started.
     """
     header = await asyncio.to_thread(read_header, Path(spec.model_path))
-    joined = await join(spec, directories, on_state)
+    joined = await join(spec, directories, on_state, lost=lost)
     return Connection(joined, spec, header, rates, directories.data, latency_ms, least_silence)
 
 

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -37,6 +37,24 @@ class Running(Protocol):
     def busy(self) -> bool:
         """Does any request run or wait?"""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """Our files, as long as the lock beside them is the one we hold: the folder may be removed, and made anew by others."""
+
+    place: Place
+    lock: locks.Lock
+
+    @property
+    def ours(self) -> bool:
+        return self.lock.is_at(self.place.lock)
+
+    def clear(self) -> None:
+        """Leave no file behind, and touch none of another engine's."""
+        if self.ours:
+            with contextlib.suppress(OSError):
+                self.place.clear()
 
 
 Load = Callable[[EngineSpec, Place, EngineState], tuple[Running, EngineState]]
@@ -71,7 +89,7 @@ def main(load: Load, arguments: Sequence[str] | None = None) -> int:
         pid=os.getpid(),
         started=time.time(),
     )
-    return _run(load, spec, place, state)
+    return _run(load, spec, _Own(place, lock), state)
 
 
 def _taken(path: Path, seconds: float) -> locks.Lock | None:
@@ -82,15 +100,16 @@ def _taken(path: Path, seconds: float) -> locks.Lock | None:
     return lock
 
 
-def _run(load: Load, spec: EngineSpec, place: Place, state: EngineState) -> int:
+def _run(load: Load, spec: EngineSpec, own: _Own, state: EngineState) -> int:
     try:
-        return _live(load, spec, place, state)
+        return _live(load, spec, own, state)
     except OSError as error:
         _log(f"the runtime folder cannot be used: {error}")
         return 1
 
 
-def _live(load: Load, spec: EngineSpec, place: Place, state: EngineState) -> int:
+def _live(load: Load, spec: EngineSpec, own: _Own, state: EngineState) -> int:
+    place = own.place
     write_state(place.state, state)
     try:
         running, state = load(spec, place, state)
@@ -104,20 +123,20 @@ def _live(load: Load, spec: EngineSpec, place: Place, state: EngineState) -> int
         signal.signal(sign, lambda *_: leave.set())
     write_state(place.state, state)
     _log(f"ready: {state}")
-    why = _stay(running, place, spec.idle_minutes * 60, leave)
+    why = _stay(running, own, spec.idle_minutes * 60, leave)
     _log(f"leaving: {why}")
-    with contextlib.suppress(OSError):
-        place.clear()
+    own.clear()
     os._exit(0)  # the model's threads are not waited for: they may be in the middle of a long batch
 
 
-def _stay(running: Running, place: Place, idle_seconds: float, leave: threading.Event) -> str:
+def _stay(running: Running, own: _Own, idle_seconds: float, leave: threading.Event) -> str:
     """Until told to leave, our files are gone, or nobody was there for ``idle_seconds``; which of them."""
     alone_since = time.monotonic()
+    place = own.place
     mark = place.api_key if uses_tcp() else place.socket
     while not leave.wait(min(_LOOK_SECONDS, max(idle_seconds / 4, 0.05))):
         _trim_log()
-        if not (mark.exists() and place.lock.exists()):
+        if not (mark.exists() and own.ours):
             return f"{mark.name} or the lock is gone"
         alone = _alone(place)
         if alone is None or running.busy():

@@ -105,6 +105,13 @@ class Lock:
         self._held = held
         self._way = WAY
 
+    def is_at(self, path: Path) -> bool:
+        """Is the locked file still the one at ``path``? One that was removed, or made anew since, is not."""
+        try:
+            return os.path.samestat(os.fstat(self.descriptor), path.stat())
+        except OSError:
+            return False
+
     def close(self) -> None:
         """Give the lock back, unless another process has the descriptor too. Again does nothing."""
         if self.descriptor >= 0:

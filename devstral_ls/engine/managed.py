@@ -62,6 +62,7 @@ class ManagedEngine(KeptEngine):
         self._rates = Rates(directories.data / "rates.json")
         self._unfit = set[str]()  # files that did not fit, while "auto" may choose another
         self._deaths = Deaths(self._patience)
+        self._lost = ""  # nonce of the engine that was here last
         self._n_silent = 0  # requests in a row that the engine held without a word
         self._restart = False
 
@@ -168,7 +169,9 @@ class ManagedEngine(KeptEngine):
         self._spec = spec
         self._say("starting")
         latency_ms, silence = self._options.latency_budget_ms, self._patience.silence
-        connection = await connect(spec, self._directories, self._rates, self._heard, latency_ms, silence)
+        connection = await connect(
+            spec, self._directories, self._rates, self._heard, latency_ms, silence, lost=self._lost
+        )
         self._n_silent = 0
         try:
             self._client, self._connection = connection.client, connection
@@ -189,6 +192,7 @@ class ManagedEngine(KeptEngine):
             if self._n_silent or stopped:
                 await self._feel_pulse(connection, spec, self._patience.stopped if stopped else self._patience.pulse)
             await connection.remember()
+        self._lost = connection.state.nonce  # its lock may be looked at, and its process may take its time to end
         words = connection.last_words
         raise EngineUnavailable(f"the engine of {spec.model_name} ended" + (f": {words}" if words else ""))
 

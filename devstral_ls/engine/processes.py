@@ -13,6 +13,7 @@ import site
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import devstral_ls
@@ -74,6 +75,24 @@ def lives(pid: int | None) -> bool:
 def is_stopped(pid: int | None) -> bool:
     """Has somebody stopped the process by a signal? Only where the system tells (Linux)."""
     return _state_of(pid) == "T"
+
+
+class Stopped:
+    """How long a process has been stopped by a signal, for who looks again and again."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._pid: int | None = None
+        self._since = 0.0
+
+    def seconds(self, pid: int | None) -> float:
+        """Since it was first seen stopped without being seen to run in between; 0 while it is not."""
+        if not is_stopped(pid):
+            self._pid = None
+            return 0.0
+        if pid != self._pid:
+            self._pid, self._since = pid, self._clock()
+        return self._clock() - self._since
 
 
 def _state_of(pid: int | None) -> str:

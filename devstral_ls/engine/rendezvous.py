@@ -30,6 +30,9 @@ _LOOK_SECONDS = 0.05
 _LOAD_SECONDS = 900.0
 """The longest start: tens of gigabytes from a slow disk."""
 
+_STOPPED_SECONDS = 5.0
+"""An engine that is stopped by a signal for so long while it loads is ended, and loaded anew."""
+
 _MAX_STARTS = 3
 """How often one ``join`` starts an engine that is stopped or dies as soon as it is ready."""
 
@@ -65,8 +68,11 @@ async def join(
     directories: Directories,
     on_state: Callable[[EngineState], None] = lambda state: None,
     timeout: float = _LOAD_SECONDS,
+    *,
+    lost: str = "",
 ) -> Joined:
     """The engine of ``spec``, started if need be, once it is ready. ``on_state`` hears of every state on the way.
+    ``lost`` is the nonce of an engine that was seen to end: what its file says is not believed any more.
 
     Raises:
         ModelError: the engine cannot load the model; the message says why.
@@ -76,16 +82,18 @@ async def join(
     place = Place(directories.runtime, spec.key)
     deadline = time.monotonic() + timeout
     try:
-        return await _joined(spec, place, on_state, deadline)
+        return await _joined(spec, place, on_state, deadline, lost)
     except OSError as error:
         raise unusable(place.folder, error) from error
 
 
-async def _joined(spec: EngineSpec, place: Place, on_state: Callable[[EngineState], None], deadline: float) -> Joined:
+async def _joined(
+    spec: EngineSpec, place: Place, on_state: Callable[[EngineState], None], deadline: float, lost: str
+) -> Joined:
     await asyncio.to_thread(place.prepare)
     lease = await _lease(place, deadline)
     try:
-        state = await _ready(spec, place, on_state, deadline)
+        state = await _ready(spec, place, on_state, deadline, lost)
         endpoint = Endpoint(state.address or f"unix:{place.socket}", place.api_key.read_text().strip())
     except FileNotFoundError as error:
         lease.close()
@@ -122,7 +130,7 @@ def stop(directories: Directories, key: str | None = None) -> int:
 def kill(joined: Joined) -> None:
     """End an engine that does not answer, unless that process has gone. Blocks for some seconds at most."""
     if joined.alive:
-        _stop(joined.place, _NOT_ASKED)
+        _stop(joined.place, _NOT_ASKED, joined.state)
 
 
 def stop_unused(directories: Directories, key: str) -> bool:
@@ -157,10 +165,11 @@ async def _lease(place: Place, deadline: float) -> locks.Lock:
 
 
 async def _ready(
-    spec: EngineSpec, place: Place, on_state: Callable[[EngineState], None], deadline: float
+    spec: EngineSpec, place: Place, on_state: Callable[[EngineState], None], deadline: float, lost: str
 ) -> EngineState:
     seen: dict[str, EngineState] = {}
     n_starts = 0
+    stopped = processes.Stopped()
     while time.monotonic() < deadline:
         claim = _claim(place)
         state = read_state(place.state)
@@ -168,8 +177,11 @@ async def _ready(
             if state is not None and seen.get(state.nonce) != state:
                 seen[state.nonce] = state
                 on_state(state)
-            if state is not None and state.phase == "ready" and processes.lives(state.pid):
+            if state is not None and state.phase == "ready" and state.nonce != lost and processes.lives(state.pid):
                 return state
+            if state is not None and state.phase == "loading" and stopped.seconds(state.pid) > _STOPPED_SECONDS:
+                await asyncio.to_thread(_stop, place, _NOT_ASKED, state)
+                raise EngineUnavailable(f"the engine of {spec.model_name} was stopped while it loaded, and was ended")
         else:
             try:
                 place.make_room()  # first: without room, that is what one died of
@@ -254,9 +266,9 @@ def _start(place: Place, spec: EngineSpec, state: EngineState, claim: _Claim) ->
             raise EngineUnavailable(f"the engine could not be started: {last_words(place.log)}")
 
 
-def _stop(place: Place, means: Sequence[tuple[bool, float]] = _ASKED_FIRST) -> bool:
-    """End the process that holds the life lock now; one that a server starts in its place is left alone."""
-    first = read_state(place.state)
+def _stop(place: Place, means: Sequence[tuple[bool, float]] = _ASKED_FIRST, first: EngineState | None = None) -> bool:
+    """End the process that holds the life lock now, or that of ``first``; one that a server starts in its place is left alone."""
+    first = first or read_state(place.state)
     for by_force, seconds in means:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -223,7 +223,7 @@ def _write(folder: Path, batch: Counts, looks: list[Look], today: str) -> dict[s
     """Runs in a thread: compares, writes and reads. Returns what the file says of each language then.
 
     Raises:
-        StatisticsError: see ``statistics.store``; ``batch`` has everything in it then.
+        StatisticsError: see ``statistics.store``; ``batch`` has everything in it then that is not in the file.
     """
     from devstral_ls.statistics.store import Store
 
@@ -235,4 +235,5 @@ def _write(folder: Path, batch: Counts, looks: list[Look], today: str) -> dict[s
     store = Store(folder)
     if batch:
         store.add(batch)
+        batch.clear()  # it is there, even if nothing can be read now
     return likings(store.read(), today)

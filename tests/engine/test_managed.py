@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from devstral_ls.directories import Directories
-from devstral_ls.engine import rendezvous
+from devstral_ls.engine import locks, rendezvous
 from devstral_ls.engine.managed import EngineOptions, ManagedEngine, Patience
 from devstral_ls.engine.place import Place
+from devstral_ls.engine.state import EngineState, read_state
 from devstral_ls.engine.status import EngineStatus
 from devstral_ls.errors import (
     EngineBusy,
@@ -411,13 +412,44 @@ async def test_one_that_is_stopped_while_somebody_waits_is_ended_soon(home: Dire
     async with managed(home, devstral_shaped, patience=patience) as watched:
         await watched.engine.ready()
         pid = running_pid(home)
+        os.kill(pid, signal.SIGSTOP)  # before it is asked: a fast one would be through with its answer
         with pytest.raises((GenerationFailed, EngineUnavailable)):
-            await answer(watched.engine, 400, meanwhile=lambda: os.kill(pid, signal.SIGSTOP))
+            await asyncio.wait_for(answer(watched.engine), PATIENCE)
         await watched.until(lambda status: status.state == "ready")
         assert running_pid(home) != pid
     states = [status.state for status in watched.said]
     assert states.count("lost") == 1
     assert states[states.index("lost") + 1] == "starting"  # and not what it was before
+
+
+async def test_what_the_file_of_an_engine_that_ended_says_is_not_believed(
+    home: Directories, devstral_shaped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process takes its time to end, and who looks at its lock, or has just claimed it, holds it for a moment."""
+    n_read = 0
+    released = asyncio.Event()
+
+    def read_old(path: Path) -> EngineState | None:
+        nonlocal n_read
+        n_read += 1
+        if n_read == 3:
+            released.set()
+        return old if not released.is_set() else read_state(path)
+
+    async with managed(home, devstral_shaped, patience=replace(SOON, first=1.0, most=1.0)) as watched:
+        await watched.engine.ready()
+        (state,) = rendezvous.engines(home)
+        old = replace(state, pid=os.getpid())
+        place = Place(home.runtime, state.key)
+        os.kill(state.pid or 0, signal.SIGKILL)
+        await watched.until(lambda status: status.state == "lost")
+        with locks.try_exclusive(place.lock) as lock:  # type: ignore[union-attr]  its holder is dead
+            assert lock is not None
+            monkeypatch.setattr(rendezvous, "read_state", read_old)
+            await asyncio.wait_for(released.wait(), PATIENCE)
+        await watched.until(lambda status: status.state == "ready")
+        assert running_pid(home) != os.getpid()
+    assert [status.state for status in watched.said].count("lost") == 1
 
 
 async def test_without_room_in_the_runtime_folder_it_waits_for_some(

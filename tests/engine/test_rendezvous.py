@@ -6,6 +6,7 @@ import asyncio
 import errno
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -331,3 +332,64 @@ def test_a_dead_process_that_nobody_has_asked_for_does_not_live() -> None:
     os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
     assert not processes.lives(dead.pid)
     dead.communicate()
+
+
+async def test_an_engine_whose_folder_was_made_anew_leaves_and_touches_nothing(
+    home: Directories, devstral_shaped: Path
+) -> None:
+    """What stands in the place of its files is another engine's by then."""
+    engine = await joined(home, devstral_shaped)
+    place, pid = engine.place, engine.state.pid
+    shutil.rmtree(home.runtime)
+    place.prepare()
+    with locks.try_exclusive(place.lock) as held:  # type: ignore[union-attr]  nobody has it yet
+        for path in (place.socket, place.state, place.api_key, place.spec):
+            path.write_text("of the next one")
+        async with asyncio.timeout(PATIENCE):
+            while processes.lives(pid):  # noqa: ASYNC110  another process ends
+                await asyncio.sleep(0.02)
+        assert held.is_at(place.lock)
+        assert [path.read_text() for path in (place.socket, place.state, place.api_key, place.spec)] == [
+            "of the next one"
+        ] * 4
+    place.clear()
+    engine.close()
+
+
+async def test_one_that_is_stopped_while_it_loads_is_ended(
+    home: Directories, devstral_shaped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rendezvous, "_STOPPED_SECONDS", 0.1)
+    spec = wish(home, devstral_shaped)
+    place = Place(home.runtime, spec.key)
+    place.prepare()
+    lock = locks.try_exclusive(place.lock)
+    assert lock is not None
+    waits = (sys.executable, "-c", "import signal; signal.pause()")
+    stopped = await asyncio.create_subprocess_exec(*waits, pass_fds=(lock.descriptor,))
+    lock.close()
+    write_state(place.state, EngineState("n", spec.key, "loading", "m", "p", pid=stopped.pid))
+    stopped.send_signal(signal.SIGSTOP)
+    with pytest.raises(EngineUnavailable, match="was stopped while it loaded, and was ended"):
+        await joined(home, devstral_shaped)
+    assert await asyncio.wait_for(stopped.wait(), PATIENCE) == -signal.SIGKILL
+    (await joined(home, devstral_shaped)).close()
+
+
+def test_how_long_a_process_is_stopped_begins_anew_when_it_ran() -> None:
+    now = 100.0
+    stopped = processes.Stopped(lambda: now)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        assert stopped.seconds(process.pid) == 0
+        for _ in range(2):
+            process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+            assert stopped.seconds(process.pid) == 0
+            now += 7
+            assert stopped.seconds(process.pid) == 7
+            process.send_signal(signal.SIGCONT)
+            os.waitid(os.P_PID, process.pid, os.WCONTINUED)
+            assert stopped.seconds(process.pid) == 0
+        process.communicate()
+    assert stopped.seconds(process.pid) == 0
+    assert stopped.seconds(None) == 0

@@ -70,18 +70,30 @@ def free(folder: Path) -> None:
 
 
 @contextmanager
-def _full(stage: Stage) -> Iterator[None]:
-    fill(stage.folder)
+def full(folder: Path) -> Iterator[None]:
+    """There is no room where ``folder`` is."""
+    fill(folder)
     try:
         yield
     finally:
-        free(stage.folder)
+        free(folder)
+
+
+@contextmanager
+def _full(stage: Stage) -> Iterator[None]:
+    with full(stage.folder):
+        yield
 
 
 @contextmanager
 def _read_only(stage: Stage) -> Iterator[None]:
-    """The runtime folder, for whoever opens something there from now on."""
-    folder = stage.home.runtime
+    with read_only(stage.home.runtime):
+        yield
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Nothing can be written to ``folder``, by whoever opens something there from now on."""
     _mount("--bind", folder, folder)
     try:
         _mount("-o", "remount,bind,ro", folder)

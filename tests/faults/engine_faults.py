@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from devstral_ls.engine import locks
+from devstral_ls.engine.state import read_state
 from tests.engine.fake_remote import sse
 from tests.faults.scripted import PATH
 from tests.faults.stage import Editor, NotRecoveredError, Stage, until
@@ -48,6 +49,29 @@ async def stopped(stage: Stage) -> AsyncIterator[None]:
     asked = await _at_work(stage, stage.editor, stage.engine.pid or 0, signal.SIGSTOP)
     yield
     await stage.editor.text_of(asked)
+
+
+@asynccontextmanager
+async def stopped_loading(stage: Stage) -> AsyncIterator[None]:
+    """The engine is begun anew, and stopped before it is ready."""
+    before = stage.engine.nonce
+    restarted = stage.editor.client.ask("workspace/executeCommand", RESTART)
+    place = stage.place
+    pid = None
+    while pid is None:
+        await until(lambda: (now := read_state(place.state)) and now.pid and now.nonce != before, "an engine", look=0.0)
+        state = read_state(place.state)
+        assert state is not None
+        if state.pid is None:
+            continue
+        pid = state.pid
+        os.kill(pid, signal.SIGSTOP)
+    state = read_state(place.state)
+    if state is None or state.phase != "loading":
+        raise NotRecoveredError(f"it was not stopped while it loaded: {state}")
+    stage.now()
+    await restarted
+    yield
 
 
 def without_cgroup() -> str:

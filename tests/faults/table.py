@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.faults import disk_faults as disk
 from tests.faults import engine_faults as engine
 from tests.faults import other_faults as other
+from tests.faults import statistics_faults as statistics
 from tests.faults.fault import Fault, Setting
 
 _ENDED = r"the engine of \S+ ended"
@@ -17,9 +18,12 @@ FAULTS = (
           engine.killed_at_work, state="lost", says=_ENDED),
     Fault("engine-stopped", "SIGSTOP, and a request", "it is ended: `lost`, \"did not answer any more\", then ready by itself",
           engine.stopped, state="lost", says="did not answer any more and was ended"),
+    Fault("engine-stopped-loading", "SIGSTOP while it loads the model",
+          "it is ended after 5 s: `lost`, \"was stopped while it loaded\", then ready by itself", engine.stopped_loading,
+          state="lost", says="was stopped while it loaded, and was ended"),
     Fault("engine-out-of-memory", "a control group of 64 KB for what it takes from now on: the kernel ends it", f"the request is answered; {_AGAIN}",
           engine.out_of_memory, state="lost", says=_ENDED, needs=engine.without_cgroup),
-    Fault("model-too-big", "a model whose KV cache takes terabytes, then one that fits",
+    Fault("model-too-big", "a model whose KV cache for 64 slots of a million tokens does not fit, then one that fits",
           "`failed` with the sizes and what would fit; requests are answered, empty", engine.too_big,
           state="failed", says=r"needs .* available", lasts=True),
     Fault("engine-slow", "one token a second", "answered after a few tokens, with what is there; who types on does not wait",
@@ -59,6 +63,13 @@ FAULTS = (
               needs=disk.without_mount)
         for writer in disk.WRITERS
     ),
+    Fault("disk-full-statistics", "the disk is full when counts are written",
+          "one line in the log; nothing counted is lost while the server lives, and it is written when there is room",
+          statistics.uncounted(disk.full), Setting.SMALL_FOLDER, lasts=True, works=statistics.counts,
+          needs=disk.without_mount),
+    Fault("folder-read-only-statistics", "the data folder is read-only when counts are written", "the same",
+          statistics.uncounted(disk.read_only), Setting.SMALL_FOLDER, lasts=True, works=statistics.counts,
+          needs=disk.without_mount),
     Fault("clock-forward", "the clock jumps a day ahead", _NOTHING_SEEN, other.clock_forward, Setting.CLOCK),
     Fault("clock-back", "the clock jumps a day back while another server is stopped at work", "who asks waits for some seconds",
           other.clock_back, Setting.CLOCK),

@@ -10,6 +10,7 @@ import pytest_asyncio
 from tests import gguf_files
 from tests.faults.fault import Fault, suffer
 from tests.faults.setting import Stages
+from tests.faults.stage import PATIENCE_S
 from tests.faults.table import FAULTS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -32,4 +33,4 @@ def in_order() -> list[Fault]:
 async def test_it_is_as_promised_and_works_again(fault: Fault, stages: Stages) -> None:
     if why_not := fault.needs():
         pytest.skip(why_not)
-    assert await suffer(fault, await stages.stage(fault)) < 60.0
+    assert await suffer(fault, await stages.stage(fault)) < PATIENCE_S

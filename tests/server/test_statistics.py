@@ -18,7 +18,7 @@ import pytest
 from devstral_ls.cli import main
 from devstral_ls.server import statistics as module
 from devstral_ls.statistics.counts import Counts, Where
-from devstral_ls.statistics.store import NAME, VERSION, Store
+from devstral_ls.statistics.store import NAME, VERSION, StatisticsError, Store
 from tests.server.conftest import Here, Start
 from tests.server.lsp_client import ROOT, LspClient, edit, environment, soon, until
 
@@ -181,6 +181,22 @@ async def test_a_file_that_cannot_be_written_costs_one_line_and_no_count(
     (tmp_path / "data" / NAME).rmdir()
     await watch.later(module.FLUSH_S)
     assert (counted(tmp_path)["accepted"], counted(tmp_path)["kept.30.known"]) == (1, 1)
+
+
+async def test_what_is_in_the_file_is_not_added_again_when_it_cannot_be_read(
+    here: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(store: Store) -> Counts:
+        raise StatisticsError("statistics cannot be read: a bad day")
+
+    client = here(real_pipeline=True)
+    uri = await begin(client)
+    await take(client, uri)
+    with monkeypatch.context() as bad:
+        bad.setattr(Store, "read", unreadable)
+        await soon(client.server.statistics.flush())
+    await soon(client.server.statistics.flush())
+    assert counted(tmp_path)["accepted"] == 1
 
 
 async def test_what_waits_for_the_file_is_bounded(here: Make, monkeypatch: pytest.MonkeyPatch) -> None:
