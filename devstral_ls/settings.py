@@ -78,7 +78,7 @@ class InlineSettings:
     latency_budget_ms: int = setting(600, "Milliseconds a suggestion may take before it is late.", low=50, high=60_000)
     multiline: Literal["auto", "never", "always"] = setting("auto", "Several lines: `auto` where the code asks for it.")
     max_tokens: int | Auto = setting("auto", "The most tokens of one suggestion.", low=1, high=4096)
-    min_confidence: float = setting(0.2, "Cut a line where it gets less probable than this; 0: never.", low=0, high=1)
+    min_confidence: float = setting(0.1, "Cut a line where it gets less probable than this; 0: never.", low=0, high=1)
     disabled_languages: tuple[str, ...] = setting((), "Language ids for which nothing is suggested.")
     in_comments: bool = setting(True, "Suggest inside comments, too.")
     excerpts: tuple[str, ...] = setting(

@@ -32,7 +32,7 @@ async def test_a_line_is_cut_where_the_model_stops_being_sure() -> None:
     assert shown(outcome) == "foo(bar)"
     assert outcome.trace.decisions[0] == "cut-where-unsure"
     assert outcome.trace.confidence is not None
-    assert outcome.trace.min_confidence == 0.2
+    assert outcome.trace.min_confidence == 0.1
 
 
 async def test_lines_are_cut_before_the_first_one_that_the_model_is_not_sure_of() -> None:
@@ -169,11 +169,11 @@ async def test_who_dismisses_what_is_suggested_is_shown_less_and_who_takes_it_mo
     for n in range(MIN_HISTORY):
         outcome = await desk.ask(f"x{n} = ▮\n")
         desk.suggester.feedback.rejected(outcome.suggestions[0].id)
-    assert (await desk.ask("y = ▮\n")).trace.min_confidence == 0.4
+    assert (await desk.ask("y = ▮\n")).trace.min_confidence == 0.2
     for n in range(3 * MIN_HISTORY):
         outcome = await desk.ask(f"y{n} = ▮\n")
         desk.suggester.feedback.accepted(outcome.suggestions[0].id)
-    assert (await desk.ask("z = ▮\n")).trace.min_confidence < 0.2
+    assert (await desk.ask("z = ▮\n")).trace.min_confidence < 0.1
 
 
 async def test_another_language_has_a_history_of_its_own() -> None:
