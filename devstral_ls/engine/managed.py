@@ -16,6 +16,7 @@ from devstral_ls.engine.connection import Connection, connect
 from devstral_ls.engine.facts import description, engine_name, slowness
 from devstral_ls.engine.kept import KeptEngine
 from devstral_ls.engine.patience import Deaths, Patience
+from devstral_ls.engine.place import unusable
 from devstral_ls.engine.rates import Rates
 from devstral_ls.engine.spec import EngineOptions, EngineSpec
 from devstral_ls.engine.state import EngineState
@@ -145,6 +146,10 @@ class ManagedEngine(KeptEngine):
             await self._until_other(spec)
         except RuntimeFolderUnusable as error:
             self._say("failed", error=error)
+            await self._until_usable(self._spec)
+        except OSError as error:  # a disk that fills between two looks of our own, say
+            self._say("failed", error=unusable(self._directories.runtime, error))
+            await self._pause(self._patience.look)
             await self._until_usable(self._spec)
         except EngineError as error:
             await self._back_off(error)

@@ -466,3 +466,17 @@ async def test_without_room_in_the_runtime_folder_it_waits_for_some(
         monkeypatch.undo()
         await watched.until(lambda status: status.state == "ready")
         assert await answer(watched.engine)
+
+
+async def test_a_disk_that_fills_at_any_moment_is_one_clear_line(
+    home: Directories, devstral_shaped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object, **__: object) -> object:
+        monkeypatch.undo()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("devstral_ls.engine.managed.connect", full)
+    async with managed(home, devstral_shaped) as watched:
+        status = await watched.until(lambda status: status.state == "failed")
+        assert status.message == f"the runtime folder {home.runtime} cannot be used: {os.strerror(errno.ENOSPC)}"
+        await watched.until(lambda status: status.state == "ready")
