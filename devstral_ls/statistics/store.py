@@ -183,6 +183,8 @@ class Store:
                 if version > VERSION:
                     raise Newer(f"the statistics were written by a newer devstral-ls (format {version})")
                 yield database
+        except UnicodeDecodeError as error:  # a name of the schema, which sqlite3 itself decodes
+            raise _Damaged(f"the file is damaged ({error.reason})") from error
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
                 raise _Damaged(f"the file is damaged ({error})") from error

@@ -152,6 +152,8 @@ def workspace_reader(folder: Path) -> Read:
 
 def _put(path: Path, kind: str, content: bytes, where: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    if os.path.lexists(path):
+        return  # to write into a pipe would wait for a reader
     match kind:
         case "file":
             path.write_bytes(content)
