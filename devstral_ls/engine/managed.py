@@ -127,6 +127,13 @@ class ManagedEngine(KeptEngine):
 
     async def _attempt(self) -> None:
         """One engine from its start to its end, and what is to be waited for then."""
+        try:
+            await self._attempt_it()
+        except OSError as error:  # a disk that fills between two looks of our own, or while we wait for room
+            self._say("failed", error=unusable(self._directories.runtime, error))
+            await self._pause(self._patience.look)
+
+    async def _attempt_it(self) -> None:
         self._spec = None
         if self._halted:
             self._halted = False
@@ -146,10 +153,6 @@ class ManagedEngine(KeptEngine):
             await self._until_other(spec)
         except RuntimeFolderUnusable as error:
             self._say("failed", error=error)
-            await self._until_usable(self._spec)
-        except OSError as error:  # a disk that fills between two looks of our own, say
-            self._say("failed", error=unusable(self._directories.runtime, error))
-            await self._pause(self._patience.look)
             await self._until_usable(self._spec)
         except EngineError as error:
             await self._back_off(error)
