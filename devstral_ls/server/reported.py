@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lsprotocol import types
 
-from devstral_ls.prompt.notes import MAX_MESSAGE, Diagnosis
 from devstral_ls.server.diagnostics import SOURCE
 from devstral_ls.text import Snapshot, Span
 
 if TYPE_CHECKING:
+    from devstral_ls.prompt.notes import Diagnosis
     from devstral_ls.server.app import DevstralServer
     from devstral_ls.server.documents import Documents
 
@@ -42,6 +42,8 @@ def did_report(ls: DevstralServer, params: Any) -> None:
 
 def _diagnosis(documents: Documents, snapshot: Snapshot, said: Any) -> Diagnosis | None:
     """One of them; ``None`` where it is not one, says nothing, or was said by ourselves."""
+    from devstral_ls.prompt.notes import MAX_MESSAGE, Diagnosis  # parsers: not before `initialize` is answered
+
     if not isinstance(said, Mapping) or said.get("source") == SOURCE or not isinstance(said.get("message"), str):
         return None
     severity = said.get("severity")
