@@ -127,14 +127,11 @@ class Answering:
         """The whole lines of ``text``, which is still being written, if they are worth showing."""
         lines = text.rpartition("\n")[0]
         try:
-            finished = self._whole.cut(
-                postprocess(Draft(lines, question.place), trace.decisions), question.query, trace
-            )
+            answer = self._finished(question, Draft(lines, question.place), trace)
         except NothingToShow:
             return None
         trace.decisions.append("first-lines")
-        shown = finished.text.replace("\n", line_end(question.query.snapshot))
-        return Answer(str(next(self._ids)), shown, finished.n_replaced, confidence=trace.confidence)
+        return answer
 
     async def read_ahead(self, question: Question) -> None:
         """Have the engine read the prompt that a request at the place will begin with.
@@ -192,24 +189,31 @@ class Answering:
         query = question.query
         try:
             with trace.stage("finish", self._clock):
-                finished = self._whole.cut(postprocess(draft, trace.decisions), query, trace)
+                answer = self._finished(question, draft, trace)
         except NothingToShow as nothing:
             if nothing.reason is Reason.UNSURE and (trace.confidence or 0.0) >= question.usual_confidence > 0:
                 nothing = NothingToShow(Reason.SELDOM_TAKEN)
             if draft.complete:  # else the time was too short, and asking again may give more
                 self._cache.put(query.snapshot, query.offset, question.mode, Answer("", "", 0, nothing.reason))
             raise nothing from None
-        text = finished.text.replace("\n", line_end(query.snapshot))
-        answer = Answer(
+        self._cache.put(query.snapshot, query.offset, question.mode, answer)
+        return answer
+
+    def _finished(self, question: Question, draft: Draft, trace: Trace) -> Answer:
+        """What is shown of ``draft``, with the document's line ends.
+
+        Raises:
+            NothingToShow: with the reason.
+        """
+        finished = self._whole.cut(postprocess(draft, trace.decisions), question.query, trace)
+        return Answer(
             str(next(self._ids)),
-            text,
+            finished.text.replace("\n", line_end(question.query.snapshot)),
             finished.n_replaced,
             goes_on=question.place.goes_on and not question.scope.block_due,
             confidence=trace.confidence,
             more_by_key=draft.unsure,
         )
-        self._cache.put(query.snapshot, query.offset, question.mode, answer)
-        return answer
 
 
 def _reads_suffix(model: ModelInfo) -> bool:
