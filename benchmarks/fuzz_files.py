@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.processes import peak
 from tests.fuzz.files.kind import Kind
 from tests.fuzz.files.kinds import KINDS
 
@@ -120,7 +121,7 @@ def _worker(kind: Kind, begin: int, end: int, seed: int, at: Any, spent: Any, to
             spent.value, at.value = time.process_time(), number
             began = time.process_time()
             said, error = _read(read, data)
-            told.send((number, said, error, time.process_time() - began, _peak_bytes()))
+            told.send((number, said, error, time.process_time() - began, peak()))
         told.close()
 
 
@@ -135,14 +136,14 @@ def _read(read: Any, data: bytes) -> tuple[str, str]:
 
 
 def _heard(told: tuple[int, str, str, float, int], kind: Kind, seed: int, result: Result, folder: Path) -> int:
-    number, said, error, seconds, peak = told
+    number, said, error, seconds, most = told
     result.files += 1
     result.outcomes[said] += 1
     if seconds > result.slowest:
         result.slowest, result.slowest_number = seconds, number
-    if peak > MOST_BYTES >= result.bytes:
-        error = error or f"{peak / 1e6:.0f} MB of memory"
-    result.bytes = max(result.bytes, peak)
+    if most > MOST_BYTES >= result.bytes:
+        error = error or f"{most / 1e6:.0f} MB of memory"
+    result.bytes = max(result.bytes, most)
     if seconds > MOST_SECONDS:
         error = error or f"{seconds:.1f} s"
     if error:
@@ -168,10 +169,6 @@ def _processor_seconds(pid: int) -> float:
         return 0.0
     fields = text.rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def shares(files: int, names: Sequence[str]) -> dict[str, int]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import resource
 import struct
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.processes import peak
 from devstral_ls.errors import ModelError
 from devstral_ls.models.gguf import read_header
 from devstral_ls.models.inspection import inspection
@@ -108,7 +108,7 @@ def run(count: int, seed: int) -> int:
     slowest = 0.0
     with tempfile.TemporaryDirectory() as folder:
         whole = originals(Path(folder))
-        before = _peak_bytes()
+        before = peak()
         path = Path(folder, "fuzzed.gguf")
         for number in range(count):
             write(path, damaged(whole, chance))
@@ -119,16 +119,11 @@ def run(count: int, seed: int) -> int:
                 outcomes[f"BUG {type(error).__name__}"] += 1
                 print(f"mutation {number} of seed {seed}: {error!r}", file=sys.stderr)
             slowest = max(slowest, time.perf_counter() - begin)
-    peak = _peak_bytes()
+    most = peak()
     print(f"{count} mutations, seed {seed}: {dict(outcomes.most_common())}")
-    print(f"slowest read {slowest * 1000:.0f} ms, peak memory {peak / 1e6:.0f} MB ({before / 1e6:.0f} MB before)")
+    print(f"slowest read {slowest * 1000:.0f} ms, peak memory {most / 1e6:.0f} MB ({before / 1e6:.0f} MB before)")
     broken = any(name.startswith("BUG") for name in outcomes)
-    return int(broken or slowest > _MAX_SECONDS or peak > _MAX_BYTES)
-
-
-def _peak_bytes() -> int:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return int(broken or slowest > _MAX_SECONDS or most > _MAX_BYTES)
 
 
 def main() -> int:

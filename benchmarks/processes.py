@@ -10,6 +10,7 @@ from pathlib import Path
 PROC = Path("/proc")
 
 _FIELDS = re.compile(r"^(VmRSS|RssAnon|Threads):\s*(\d+)", re.MULTILINE)
+_PEAK = re.compile(r"^VmHWM:\s*(\d+)", re.MULTILINE)
 _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
@@ -48,6 +49,18 @@ def rss(pid: int) -> int:
         return int((PROC / str(pid) / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
+
+
+def peak(pid: int | str = "self") -> int:
+    """Resident bytes that a process has had at most since it was executed; 0 where it is gone.
+
+    ``ru_maxrss`` would count what the process that started it had, too (getrusage(2): it is kept across execve).
+    """
+    try:
+        found = _PEAK.search((PROC / str(pid) / "status").read_text())
+    except OSError:
+        return 0
+    return int(found[1]) * 1024 if found else 0
 
 
 def children(pid: int) -> list[int]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks import processes
 from devstral_ls.server.wire import Frames
 from tests.fuzz.editor import Editor
 from tests.server.lsp_client import ROOT, environment
@@ -260,11 +261,11 @@ class Conversation:
 
     def look_at_memory(self) -> int:
         """KiB now."""
-        status = _status(self.process.pid)
-        self.played.memory_kib = max(self.played.memory_kib, status["VmHWM"])
-        if status["VmHWM"] > MOST_MEMORY_KIB:
-            raise Broken(f"memory: {status['VmHWM']} KiB")
-        return status["VmRSS"]
+        most = processes.peak(self.process.pid) // 1024
+        self.played.memory_kib = max(self.played.memory_kib, most)
+        if most > MOST_MEMORY_KIB:
+            raise Broken(f"memory: {most} KiB")
+        return processes.rss(self.process.pid) // 1024
 
     def look_at_errors(self) -> None:
         """No bug in the log."""
@@ -348,16 +349,6 @@ def _waited(pid: int) -> float:
         return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
     except (OSError, IndexError):
         return 0.0
-
-
-def _status(pid: int) -> dict[str, int]:
-    """The sizes of a process in KiB; 0 where nobody can tell."""
-    try:
-        text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    except OSError:
-        return {"VmHWM": 0, "VmRSS": 0}
-    sizes = dict(line.split(":", 1) for line in text.splitlines())
-    return {name: int(sizes.get(name, "0 kB").split()[0]) for name in ("VmHWM", "VmRSS")}
 
 
 def _too_much(state: dict[str, Any]) -> bool:
