@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
-from pygls.protocol import default_converter
 
 import devstral_ls
 from devstral_ls.directories import Directories
@@ -32,6 +31,7 @@ from devstral_ls.server.configuration import Configuration
 from devstral_ls.server.documents import Documents
 from devstral_ls.server.model_offer import ModelOffer
 from devstral_ls.server.parts import Parts
+from devstral_ls.server.params import strict_converter
 from devstral_ls.server.ports import Factories, Pipeline
 from devstral_ls.server.progress import LoadingProgress
 from devstral_ls.server.protocol import DevstralProtocol
@@ -70,7 +70,7 @@ class DevstralServer(LanguageServer):
                 notebook_selector=[types.NotebookDocumentFilterWithNotebook(notebook="*")]
             ),
             protocol_cls=DevstralProtocol,
-            converter_factory=default_converter,
+            converter_factory=strict_converter,
         )
         self.client_process_id: int | None = None
         """A process to leave with, besides the one that ``initialize`` names."""

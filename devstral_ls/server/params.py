@@ -13,6 +13,7 @@ from cattrs.errors import (
     IterableValidationError,
     IterableValidationNote,
 )
+from pygls.protocol import default_converter
 
 _MAX_PRUNED = 32
 """Members taken out of one message before giving up on it."""
@@ -25,6 +26,19 @@ Path = tuple[str | int, ...]
 
 class InvalidParams(Exception):
     """A message that does not say what its method needs; the text names the field."""
+
+
+def strict_converter() -> Converter:
+    """lsprotocol's converter, but only ``true`` is true: as it comes, it takes ``"no"`` for an edit that was applied."""
+    converter = default_converter()
+    converter.register_structure_hook(bool, _boolean)
+    return converter
+
+
+def _boolean(value: object, _kind: type[bool]) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("expected true or false")
+    return value
 
 
 def structured(converter: Converter, message: dict[str, Any], kind: type[Any]) -> Any:

@@ -69,7 +69,8 @@ class Chance:
             return [self.value(depth - 1) for _ in range(self.random.randint(0, 3))]
         if kind == 7:
             return {self.random.choice(STRINGS): self.value(depth - 1) for _ in range(self.random.randint(0, 3))}
-        return self.random.choice(INSTEAD)
+        # A copy: what is damaged later would else stand in every session after this one, and in the end in itself.
+        return copy.deepcopy(self.random.choice(INSTEAD))
 
     def _number(self) -> int:
         return self.random.randrange(len(URIS))

@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks import fuzz_files, fuzz_protocol
 from tests.fuzz import conversation, found_sessions
-from tests.fuzz.chance import Chance
+from tests.fuzz.chance import INSTEAD, Chance
 from tests.fuzz.conversation import Broken, Session
 from tests.fuzz.files import kinds
 from tests.fuzz.files.kind import Kind, Read
@@ -41,6 +41,15 @@ def test_the_same_seed_is_the_same_session() -> None:
     assert fuzz_protocol.session(3, 4, 500) == fuzz_protocol.session(3, 4, 500)
     steps = list(Chance("x").steps(200))
     assert repr(json.loads(json.dumps(steps))) == repr(json.loads(json.dumps(list(Chance("x").steps(200)))))
+
+
+def test_what_is_damaged_in_one_message_is_no_part_of_the_next() -> None:
+    chance, before = Chance("x"), repr(INSTEAD)
+    for _ in range(300):
+        message = {"params": chance.value()}
+        for _ in range(3):
+            chance.damage(message)
+    assert repr(INSTEAD) == before
 
 
 def test_a_document_that_is_not_what_it_must_be_is_found_and_kept_small(

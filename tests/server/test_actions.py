@@ -344,6 +344,15 @@ async def test_a_bad_answer_takes_back_what_was_shown(here: Make) -> None:
     assert len(editor.edits) > 1
 
 
+@pytest.mark.parametrize("applied", ["no", "true", 1, None, [True]])
+async def test_an_editor_that_says_neither_yes_nor_no_has_not_applied_the_edit(here: Make, applied: object) -> None:
+    client, _ = await start(here)
+    client.answers["workspace/applyEdit"] = {"applied": applied}
+    await client.script(says=SIMPLER)
+    answer = await soon(run(client, "simplify"))
+    assert answer["message"] == "the editor refused the edit: result.applied: not a valid value"
+
+
 async def test_two_actions_do_not_write_into_one_document(here: Make) -> None:
     client, _ = await start(here)
     await client.script(says=SIMPLER, hold=True)
