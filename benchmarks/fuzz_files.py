@@ -19,6 +19,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,13 @@ class Result:
     bytes: int = 0
     """Of memory, at most."""
     broken: list[str] = field(default_factory=list)
+
+    def says(self) -> str:
+        """In one line."""
+        return (
+            f"{self.files:6} files, slowest {self.slowest * 1000:5.0f} ms (number {self.slowest_number}), "
+            f"memory at most {self.bytes / 1e6:.0f} MB, {len(self.broken)} broken; {dict(self.outcomes.most_common(6))}"
+        )
 
 
 def made(kind: Kind, seed: int, number: int) -> bytes:
@@ -182,17 +190,16 @@ def main() -> int:
     parser.add_argument("--files", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
+    parser.add_argument("--jobs", type=int, default=1, help="kinds at a time; a file's time is the processor's")
     options = parser.parse_args()
     total, broken, began = 0, 0, time.monotonic()
-    for name, count in shares(options.files, options.kinds).items():
-        result = run(KINDS[name], count, options.seed)
-        total, broken = total + result.files, broken + len(result.broken)
-        print(
-            f"{time.monotonic() - began:5.0f} s  {name:13} {result.files:6} files, slowest {result.slowest * 1000:5.0f} ms "
-            f"(number {result.slowest_number}), memory at most {result.bytes / 1e6:.0f} MB, {len(result.broken)} broken; "
-            f"{dict(result.outcomes.most_common(6))}",
-            flush=True,
-        )
+    with ThreadPoolExecutor(options.jobs) as pool:
+        counts = shares(options.files, options.kinds)
+        running = {pool.submit(run, KINDS[name], count, options.seed): name for name, count in counts.items()}
+        for done in as_completed(running):
+            result = done.result()
+            total, broken = total + result.files, broken + len(result.broken)
+            print(f"{time.monotonic() - began:5.0f} s  {running[done]:13} {result.says()}", flush=True)
     print(f"seed {options.seed}: {total:,} files of {len(options.kinds)} kinds, {broken} broken")
     return int(broken > 0)
 

@@ -13,7 +13,17 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from devstral_ls.related import SOURCES
-from devstral_ls.settings_values import Problem, alternatives, camel, expected, kind_of, setting, unknown, value_of
+from devstral_ls.settings_values import (
+    Problem,
+    alternatives,
+    camel,
+    expected,
+    kind_of,
+    named,
+    setting,
+    unknown,
+    value_of,
+)
 
 __all__ = [
     "USER_ONLY", "USER_ONLY_KEYS", "ActionsSettings", "Auto", "CompletionSettings", "EngineSettings", "InlineSettings",
@@ -184,7 +194,7 @@ def read(tree: object, base: Settings | None = None, *, user: bool = True) -> tu
     known = {f.name for f in fields(Settings)}
     for name, values in tree.items():
         if name not in known:
-            problems.append(Problem(str(name), "no such section"))
+            problems.append(Problem(named(name), "no such section"))
         elif name in USER_ONLY and not user:
             problems.append(Problem(str(name), _NOT_YOURS))
         else:
@@ -205,7 +215,7 @@ def _read_section(name: str, values: object, base: Any, *, user: bool) -> tuple[
     problems: list[Problem] = []
     for key, value in values.items():
         if key not in known:
-            problems.append(Problem(f"{name}.{key}", "no such setting"))
+            problems.append(Problem(f"{name}.{named(key)}", "no such setting"))
             continue
         if not user and f"{name}.{key}" in USER_ONLY_KEYS:
             problems.append(Problem(f"{name}.{key}", _NOT_YOURS))

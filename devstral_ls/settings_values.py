@@ -87,6 +87,12 @@ def shown(value: object) -> str:
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 
+def named(key: object) -> str:
+    """A name that nobody knows, as far as it fits into a message."""
+    text = str(key)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
+
+
 _MAX_SHOWN = 80
 """Characters."""
 

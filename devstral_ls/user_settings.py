@@ -13,6 +13,9 @@ from devstral_ls.settings import Problem, Settings, read
 _MAX_BYTES = 256 * 1024
 """Of a settings file; a page of all settings with their comments has 5 kB."""
 
+_MAX_DOTS = 1_000
+"""In a line of it: the time ``tomllib`` takes for a dotted name grows with the square of its parts, 3 s for 20,000."""
+
 
 def read_user_file(path: Path, base: Settings | None = None) -> tuple[Settings, list[Problem]]:
     """``base`` with what the TOML file at ``path`` says; a missing file says nothing. Never raises."""
@@ -35,6 +38,8 @@ def _text_of(path: Path) -> str:
         data = file.read(_MAX_BYTES + 1)
     if len(data) > _MAX_BYTES:
         raise ValueError(f"it is longer than {_MAX_BYTES >> 10} kB")
+    if any(line.count(b".") > _MAX_DOTS for line in data.split(b"\n")):
+        raise ValueError(f"one of its lines has more than {_MAX_DOTS} dots")
     return data.decode("utf-8")
 
 

@@ -208,7 +208,7 @@ class EngineClient:
                     self._schedule.turns.beat()
                     yield event
         except (httpx.TransportError, httpx.StreamError) as error:
-            raise GenerationFailed(f"the engine broke off: {error!r}") from error
+            raise GenerationFailed(f"the engine broke off: {error!r:.200}") from error
         raise GenerationFailed("the engine broke off in the middle of an answer")
 
     async def _next(self, stream: AsyncIterator[bytes]) -> Event | None:
@@ -253,7 +253,7 @@ def tokens_in(content: bytes) -> list[int]:
     try:
         return list(array("i", map(int, json.loads(content)["tokens"])))
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-        raise GenerationFailed(f"the engine's tokenizer answered what nobody understands: {error!r}") from error
+        raise GenerationFailed(f"the engine's tokenizer answered what nobody understands: {error!r:.200}") from error
 
 
 async def _nothing(event: object) -> None:

@@ -34,3 +34,9 @@ async def test_what_is_remembered_is_no_object_for_each_token() -> None:
 def test_what_is_no_id_is_an_answer_nobody_understands(token: str) -> None:
     with pytest.raises(GenerationFailed, match="nobody understands"):
         tokens_in(f'{{"tokens": [1, {token}]}}'.encode())
+
+
+def test_what_an_engine_says_is_not_repeated_at_length() -> None:
+    with pytest.raises(GenerationFailed) as failed:
+        tokens_in(b'{"tokens": ["%b"]}' % (b"x" * 10_000))
+    assert len(failed.value.message) < 400

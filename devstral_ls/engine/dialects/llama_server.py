@@ -65,7 +65,7 @@ def _llama_event(line: bytes) -> Event | None:
         tokens = event.get("tokens") or [None]
         return Piece(str(event["content"]), tokens[-1], int(event.get("tokens_predicted", 0)), _logprobs(event))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise GenerationFailed(f"the engine answered what nobody understands: {error!r}") from error
+        raise GenerationFailed(f"the engine answered what nobody understands: {error!r:.200}") from error
 
 
 def _logprobs(event: Mapping[str, Any]) -> tuple[float, ...]:

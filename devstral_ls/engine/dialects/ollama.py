@@ -50,7 +50,7 @@ def _event(line: bytes) -> Event | None:
             return End(text, finish, _usage(event))
         return Piece(text)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise GenerationFailed(f"the engine answered what nobody understands: {error!r}") from error
+        raise GenerationFailed(f"the engine answered what nobody understands: {error!r:.200}") from error
 
 
 def _usage(event: Mapping[str, Any]) -> Usage:

@@ -68,7 +68,7 @@ def _event(line: bytes) -> Event | None:
             return End(text, finish, None)
         return Piece(text) if text else None
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
-        raise GenerationFailed(f"the engine answered what nobody understands: {error!r}") from error
+        raise GenerationFailed(f"the engine answered what nobody understands: {error!r:.200}") from error
 
 
 def _error(status: int, body: bytes) -> DevstralError:
