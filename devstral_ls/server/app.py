@@ -30,8 +30,8 @@ from devstral_ls.server.actions import Actions
 from devstral_ls.server.configuration import Configuration
 from devstral_ls.server.documents import Documents
 from devstral_ls.server.model_offer import ModelOffer
-from devstral_ls.server.parts import Parts
 from devstral_ls.server.params import strict_converter
+from devstral_ls.server.parts import Parts
 from devstral_ls.server.ports import Factories, Pipeline
 from devstral_ls.server.progress import LoadingProgress
 from devstral_ls.server.protocol import DevstralProtocol

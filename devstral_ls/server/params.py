@@ -29,8 +29,8 @@ class InvalidParams(Exception):
 
 
 def strict_converter() -> Converter:
-    """lsprotocol's converter, but only ``true`` is true: as it comes, it takes ``"no"`` for an edit that was applied."""
-    converter = default_converter()
+    """Lsprotocol's converter, but only ``true`` is true: as it comes, it takes ``"no"`` for an edit that was applied."""
+    converter: Converter = default_converter()  # type: ignore[no-untyped-call]
     converter.register_structure_hook(bool, _boolean)
     return converter
 
