@@ -199,6 +199,12 @@ async def test_an_answer_that_breaks_off(answers: list[Any], tmp_path: Path) -> 
             await answer(client, asking())
 
 
+async def test_an_engine_that_says_one_letter_after_another_without_an_end_is_left(tmp_path: Path) -> None:
+    async with talking(FakeLlama([piece("x")] * 20_000), tmp_path) as client:
+        with pytest.raises(GenerationFailed, match="without an end"):
+            await answer(client, asking())
+
+
 async def test_nobody_there(tmp_path: Path) -> None:
     client = EngineClient(Endpoint(f"unix:{tmp_path}/none", "secret"), MODEL)
     with pytest.raises(EngineUnavailable):
