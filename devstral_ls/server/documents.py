@@ -43,6 +43,8 @@ class Documents:
     def open(self, item: types.TextDocumentItem) -> None:
         """The client has opened a document, or a cell of a notebook."""
         language = item.language_id.value if isinstance(item.language_id, Enum) else item.language_id
+        # lsprotocol lets null and numbers through; without a name the file's ending says what it is.
+        language = language if isinstance(language, str) else ""
         self._open[item.uri] = Snapshot(item.uri, item.version, language, item.text)
 
     def change(

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lsprotocol import types
 
+from devstral_ls.languages.table import language_of
 from devstral_ls.server.columns import UTF8, UTF16, UTF32, Encoding, n_code_points, n_units
 from devstral_ls.server.documents import Documents
 from devstral_ls.text import Snapshot, Span
@@ -204,3 +205,11 @@ def test_a_language_known_to_lsprotocol_is_a_plain_string() -> None:
     documents.open(types.TextDocumentItem(URI, types.LanguageKind.Python, 1, ""))
     assert type(now(documents).language) is str
     assert now(documents).language == "python"
+
+
+@pytest.mark.parametrize("named", [None, 5, True])
+def test_a_language_that_is_no_name_is_none(named: Any) -> None:
+    documents = Documents()
+    documents.open(types.TextDocumentItem(URI, named, 1, "x"))
+    assert now(documents).language == ""
+    assert language_of(now(documents).language, URI).id == "python"
