@@ -29,6 +29,7 @@ from devstral_ls.errors import (
     ModelCorrupt,
     ModelNotFound,
     ModelTooBig,
+    RuntimeFolderUnusable,
 )
 from devstral_ls.generation import GenerationRequest, Text
 from devstral_ls.models import store
@@ -478,5 +479,24 @@ async def test_a_disk_that_fills_at_any_moment_is_one_clear_line(
     monkeypatch.setattr("devstral_ls.engine.managed.connect", full)
     async with managed(home, devstral_shaped) as watched:
         status = await watched.until(lambda status: status.state == "failed")
+        assert status.message == f"the runtime folder {home.runtime} cannot be used: {os.strerror(errno.ENOSPC)}"
+        await watched.until(lambda status: status.state == "ready")
+
+
+async def test_a_disk_that_is_full_while_room_is_waited_for_is_one_clear_line(
+    home: Directories, devstral_shaped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unusable(*_: object, **__: object) -> object:
+        raise RuntimeFolderUnusable("no room")
+
+    def full(*_: object) -> bool:
+        monkeypatch.undo()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("devstral_ls.engine.managed.connect", unusable)
+    monkeypatch.setattr(rendezvous, "can_join", full)
+    async with managed(home, devstral_shaped) as watched:
+        await watched.until(lambda status: status.message == "no room")
+        status = await watched.until(lambda status: status.message != "no room")
         assert status.message == f"the runtime folder {home.runtime} cannot be used: {os.strerror(errno.ENOSPC)}"
         await watched.until(lambda status: status.state == "ready")
