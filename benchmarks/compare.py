@@ -1,6 +1,6 @@
 """What each part of ours adds, and what other models do with the same server: one table, one run for each model.
 
-    python -m benchmarks.compare --limit 40 --markdown
+    python -m benchmarks.compare --limit 40
     python -m benchmarks.compare --models starter,tiny --arms ours
 
 Holes (and, with ``--replay``, typed files) as in ``benchmarks.holes``, with an arm for each part that can be switched
