@@ -107,7 +107,7 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
         results[model] = await holes.run(bench, arms, asked, f"compare-{model.rpartition('/')[2]}")
         if options.replay:
             files = items.replays()[: options.replay]
-            typed = await replay.run(bench, arms, files, options.characters, real=False)
+            typed = await replay.run(bench, arms, files, options.characters)
             results[model]["replay"] = {name: found["saved"] for name, found in typed["arms"].items()}
     return results
 
