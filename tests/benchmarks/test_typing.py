@@ -43,9 +43,9 @@ class FakeEditor:
         self.seen.append("closed")
 
 
-async def typed(says: object, manner: replay.Manner = replay.Manner()) -> tuple[FakeEditor, dict]:
+async def typed(says: object, takes: bool = True) -> tuple[FakeEditor, dict]:
     editor = FakeEditor(says)
-    return editor, await replay.type_file(editor, FILE, PART, manner)
+    return editor, await replay.type_file(editor, FILE, PART, replay.Manner(takes=takes))
 
 
 async def test_without_suggestions_every_key_is_pressed_and_the_file_comes_out() -> None:
@@ -58,7 +58,7 @@ async def test_without_suggestions_every_key_is_pressed_and_the_file_comes_out()
 
 
 async def test_who_takes_nothing_presses_every_key() -> None:
-    editor, run = await typed(lambda before: TYPED[len(before) - len(PART.above) :], replay.Manner(takes=False))
+    editor, run = await typed(lambda before: TYPED[len(before) - len(PART.above) :], takes=False)
     assert editor.before + editor.after == PART.above + PART.typed + PART.below
     assert run["keys"] >= n_keys(PART.typed)
     assert (run["accepted"], editor.n_taken) == (0, 0)
