@@ -44,16 +44,17 @@ async def replacement(job: Job) -> Result:
     except ActionRefused as error:
         refused = error
     if edit is None or edit.text == job.snapshot.of(edit.span):
-        edit, notes = await _drawn(job), ()
-    if edit is None:
-        raise refused
+        found = await _drawn(job)
+        if found is None:
+            raise refused
+        edit, notes = found
     if gone := job.checks.dropped(edit):
         notes = (*notes, f"no longer there: {', '.join(gone)}")
     return job.result(edit=edit, notes=notes)
 
 
-async def _drawn(job: Job) -> Edit | None:
-    """The repair that most of some drawn answers are, the first of several; ``None`` if there is none."""
+async def _drawn(job: Job) -> tuple[Edit, tuple[str, ...]] | None:
+    """The repair that most of some drawn answers are, the first of several, and what is to be said of it."""
     target = job.target
     if not job.action.draws or not job.query.problems or len(target.span) > piece_chars(job.model):
         return None
@@ -61,15 +62,19 @@ async def _drawn(job: Job) -> Edit | None:
     if not question.opened:
         return None  # a model that does not go on from a beginning
     votes: dict[str, int] = {}
-    for number in range(TRIES):
-        job.asker.stage = f"looking for another repair, {number + 1} of {TRIES}"
+    n_drawn = 0
+    for n_drawn in range(1, TRIES + 1):
+        job.asker.stage = f"looking for another repair, {n_drawn} of {TRIES}"
         text = await _draw(job, question, following)
         if text is None:
             continue
         votes[text] = votes.get(text, 0) + 1
         if votes[text] == AGREED:
             break
-    return Edit(target.span, max(votes, key=lambda text: votes[text])) if votes else None
+    if not votes:
+        return None
+    best = max(votes, key=lambda text: votes[text])
+    return Edit(target.span, best), (f"the model is not sure of it: {votes[best]} of {n_drawn} answers say so",)
 
 
 def _from_the_problem(job: Job) -> tuple[Question, tuple[str, ...]]:

@@ -28,11 +28,20 @@ async def test_an_answer_that_is_no_use_is_followed_by_others_begun_up_to_the_pr
     first, *others = drawn(done)
     assert plain(first).endswith("```python\ndef last(v):\n    n = len(v)\n")
     assert len(others) == AGREED  # one as it was, and two that agree
+    assert done.result is not None
+    assert done.result.notes == ("the model is not sure of it: 2 of 3 answers say so",)
 
 
 async def test_what_most_of_them_say_is_taken() -> None:
-    done = await fixed(SAME, "    return v[0]\n```", "    return v[n - 1]\n```", "    return v[n - 1]\n```")
+    done = await fixed(SAME, "    return v[0]\n```", "    return v[n - 1]\n```")
     assert "v[n - 1]" in done.text
+
+
+async def test_of_answers_that_come_once_each_the_first_is_taken() -> None:
+    done = await fixed(SAME, "    return v[0]\n```", "    return v[1]\n```", "    return v[n]\n```")
+    assert "return v[0]" in done.text
+    assert done.result is not None
+    assert done.result.notes == (f"the model is not sure of it: 1 of {TRIES} answers say so",)
 
 
 async def test_behind_the_problem_the_code_goes_on_as_it_was() -> None:
