@@ -1,6 +1,6 @@
 """What each part of ours adds, and what other models do with the same server: one table, one run for each model.
 
-    python -m benchmarks.compare --limit 40 --markdown
+    python -m benchmarks.compare --limit 40
     python -m benchmarks.compare --models starter,tiny --arms ours
 
 Holes (and, with ``--replay``, typed files) as in ``benchmarks.holes``, with an arm for each part that can be switched
@@ -107,7 +107,7 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
         results[model] = await holes.run(bench, arms, asked, f"compare-{model.rpartition('/')[2]}")
         if options.replay:
             files = items.replays()[: options.replay]
-            typed = await replay.run(bench, arms, files, options.characters, real=False)
+            typed = await replay.run(bench, arms, files, options.characters)
             results[model]["replay"] = {name: found["saved"] for name, found in typed["arms"].items()}
     return results
 

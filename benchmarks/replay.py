@@ -5,7 +5,9 @@
 Each key is a ``didChange`` and a request, as editors send them; suggestions are taken by a fixed policy (all of it where
 it is right, else word by word), and typing goes on with the truth. ``--pace patient`` waits for every answer: what is
 measured is the text. ``--pace real`` keeps the recorded gaps between keys, and an answer that the next key overtakes is
-taken back: what is measured is what a person on this machine sees. Every other file has its rest below the cursor.
+taken back: what is measured is what a person on this machine sees. ``--take nothing`` presses every key of the file, as who
+reads along and types on does: what is measured is how many of them ask the model. Every other file has its rest below
+the cursor.
 """
 
 from __future__ import annotations
@@ -36,6 +38,16 @@ from devstral_ls.languages.table import language_of
 SEED = 4
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How a file is typed."""
+
+    real: bool = False
+    """At the recorded pace? Otherwise every answer is waited for."""
+    takes: bool = True
+    """Is what is right taken?"""
+
+
 @dataclass
 class Session:
     """One file being typed."""
@@ -43,7 +55,7 @@ class Session:
     editor: Editor
     stretch: Stretch
     language: str
-    real: bool
+    manner: Manner
     at: int = 0
     """Characters of ``stretch.typed`` that are there."""
     keys: int = 0
@@ -69,13 +81,13 @@ class Session:
         written = typed[: self.at] + ("" if is_right else key.text)
         begun = time.perf_counter()
         offer = await self._look(key.gap_ms, written, key.takes_back)
-        while is_right and await self._take(offer):
+        while is_right and self.manner.takes and await self._take(offer):
             offer = await self._look(key.gap_ms, typed[: self.at], "")
-        if self.real:
+        if self.manner.real:
             await asyncio.sleep(max(0.0, key.gap_ms / 1000 - (time.perf_counter() - begun)))
 
     async def _look(self, gap_ms: float, written: str, deleted: str) -> Offer:
-        offer = await self.editor.offer(gap_ms if self.real else None)
+        offer = await self.editor.offer(gap_ms if self.manner.real else None)
         self.rows.append(self._row(offer, written, deleted))
         return offer
 
@@ -107,10 +119,10 @@ class Session:
         return row
 
 
-async def type_file(editor: Editor, file: Replay, part: Stretch, *, real: bool) -> dict[str, Any]:
+async def type_file(editor: Editor, file: Replay, part: Stretch, manner: Manner) -> dict[str, Any]:
     """Type ``part`` of ``file`` and tell what happened."""
     begun = time.perf_counter()
-    session = Session(editor, part, language_of(file.language, file.name).id, real)
+    session = Session(editor, part, language_of(file.language, file.name).id, manner)
     await session.type_all()
     return {
         "file": file.id, "seconds": time.perf_counter() - begun, "characters": len(part.typed),
@@ -161,8 +173,8 @@ async def run(
     arms: Sequence[Arm],
     files: Sequence[Replay],
     characters: int | None,
+    manner: Manner | None = None,
     *,
-    real: bool,
     rival: bool = True,
 ) -> dict[str, Any]:
     """Type all files with each arm, and write ``results/replay.json``.
@@ -170,17 +182,19 @@ async def run(
     Raises:
         DevstralError: no model, or no engine.
     """
+    manner = manner or Manner()
     runs: dict[str, list[dict[str, Any]]] = {arm.name: [] for arm in arms} | ({"rival": []} if rival else {})
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         async with rig(Path(folder), bench) as running:
             header = running.header(
-                layout=running.subject.candidates[0], pace="real" if real else "patient", seed=SEED, characters=characters,
+                layout=running.subject.candidates[0], pace="real" if manner.real else "patient",
+                takes="what is right" if manner.takes else "nothing", seed=SEED, characters=characters,
                 arms={arm.name: asdict(arm) for arm in arms}, items=items.digest(items.replays()),
             )  # fmt: skip
             for n, file in enumerate(files):
                 part = stretch(file.text, characters, with_rest=n % 2 == 0)
                 for name in sorted(runs, reverse=bool(n % 2)):
-                    found = await _typed(running, ARMS.get(name), file, part, header, real=real)
+                    found = await _typed(running, ARMS.get(name), file, part, header, manner)
                     runs[name].append(found)
                     _say(name, found, n + 1, len(files))
     result = {"benchmark": "replay", "header": header, "arms": {name: figures(found) for name, found in runs.items()}}
@@ -189,10 +203,12 @@ async def run(
 
 
 async def _typed(
-    running: Rig, arm: Arm | None, file: Replay, part: Stretch, header: dict[str, Any], *, real: bool
+    running: Rig, arm: Arm | None, file: Replay, part: Stretch, header: dict[str, Any], manner: Manner
 ) -> dict[str, Any]:
     """A run that is kept, or a new one; each with a fresh server, which knows nothing of the other files."""
     depends_on = {name: header[name] for name in ("sha256", "engine", "context", "batch", "threads", "pace", "seed")}
+    if not manner.takes:
+        depends_on["takes"] = header["takes"]
     name = arm.name if arm else "rival"
     if arm is not None:
         depends_on |= {"arm": asdict(arm), "code": header["code"]}
@@ -203,9 +219,9 @@ async def _typed(
         return kept
     uri = f"file:///bench/{file.name}"
     if arm is None:
-        return journal.add(key, await type_file(RivalEditor(running.engine, uri), file, part, real=real))
+        return journal.add(key, await type_file(RivalEditor(running.engine, uri), file, part, manner))
     async with running.server(arm) as client:
-        return journal.add(key, await type_file(OurEditor(client, uri, file.language), file, part, real=real))
+        return journal.add(key, await type_file(OurEditor(client, uri, file.language), file, part, manner))
 
 
 def _say(name: str, run: dict[str, Any], n: int, of: int) -> None:
@@ -215,7 +231,11 @@ def _say(name: str, run: dict[str, Any], n: int, of: int) -> None:
 
 def table(result: dict[str, Any]) -> list[str]:
     """The result for people."""
-    lines = [*header_lines(result["header"]), f"pace {result['header']['pace']}", ""]
+    lines = [
+        *header_lines(result["header"]),
+        f"pace {result['header']['pace']}, {result['header']['takes']} is taken",
+        "",
+    ]
     arms = result["arms"]
     lines += [f"{'':34}" + "".join(f"{name:>16}" for name in arms)]
     for title, value in _ROWS:
@@ -257,6 +277,7 @@ def main() -> int:
     parser.add_argument("--files", type=int, help="so many files")
     parser.add_argument("--characters", type=int, help="about so many of each file; the whole file by default")
     parser.add_argument("--pace", choices=("patient", "real"), default="patient")
+    parser.add_argument("--take", choices=("right", "nothing"), default="right", help="what is right, or nothing")
     parser.add_argument("--arms", default="", help=f"with commas, of: {', '.join(ARMS)}; by default ours, or shipped")
     parser.add_argument("--no-rival", action="store_true", help="without the plain client, which is slow")
     options = parser.parse_args()
@@ -266,7 +287,7 @@ def main() -> int:
     try:
         work = run(
             Bench(options.model, options.threads), [ARMS[name] for name in names], files, options.characters,
-            real=real, rival=not options.no_rival,
+            Manner(real, options.take == "right"), rival=not options.no_rival,
         )  # fmt: skip
         print("\n".join(table(to_the_end(work))))
     except KeyboardInterrupt:

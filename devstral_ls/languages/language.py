@@ -46,6 +46,8 @@ class Language:
     """A pattern, searched in a line without comment and trailing space: the line opens a block. Empty: none does."""
     closers: tuple[str, ...] = ("}", ")", "]")
     """What a line begins with that ends or continues a block."""
+    items: tuple[str, ...] = ()
+    """What a line of a block may begin with that stands no further right than the line that opens the block."""
     loose_brackets: bool = False
     """A bracket may stand alone: in prose and mark-up, at the labels of a shell's ``case``."""
     import_calls: tuple[str, ...] = ()

@@ -190,6 +190,7 @@ _ROWS = (
     Language(
         id="yaml", name="YAML", aliases=("dockercompose", "github-actions-workflow"), extensions=(".yml", ".yaml"),
         line_comment="#", offside=True, block_openers=(":", "|", ">"), opens=r"(?::|:\s[|>][+-]?)$",
+        items=("- ",),
     ),
     Language(id="toml", name="TOML", extensions=(".toml",), line_comment="#", block_openers=("[",), opens=r"=\s*[\[{]$"),
     Language(
@@ -259,7 +260,7 @@ _ROWS = (
     Language(
         id="fsharp", name="F#", extensions=(".fs", ".fsx", ".fsi"), line_comment="//", block_comment=("(*", "*)"),
         doc_comments=("///",), quotes='"', offside=True, block_openers=("=", "->", "with", "then", "do"),
-        opens=r"(?:=|->|\b(?:with|then|else|do|try))$", imports=r"(?:open|module|namespace)\s",
+        opens=r"(?:=|->|\b(?:with|then|else|do|try))$", imports=r"(?:open|module|namespace)\s", items=("| ",),
     ),
 )  # fmt: skip
 

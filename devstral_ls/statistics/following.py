@@ -105,7 +105,7 @@ class Following:
         """A suggestion, by id and text, is on the screen. While it is typed it is shown again and again."""
         suggestion_id, text = suggestion
         now = self._open.get(snapshot.uri)
-        if now is not None and now.id == suggestion_id:
+        if now is not None and (now.id == suggestion_id or self._grows(now, offset, suggestion)):
             return
         if now is not None:
             self._end(now)
@@ -118,6 +118,16 @@ class Following:
         if again is None:
             self._add(shown, names.SHOWN)
             self._add(shown, names.SHOWN_CHARS, len(text))
+
+    def _grows(self, shown: _Shown, offset: int, suggestion: tuple[str, str]) -> bool:
+        """Is it what is on the screen and more: a block whose first lines were shown while it was written? Counted once."""
+        suggestion_id, text = suggestion
+        rest = shown.text[shown.n_in :]
+        if shown.told or offset != shown.offset + shown.n_in or text == rest or not text.startswith(rest):
+            return False
+        self._add(shown, names.SHOWN_CHARS, len(text) - len(rest))
+        shown.id, shown.text = suggestion_id, shown.text[: shown.n_in] + text
+        return True
 
     def accepted(self, suggestion_id: str) -> None:
         """The client says that it was taken whole; the edit has come, or comes next, or was long ago."""

@@ -6,6 +6,8 @@ there below the cursor. ``cut`` is a pure function of what was streamed so far.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from devstral_ls.languages.table import Language
 from devstral_ls.suggest.brackets import CLOSERS
 from devstral_ls.suggest.draft import Place, indentation, width
@@ -51,7 +53,7 @@ def _cut_filling(text: str, place: Place) -> str | None:
 def _cut_lines(text: str, place: Place) -> str | None:
     """Cut at the first whole line that does not belong to the block any more."""
     *whole, unfinished = text.split("\n")
-    base = _base_width(place, [*whole, unfinished])
+    block = _block(place, [*whole, unfinished])
     closed = _end_of_block("\n".join(whole), place)
     for n, line in enumerate(whole):
         if closed is not None and len("\n".join(whole[: n + 1])) >= closed:
@@ -60,23 +62,40 @@ def _cut_lines(text: str, place: Place) -> str | None:
             continue
         if _already_below(line, place):
             return "\n".join(whole[:n])
-        if _leaves_block(line, whole[:n], base, place):
+        if _leaves_block(line, whole[:n], block, place):
             return "\n".join(whole[: n + _is_own_closer(line, place)])
         if (period := _loop(whole[: n + 1])) is not None:
             return "\n".join(whole[: n + 1 - (MAX_REPEATS - 1) * period])
     # By its first character a line of an indented block says whether it is in it; the rest need not be written.
-    if place.language.offside and unfinished.strip() and _leaves_block(unfinished, whole, base, place):
+    if place.language.offside and unfinished.strip() and _leaves_block(unfinished, whole, block, place):
         return "\n".join(whole)
     return "\n".join(whole) if len(whole) >= MAX_LINES else None
 
 
-def _base_width(place: Place, lines: list[str]) -> int:
-    """Columns a line of the block has at least: those of the first line written, or of the cursor's line."""
-    if place.line_before.strip():
-        # After a header (`def f():`, `do`) the body is indented further than the header's line.
-        return width(indentation(place.line_before)) + 1
-    first = next((n for n, line in enumerate(lines) if line.strip()), 0)
-    return width((place.line_before if first == 0 else "") + indentation(lines[first]))
+class _Block(NamedTuple):
+    """What a line of the block looks like."""
+
+    base: int
+    """Columns it is indented by at least."""
+    items: tuple[str, ...]
+    """What it begins with, if it is indented by no more; empty: anything."""
+
+
+def _block(place: Place, lines: list[str]) -> _Block:
+    """By the first line written, or by the cursor's line."""
+    is_header = bool(place.line_before.strip())
+    first = next((n for n, line in enumerate(lines) if line.strip() and n >= is_header), 0)
+    written = width(("" if first else place.line_before) + indentation(lines[first]))
+    items = place.language.items if first >= is_header and _is_item(lines[first], place.language.items) else ()
+    if not is_header:
+        return _Block(written, items)
+    # After a header (`def f():`, `do`) the body is indented further than the header's line; but for `steps:` and `- run`.
+    header = width(indentation(place.line_before))
+    return _Block(header, items) if items and written == header else _Block(header + 1, ())
+
+
+def _is_item(line: str, items: tuple[str, ...]) -> bool:
+    return f"{line.strip()} ".startswith(items) if items else False
 
 
 def _end_of_block(text: str, place: Place) -> int | None:
@@ -108,9 +127,11 @@ def _begins_line(text: str, at: int) -> bool:
     return not text[text.rfind("\n", 0, at) + 1 : at].strip()
 
 
-def _leaves_block(line: str, above: list[str], base: int, place: Place) -> bool:
+def _leaves_block(line: str, above: list[str], block: _Block, place: Place) -> bool:
     """Is the line further left than the block, in a language where that ends it?"""
-    if _by_brackets(place.language) or width(indentation(line)) >= base:
+    columns = width(indentation(line))
+    is_inside = columns > block.base or (columns == block.base and (not block.items or _is_item(line, block.items)))
+    if _by_brackets(place.language) or is_inside:
         return False
     written = place.scan("\n".join(above))
     n_open = len(place.before.due) - len(written.closing)

@@ -96,8 +96,10 @@ class Whole:
         if scan.in_string or ")" in due or "]" in due:
             # All of it may go on further down, nobody can tell; what we cut ourselves must not end there.
             return 0 if text == draft.text else BROKEN
-        # Where a statement's end is missing that a semicolon would make, it may be typed yet.
-        ends = ("",) if text.endswith(_ENDED) or draft.place.language.offside else ("", ";")
+        # Where a statement's end is missing that a semicolon would make, it may be typed yet; not where more is missing:
+        # what the model was not sure of.
+        is_ended = draft.unsure or text.endswith(_ENDED) or draft.place.language.offside
+        ends = ("",) if is_ended else ("", ";")
         span = Span(at, at + draft.n_replaced)
         fewest = BROKEN
         for end in ends:

@@ -49,6 +49,13 @@ def test_what_is_flat_is_called_flat() -> None:
     assert "verdict: flat" in told
 
 
+def test_the_handles_of_requests_that_run_are_no_leak() -> None:
+    rows = samples()
+    for row in rows[-4:-1]:  # the most of the last part that is judged
+        row["processes"]["server"] = {**row["processes"]["server"], "handles": 15}
+    assert flat.figures(rows)["broken"] == []
+
+
 @pytest.mark.parametrize(
     ("last", "said"),
     [

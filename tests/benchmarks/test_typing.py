@@ -43,9 +43,9 @@ class FakeEditor:
         self.seen.append("closed")
 
 
-async def typed(says: object) -> tuple[FakeEditor, dict]:
+async def typed(says: object, takes: bool = True) -> tuple[FakeEditor, dict]:
     editor = FakeEditor(says)
-    return editor, await replay.type_file(editor, FILE, PART, real=False)
+    return editor, await replay.type_file(editor, FILE, PART, replay.Manner(takes=takes))
 
 
 async def test_without_suggestions_every_key_is_pressed_and_the_file_comes_out() -> None:
@@ -55,6 +55,14 @@ async def test_without_suggestions_every_key_is_pressed_and_the_file_comes_out()
     assert run["keys"] >= run["keys_alone"] == n_keys(PART.typed)
     assert run["accepted"] == run["accept_keys"] == 0
     assert replay.figures([run])["saved"] == 0
+
+
+async def test_who_takes_nothing_presses_every_key() -> None:
+    editor, run = await typed(lambda before: TYPED[len(before) - len(PART.above) :], takes=False)
+    assert editor.before + editor.after == PART.above + PART.typed + PART.below
+    assert run["keys"] >= n_keys(PART.typed)
+    assert (run["accepted"], editor.n_taken) == (0, 0)
+    assert len(run["rows"]) == run["keys"]
 
 
 async def test_a_right_suggestion_is_taken_with_one_key() -> None:

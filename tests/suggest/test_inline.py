@@ -98,6 +98,27 @@ async def test_several_lines(code: str, says: str, expected: str) -> None:
     assert await ghost_text(code, says) == expected
 
 
+@pytest.mark.parametrize(
+    ("code", "says", "language", "expected"),
+    [
+        ("steps:▮\n", "\n- run: a\n  name: b\n- run: c\nother: 1\n", "yaml", "\n- run: a\n  name: b\n- run: c"),
+        ("steps:\n▮\n", "- run: a\n- run: b\nother: 1\n", "yaml", "- run: a\n- run: b"),
+        ("steps:▮\n", "\n  run: a\n- run: b\n", "yaml", "\n  run: a"),
+        (
+            "match x with▮\n",
+            "\n| Some y ->\n    y\n| None -> 0\n\nlet g = 1\n",
+            "fsharp",
+            "\n| Some y ->\n    y\n| None -> 0",
+        ),
+        ("match x with▮\n", "\n| y -> y\n|> print\n", "fsharp", "\n| y -> y"),
+    ],
+)
+async def test_items_may_stand_no_further_right_than_their_header(
+    code: str, says: str, language: str, expected: str
+) -> None:
+    assert await ghost_text(code, says, language) == expected
+
+
 async def test_a_block_in_braces_ends_with_its_closer() -> None:
     says = "return a + b;\n}\n\nfunction g() {}\n"
     assert await ghost_text("function f(a, b) {\n  ▮\n", says, "javascript") == "return a + b;\n}"

@@ -134,6 +134,13 @@ async def test_what_is_left_does_not_end_inside_brackets_or_quotes(
     assert shown(await Desk(unsure_of("qu", "ux", says=says), language=language).ask(code)) == expected
 
 
+async def test_what_is_left_of_an_unsure_answer_is_no_statement_without_its_value() -> None:
+    """A semicolon is not all that is missing there, as it is behind what is whole otherwise."""
+    code = "fn f() {\n    let b = 1;\n    ▮\n    let c = b;\n}\n"
+    assert shown(await Desk(unsure_of("qux", says="let mean = qux(b)"), language="rust").ask(code)) == ""
+    assert shown(await Desk(unsure_of("qux", says="b.clone()"), language="rust").ask(code)) == "b.clone()"
+
+
 async def test_reading_stops_where_the_model_stops_being_sure() -> None:
     desk = Desk(unsure_of("qux", says="foo(bar) + qux" + " + foo" * 50))
     await desk.ask("x = ▮\n")
