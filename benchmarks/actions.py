@@ -23,7 +23,7 @@ from pathlib import Path
 
 from benchmarks.item_kinds import ACTIONS
 from benchmarks.items import ActionCase, action_cases, digest
-from benchmarks.stats import wilson
+from benchmarks.stats import mcnemar, wilson
 from devstral_ls.actions.asking import Asker, Question
 from devstral_ls.actions.checks import Checks
 from devstral_ls.actions.query import ActionQuery, Problem
@@ -209,7 +209,18 @@ def table(outcomes: list[Outcome]) -> str:
                     f"{name} {share(sum(getattr(one, key) for one in offered), len(offered))}" for name, key in parts
                 )
             lines.append(f"{action:9} {way:8} {len(of):3} cases: {said}; {speed}")
+        lines += [] if action == "review" else paired(outcomes, action)
     return "\n".join(lines)
+
+
+def paired(outcomes: list[Outcome], action: str) -> list[str]:
+    """The line that compares the two ways on the cases that both have answered; none where there are none."""
+    right = {(one.case, one.way): one.right for one in outcomes if one.case.startswith(f"{action}-")}
+    cases = [case for case, way in right if way == "actions" and (case, "plain") in right]
+    first, second = ([case for case in cases if right[case, way]] for way in ("actions", "plain"))
+    a, b = len(set(first) - set(second)), len(set(second) - set(first))
+    said = f"right in actions only {a}, in plain only {b}, McNemar p = {mcnemar(a, b):.2g}"
+    return [f"{action:9} both     {len(cases):3} cases: {said}"] if cases else []
 
 
 def share(part: int, whole: int) -> str:

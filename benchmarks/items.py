@@ -84,6 +84,16 @@ def action_cases() -> tuple[ActionCase, ...]:
     )
 
 
+@cache
+def tuning_cases() -> tuple[ActionCase, ...]:
+    """Small cases to work on code actions with; those of ``action_cases`` are for judging."""
+    return tuple(
+        case
+        for language, name, text in _files("tuning")
+        for case in parse_actions(_action(name), language, Path(name).suffix, text)
+    )
+
+
 def digest(items: Sequence[Item]) -> str:
     """SHA-256, in hexadecimal, of the items' canonical JSON in the order given."""
     data = json.dumps([asdict(item) for item in items], ensure_ascii=True, sort_keys=True, separators=(",", ":"))

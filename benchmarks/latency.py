@@ -7,7 +7,7 @@ Five parts, printed as one table and kept as JSON in ``benchmarks/results/latenc
 * the same for each key of code that is typed into long files: ``benchmarks.own_time``;
 * a real model: a cold request, the same place again, typing on, typing through a suggestion;
 * cancelling a request during the prefill of a 1,500-token prompt: the answer, and the engine's next free moment;
-* the same prompts straight to the engine, interleaved with the server's, so that the difference is ours.
+* of each of those keys, what lies outside of the request to the engine (``stages`` of ``devstral.why``): that is ours.
 
 The machine is noisy: medians and percentiles of one run, to be compared within it.
 """
@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import own_time
+from benchmarks.rig import why
 from benchmarks.source import long_file
 from devstral_ls import __version__
 from devstral_ls.directories import Directories, directories
@@ -167,15 +168,20 @@ async def _type_through(client: LspClient, uri: str, line: int, suggestion: str)
 async def _type_on(client: LspClient, uri: str, line: int) -> list[Row]:
     """Type what the model did not suggest: the prompt is cached but for the last tokens."""
     typed = "total_of_all = compute_it("[:N_TYPED]
-    taken = []
+    taken, ours = [], []
     for n, c in enumerate(typed):
         client.change(uri, edit((line, 8 + n), (line, 8 + n), c))
         _, ms = await _timed(client, uri, line, 9 + n)
         taken.append(ms)
+        told = await why(client, uri)
+        if not told["cached"] and "engine" in told["stages"]:
+            ours.append(ms - told["stages"]["engine"])
     # The first key is at a new place, cold; the others go on from it.
     return [
         ("typing on, p50", percentile(taken[1:], 0.5), "ms"),
         ("typing on, p90", percentile(taken[1:], 0.9), "ms"),
+        (f"... of it outside of the engine ({len(ours)} keys), p50", percentile(ours, 0.5), "ms"),
+        ("... of it outside of the engine, p90", percentile(ours, 0.9), "ms"),
     ]
 
 

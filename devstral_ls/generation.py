@@ -52,6 +52,8 @@ class GenerationRequest:
     """Strings before which the answer ends; they are not part of it."""
     temperature: float = 0.0
     """0 is greedy."""
+    top_p: float = 0.95
+    """Tokens are drawn from the likeliest that make up this share, 0 to 1. With 0.95, one that is surer is certain."""
     begins_with: str = ""
     """What the answer must begin with (token healing): text taken back from the end of the prompt. It is part of the
     answer as the chunks give it."""

@@ -32,6 +32,8 @@ class Question:
     stop: tuple[str, ...] = ()
     repeats: int = 6
     """How often the same line may come in a row."""
+    temperature: float = TEMPERATURE
+    top_p: float = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,8 @@ class Asker:
             prompt=prompt,
             max_tokens=question.max_tokens,
             stop=(*stops(self.model), *question.stop),
-            temperature=TEMPERATURE,
+            temperature=question.temperature,
+            top_p=question.top_p,
             conversation=self.conversation,
             priority=Priority.ACTION,
         )

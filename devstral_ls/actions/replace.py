@@ -10,7 +10,7 @@ from devstral_ls.actions.answer import code_in, whole_lines
 from devstral_ls.actions.asking import Answer, Question
 from devstral_ls.actions.context import problems_said
 from devstral_ls.actions.job import Job
-from devstral_ls.actions.query import ActionRefused, Result
+from devstral_ls.actions.query import ActionRefused
 from devstral_ls.actions.shape import put_back, taken_out, unix
 from devstral_ls.actions.stream import merged
 from devstral_ls.actions.target import Target
@@ -40,25 +40,11 @@ class Placed:
     notes: tuple[str, ...] = ()
 
 
-async def replacement(job: Job) -> Result:
-    """Rewrite the target.
-
-    Raises:
-        ActionRefused: it cannot be done, or the answer is none to offer.
-    """
-    edit, notes = await rewritten(job)
-    if edit.text == job.snapshot.of(edit.span):
-        raise ActionRefused("the model found nothing to change")
-    if gone := job.checks.dropped(edit):
-        notes = (*notes, f"no longer there: {', '.join(gone)}")
-    return job.result(edit=edit, notes=notes)
-
-
 async def rewritten(job: Job) -> tuple[Edit, tuple[str, ...]]:
     """The target with what the model made of it, and what is to be said about that; it may be as it was.
 
     Raises:
-        ActionRefused: as for ``replacement``.
+        ActionRefused: it cannot be done, or the answer is none to offer.
     """
     target, snapshot = job.target, job.snapshot
     job.keep_secrets(target.span)
@@ -104,20 +90,18 @@ async def _piece(job: Job, span: Span, draft: Callable[[str], Awaitable[None]]) 
     """What stands at ``span`` afterwards."""
     whole = span == job.target.span
     target = job.target if whole else replace(job.target, kind="selection", name="", span=span, header=None)
-    question = job.question(target, _begun(job, target), **_values(job, target))
+    question = asked(job, target, _begun(job, target))
     answer = await _ask(job, question, target, draft)
-    placed = _placed(job, question, answer, target)
-    if isinstance(placed, Fault) and not placed.final:
-        again = (
-            f"That cannot be used: it {placed.says}. Write the code again, complete and correct, in one fenced block."
-        )
+    made = placed(job, question, answer, target)
+    if isinstance(made, Fault) and not made.final:
+        again = f"That cannot be used: it {made.says}. Write the code again, complete and correct, in one fenced block."
         job.asker.stage = "trying once more"
         question = replace(question, turns=((question.user, question.opened + answer.text),), user=again)
         answer = await _ask(job, question, target, draft)
-        placed = _placed(job, question, answer, target)
-    if isinstance(placed, Fault):
-        raise _refused(placed)
-    return placed
+        made = placed(job, question, answer, target)
+    if isinstance(made, Fault):
+        raise _refused(made)
+    return made
 
 
 async def _ask(job: Job, question: Question, target: Target, draft: Callable[[str], Awaitable[None]]) -> Answer:
@@ -125,21 +109,26 @@ async def _ask(job: Job, question: Question, target: Target, draft: Callable[[st
     shape = job.shape(target.span)
     shown = taken_out(old, shape)
 
-    async def lines(text: str) -> None:
+    async def hear(text: str) -> None:
         code = code_in(question.opened, text)
         if not code.in_fence:
             return
         written = whole_lines(code.text + ("\n" if code.closed else ""))
         if "".join(written).strip():
-            placed = put_back("\n".join(written), shape, shown).split(shape.line_end)
-            await draft(merged(unix(old), placed).replace("\n", shape.line_end))
+            lines = put_back("\n".join(written), shape, shown).split(shape.line_end)
+            await draft(merged(unix(old), lines).replace("\n", shape.line_end))
 
     try:
         return await job.asker.ask(
-            question, lambda text: text.endswith("\n") and code_in(question.opened, text).closed, lines
+            question, lambda text: text.endswith("\n") and code_in(question.opened, text).closed, hear
         )
     except PromptTooLong as error:
         raise ActionRefused(f"{target.words} is too long for {job.model.name}", hint=TOO_LONG) from error
+
+
+def asked(job: Job, target: Target, begun: str) -> Question:
+    """The row's question about ``target``, the answer begun with ``begun``."""
+    return job.question(target, begun, **_values(job, target))
 
 
 def _values(job: Job, target: Target) -> dict[str, str]:
@@ -167,7 +156,8 @@ def _begun(job: Job, target: Target) -> str:
     return taken_out(snapshot.text[target.span.start : end], job.shape(target.span)) + "\n"
 
 
-def _placed(job: Job, question: Question, answer: Answer, target: Target) -> Placed | Fault:
+def placed(job: Job, question: Question, answer: Answer, target: Target) -> Placed | Fault:
+    """``answer`` as it goes into the place of ``target``, or what is wrong with it."""
     code = code_in(question.opened, answer.text)
     if not answer.text.strip() or not code.text.strip():
         return Fault("wrote nothing")

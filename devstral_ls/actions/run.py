@@ -26,7 +26,7 @@ from devstral_ls.actions.query import (
     Result,
     Signatures,
 )
-from devstral_ls.actions.replace import replacement
+from devstral_ls.actions.repair import replacement
 from devstral_ls.actions.review import review
 from devstral_ls.actions.table import ACTIONS, Action, Gives, Where
 from devstral_ls.actions.target import Target, language_at, target_of

@@ -61,11 +61,14 @@ class Action:
     adds: bool = False
     """May the answer have definitions besides the target?"""
     edits: bool = True
+    draws: bool = False
+    """Are other answers drawn where the likeliest one is no use?"""
 
 
 _ROWS = (
     Action(
         "fix", "Fix: {what}", "quickfix.devstral.fix", Where.PROBLEM, Gives.REPLACEMENT, "fix.md", is_preferred=True,
+        draws=True,
     ),
     Action(
         "rewrite", "Rewrite {what} as instructed", "refactor.rewrite.devstral", Where.CODE, Gives.REPLACEMENT,

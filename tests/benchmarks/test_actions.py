@@ -112,3 +112,16 @@ async def test_a_run_goes_on_where_it_ended(tmp_path: Path, monkeypatch: pytest.
     more, _ = await actions.run(cases, ("actions", "plain"), float("inf"), journal)
     assert more[:2] == first
     assert len(more) == 4
+
+
+def test_the_two_ways_are_compared_on_the_cases_that_both_have_answered() -> None:
+    right = [("a", True, False), ("b", True, False), ("c", False, True), ("d", True, True)]
+    outcomes = [
+        Outcome(f"fix-{case}", way, 1.0, right=is_right)
+        for case, actions_, plain in right
+        for way, is_right in (("actions", actions_), ("plain", plain))
+    ]
+    (line,) = actions.paired([*outcomes, Outcome("fix-e", "actions", 1.0, right=True)], "fix")
+    assert line.endswith("4 cases: right in actions only 2, in plain only 1, McNemar p = 1")
+    assert line in table(outcomes)
+    assert actions.paired(outcomes, "types") == []

@@ -71,16 +71,18 @@ def files() -> dict[str, tuple[str, str]]:
     whole |= {f"replay-{replay.id}": (replay.language, replay.text) for replay in items.replays()}
     whole |= {f"quiet-{quiet.id}": (quiet.language, quiet.before + quiet.after) for quiet in items.quiets()}
     whole |= {case.id: (case.language, case.reference or case.text) for case in items.action_cases()}
+    whole |= {f"tuning-{case.id}": (case.language, case.reference or case.text) for case in items.tuning_cases()}
     return whole
 
 
 @cache
 def broken_and_mended() -> tuple[dict[str, str], dict[str, str]]:
     """What every tested case raises as it is, and mended."""
-    tested = [case for case in items.action_cases() if case.test]
+    tested = {case.id: case for case in items.action_cases() if case.test}
+    tested |= {f"tuning-{case.id}": case for case in items.tuning_cases() if case.test}
     return (
-        run({case.id: f"{case.text}\n{case.test}" for case in tested}),
-        run({case.id: f"{case.reference or case.text}\n{case.test}" for case in tested}),
+        run({name: f"{case.text}\n{case.test}" for name, case in tested.items()}),
+        run({name: f"{case.reference or case.text}\n{case.test}" for name, case in tested.items()}),
     )
 
 
@@ -96,6 +98,7 @@ def test_the_amounts_and_kinds_are_as_stated() -> None:
     assert len({replay.language for replay in items.replays()}) == 6
     assert len(items.quiets()) >= 40
     assert len(items.action_cases()) >= 60
+    assert min(Counter(bool(case.bugs) for case in items.tuning_cases()).values()) >= 12
 
 
 SHARES = {"line": 0.32, "lines": 0.27, "span": 0.18}
@@ -179,6 +182,7 @@ def test_a_quiet_place_says_why(quiet: items.Quiet) -> None:
 def test_a_broken_case_fails_as_it_is_and_passes_mended() -> None:
     broken, mended = broken_and_mended()
     bad = {case.id for case in items.action_cases() if case.test and case.bugs}
+    bad |= {f"tuning-{case.id}" for case in items.tuning_cases() if case.test and case.bugs}
     assert [name for name in bad if not broken[name]] == []
     assert {name: error for name, error in mended.items() if error} == {}
 

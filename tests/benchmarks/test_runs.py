@@ -47,7 +47,7 @@ async def test_holes_are_asked_once_and_what_is_kept_is_not_asked_again(
 
 
 async def test_a_file_is_typed_by_both_editors(bench: Bench, tmp_path: Path) -> None:
-    result = await replay.run(bench, [ARMS["ours"]], items.replays()[:1], 12, real=False)
+    result = await replay.run(bench, [ARMS["ours"]], items.replays()[:1], 12)
     assert set(result["arms"]) == {"ours", "rival"}
     ours = result["arms"]["ours"]
     assert ours["keys_alone"] > 12

@@ -29,7 +29,7 @@ def _llama_body(ids: Sequence[int], request: GenerationRequest, model: str | Non
         "stop": [sendable(text) for text in request.stop],
     }
     if request.temperature > 0:
-        body |= {"samplers": ["top_k", "top_p", "temperature"], "top_k": 40, "top_p": 0.95}
+        body |= {"samplers": ["top_k", "top_p", "temperature"], "top_k": 40, "top_p": request.top_p}
     else:
         body |= {"samplers": ["top_k"], "top_k": 1}
     if model is not None:

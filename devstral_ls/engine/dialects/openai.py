@@ -43,7 +43,7 @@ def _chat_body(messages: Sent, request: GenerationRequest, model: str | None) ->
 def _common(request: GenerationRequest, model: str | None) -> dict[str, Any]:
     body: dict[str, Any] = {"model": model or _NAMELESS, "stream": True, "temperature": request.temperature}
     if request.temperature > 0:
-        body["top_p"] = 0.95
+        body["top_p"] = request.top_p
     if request.stop:
         body["stop"] = [sendable(text) for text in request.stop[:_MAX_STOPS]]
     return body
