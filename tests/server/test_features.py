@@ -586,7 +586,7 @@ async def test_progress_ends_where_loading_does(here: Make, state: str) -> None:
 async def test_loading_can_be_cancelled(here: Make) -> None:
     client = here(status=LOADING)
     await client.initialize({"window": {"workDoneProgress": True}})
-    token = (await client.next("$/progress"))["token"]
+    token = (await loading(client))["token"]
     client.notify("window/workDoneProgress/cancel", {"token": "of somebody else"})
     client.notify("window/workDoneProgress/cancel", {"token": token})
     assert (await client.next("$/progress"))["value"]["kind"] == "end"
@@ -596,7 +596,7 @@ async def test_loading_can_be_cancelled(here: Make) -> None:
 async def test_progress_ends_at_shutdown(here: Make) -> None:
     client = here(status=LOADING)
     await client.initialize({"window": {"workDoneProgress": True}})
-    await client.next("$/progress")
+    await loading(client)
     await client.request("shutdown")
     assert (await client.next("$/progress"))["value"]["kind"] == "end"
 
