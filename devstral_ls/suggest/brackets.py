@@ -72,7 +72,8 @@ def _behind(start: int, rest: Scan, closing: list[tuple[int, str]], due: list[st
 def _pattern(language: Language) -> tuple[re.Pattern[str], frozenset[str]]:
     """What counts in the language: strings and comments whole, brackets, and the quotes of strings that do not end."""
     long_quotes = [*language.long_quotes, *("`" for c in language.quotes if c == "`")]
-    parts = [rf"{re.escape(q)}(?:\\.|(?!{re.escape(q)})[\s\S])*{re.escape(q)}" for q in long_quotes]
+    # A backslash is read in one way only: in two, a string without an end takes twice as long for each of them.
+    parts = [rf"{re.escape(q)}(?:\\[\s\S]|(?!{re.escape(q)})[^\\])*{re.escape(q)}" for q in long_quotes]
     parts += [re.escape(q) for q in long_quotes]
     if language.block_comment:
         opener, closer = map(re.escape, language.block_comment)

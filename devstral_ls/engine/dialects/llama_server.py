@@ -64,7 +64,7 @@ def _llama_event(line: bytes) -> Event | None:
             return Progress(int(progress["cache"]), int(progress["processed"]), float(progress["time_ms"]))
         tokens = event.get("tokens") or [None]
         return Piece(str(event["content"]), tokens[-1], int(event.get("tokens_predicted", 0)), _logprobs(event))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise GenerationFailed(f"the engine answered what nobody understands: {error!r:.200}") from error
 
 
@@ -94,7 +94,7 @@ def _llama_error(status: int, body: bytes) -> DevstralError:
         if error.get("type") == "exceed_context_size_error":
             return PromptTooLong(int(error["n_prompt_tokens"]), int(error["n_ctx"]))
         status, message = int(error.get("code", status)), str(error.get("message", ""))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         message = f"HTTP status {status}"
     if status == 503:
         return EngineBusy(f"the engine is loading: {message}")

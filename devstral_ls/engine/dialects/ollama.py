@@ -49,7 +49,7 @@ def _event(line: bytes) -> Event | None:
             finish = FinishReason.LENGTH if event.get("done_reason") == "length" else FinishReason.STOP
             return End(text, finish, _usage(event))
         return Piece(text)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise GenerationFailed(f"the engine answered what nobody understands: {error!r:.200}") from error
 
 
@@ -67,7 +67,7 @@ def _usage(event: Mapping[str, Any]) -> Usage:
 def _error(status: int, body: bytes) -> DevstralError:
     try:
         message = str(json.loads(body)["error"])[:500]
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         message = f"HTTP status {status}"
     if status == 404:
         return ModelNotFound(

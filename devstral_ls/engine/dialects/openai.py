@@ -67,7 +67,7 @@ def _event(line: bytes) -> Event | None:
             finish = FinishReason.LENGTH if choice["finish_reason"] == "length" else FinishReason.STOP
             return End(text, finish, None)
         return Piece(text) if text else None
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         raise GenerationFailed(f"the engine answered what nobody understands: {error!r:.200}") from error
 
 
@@ -79,7 +79,7 @@ def _error(status: int, body: bytes) -> DevstralError:
         message = str(error["message"] if isinstance(error, dict) else error)[:500]
         if isinstance(error, dict) and str(error.get("code", "")).isdecimal():
             status = int(error["code"])
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         pass
     found = _TOO_LONG.search(message)
     if found is not None:

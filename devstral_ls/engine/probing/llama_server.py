@@ -38,7 +38,7 @@ async def ask(http: Http, options: RemoteOptions) -> Found:
     template = props.get("chat_template")
     evidence = Evidence(
         tokens=tokens,
-        tokenizer_model=_VOCABULARIES.get(meta.get("vocab_type", 0)),
+        tokenizer_model=_VOCABULARIES.get(_number(meta.get("vocab_type"))),
         n_vocab=_number(meta.get("n_vocab")) or None,
         chat_template=template if isinstance(template, str) else None,
     )
