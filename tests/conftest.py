@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from devstral_ls.directories import directories
 from devstral_ls.errors import ModelError
 from devstral_ls.models import pull, store
+
+# The suite plays the same examples everywhere: what a new one would find is for `make fuzz`, not for whoever comes next.
+hypothesis.settings.register_profile("suite", derandomize=True)
+hypothesis.settings.register_profile("search", print_blob=True)
+hypothesis.settings.load_profile("search" if "DEVSTRAL_LS_FUZZ" in os.environ else "suite")
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,12 @@ class Heard:
 
         await until(is_settled)
 
+    async def shows_ghost_text(self) -> None:
+        """Have it on: what the session has toggled wins over any setting."""
+        toggle = {"command": "devstral.toggleInline", "arguments": []}
+        if not await self.client.request("workspace/executeCommand", toggle):
+            assert await self.client.request("workspace/executeCommand", toggle)
+
     async def held(self, uri: str) -> str:
         """The server's text of a document: what the engine is asked with at its end."""
         self.editor.inline(URIS.index(uri), FAR, kind=1)
@@ -72,6 +78,7 @@ async def play(session: list[Any], encoding: str, folder: Path) -> None:
             editor.step(name, *values)
         await heard.answered()
         editor.configure({"inline": {"enable": True}})
+        await heard.shows_ghost_text()
         for uri, text in editor.texts.items():
             assert await heard.held(uri) == text
         assert client.process is not None
@@ -84,6 +91,7 @@ async def play(session: list[Any], encoding: str, folder: Path) -> None:
 @example([("open", 0, "a😀b\r\nc"), ("change", 0, [((0, 2), (0, 3), "漢")])], "utf-16")
 @example([("open", 0, "x"), ("garbage", "{"), ("garbage", "[]"), ("garbage", "\xff"), ("inline", 0, (0, 1))], "utf-8")
 @example([("execute", "devstral.why", []), ("again",)], "utf-8")
+@example([("open", 0, "x"), ("execute", "devstral.toggleInline", [])], "utf-8")
 @example([("ask", "initialize", None), ("ask", "codeAction/resolve", {"": None}), ("cancel", 0)], "utf-32")
 @given(sessions, st.sampled_from(ENCODINGS))
 @settings(max_examples=N_SESSIONS, deadline=None, suppress_health_check=list(HealthCheck))
