@@ -111,6 +111,11 @@ class Snapshot:
         """Where each line begins, in code points."""
         return line_starts(self.text)
 
+    def line_starts_within(self, start: int, end: int) -> list[int]:
+        """Those of ``line_starts`` that a line end in ``text[start:end]`` makes, and 0 where ``start`` is."""
+        starts = self.line_starts
+        return starts[bisect_right(starts, start) if start else 0 : bisect_right(starts, end)]
+
     @property
     def n_lines(self) -> int:
         """How many lines; a text that ends with a line end has an empty last one."""

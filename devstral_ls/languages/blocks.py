@@ -6,6 +6,7 @@ import re
 
 from devstral_ls.languages.language import Language
 from devstral_ls.languages.lines import Lines, closes_block, indent_of, is_comment, opens_block
+from devstral_ls.text import Snapshot
 
 _NEAR = 8_000
 """Characters looked at on each side of the cursor: the next line of code is nearer than that."""
@@ -13,7 +14,7 @@ _NEAR = 8_000
 _ONLY_CLOSERS = re.compile(r"[\s)\]};,]*")
 
 
-def block_due(text: str, offset: int, language: Language, *, in_definition: bool) -> bool:
+def block_due(snapshot: Snapshot, offset: int, language: Language, *, in_definition: bool) -> bool:
     """Is more than one line expected at ``offset``, which is code and not inside a comment or string?
 
     Yes at the end of a line that opens a block, on the blank line after it, on a blank line that ends the body of a
@@ -22,7 +23,7 @@ def block_due(text: str, offset: int, language: Language, *, in_definition: bool
     """
     if not language.opens:
         return False
-    lines = Lines(text, offset, _NEAR, _NEAR)
+    lines = Lines(snapshot, offset, _NEAR, _NEAR)
     if not _ONLY_CLOSERS.fullmatch(lines.after):
         return False
     before = lines.before

@@ -21,7 +21,7 @@ from devstral_ls.languages.lines import (
     is_comment,
     opens_block,
 )
-from devstral_ls.text import Span, line_starts
+from devstral_ls.text import Snapshot, Span
 
 MAX_LINES = 2_000
 """Lines looked at above the cursor, and again below it."""
@@ -46,22 +46,25 @@ class _Found:
     indent: int
 
 
-def scope_at(text: str, offset: int, language: Language) -> CursorScope:
-    """Where the cursor is, as ``scopes.scope_at`` says it; ``in_comment`` and ``in_string`` are best efforts."""
-    lines = Lines(text, offset, _BEFORE, _AFTER)
+def scope_at(snapshot: Snapshot, offset: int, language: Language, known_imports: tuple[Span, ...] = ()) -> CursorScope:
+    """Where the cursor is, as ``scopes.scope_at`` says it; ``in_comment`` and ``in_string`` are best efforts.
+
+    Imports are looked for where none are known.
+    """
+    lines = Lines(snapshot, offset, _BEFORE, _AFTER)
     scopes = _scopes(lines, language)
     in_comment, in_string = _lexical(lines, language)
     inside = bool(scopes) and scopes[-1].body.start <= offset
-    due = not in_comment and not in_string and block_due(text, offset, language, in_definition=inside)
-    return CursorScope(scopes, imports(text, language), in_comment, in_string, due)
+    due = not in_comment and not in_string and block_due(snapshot, offset, language, in_definition=inside)
+    return CursorScope(scopes, known_imports or imports(snapshot, language), in_comment, in_string, due)
 
 
-def imports(text: str, language: Language) -> tuple[Span, ...]:
-    """The import statements that begin at column 0 in the first lines of ``text``."""
+def imports(snapshot: Snapshot, language: Language) -> tuple[Span, ...]:
+    """The import statements that begin at column 0 in the first lines."""
     if not language.imports:
         return ()
-    pattern = _pattern(language.imports)
-    starts = line_starts(text, 0, min(len(text), _IMPORT_CHARS))[:_IMPORT_LINES]
+    text, pattern = snapshot.text, _pattern(language.imports)
+    starts = snapshot.line_starts_within(0, _IMPORT_CHARS)[:_IMPORT_LINES]
     found: list[Span] = []
     for number, start in enumerate(starts):
         if (not found or start >= found[-1].end) and pattern.match(text, start):

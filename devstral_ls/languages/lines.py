@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from devstral_ls.languages.language import Language
-from devstral_ls.text import line_starts
+from devstral_ls.text import Snapshot
 
 MAX_LINE_CHARS = 10_000
 """Of a longer line only so many characters are looked at."""
@@ -21,16 +21,16 @@ TAB = 8
 
 
 class Lines:
-    """The lines of ``text`` within ``before`` and ``after`` characters of ``offset``; the cut first line is left out.
+    """The lines of a document within ``before`` and ``after`` characters of ``offset``; the cut first line is left out.
 
     Lines are numbered from 0 within the window.
     """
 
-    def __init__(self, text: str, offset: int, before: int, after: int) -> None:
-        self.text = text
+    def __init__(self, snapshot: Snapshot, offset: int, before: int, after: int) -> None:
+        self.text = snapshot.text
         self.offset = offset
-        low, self.end = max(0, offset - before), min(len(text), offset + after)
-        self.starts = line_starts(text, low, self.end) or [low]
+        low, self.end = max(0, offset - before), min(len(self.text), offset + after)
+        self.starts = snapshot.line_starts_within(low, self.end) or [low]
         if self.starts[0] > offset:
             self.starts.insert(0, low)
         self.cursor = bisect_right(self.starts, offset) - 1

@@ -31,20 +31,20 @@ def scope_at(syntax: Syntax | None, snapshot: Snapshot, offset: int) -> CursorSc
     offset = max(0, min(offset, len(text)))
     language = language_of(snapshot.language, snapshot.uri)
     if syntax is None:
-        return indentation.scope_at(text, offset, language)
+        return indentation.scope_at(snapshot, offset, language)
     place = _place(syntax, offset)
     scopes = tuple(_scope(place, one) for one in place.definitions)
     in_comment, in_string = _in_comment(place), _in_string(place)
     imports = syntax.imports
     if syntax.tree.root_node.has_error:
-        by_lines = indentation.scope_at(text, offset, language)
+        by_lines = indentation.scope_at(snapshot, offset, language, imports)
         scopes = mended(text, offset, scopes, [one.is_sound for one in place.definitions], by_lines.scopes)
         in_comment = in_comment or (by_lines.in_comment and not in_string)
         in_string = in_string or (by_lines.in_string and not in_comment)
-        imports = imports or by_lines.imports
+        imports = by_lines.imports
     scopes = scopes[-indentation.MAX_SCOPES :]
     inside = bool(scopes) and scopes[-1].body.start <= offset
-    due = not in_comment and not in_string and block_due(text, offset, language, in_definition=inside)
+    due = not in_comment and not in_string and block_due(snapshot, offset, language, in_definition=inside)
     return CursorScope(scopes, imports, in_comment, in_string, due)
 
 

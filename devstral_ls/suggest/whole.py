@@ -58,22 +58,23 @@ class Whole:
         if place.in_comment or place.in_string or place.language.loose_brackets:
             return draft
         until = self._clock() + SECONDS
-        before = self._errors_of(query.snapshot, Edit(Span(query.offset, query.offset), ""), place, "")
-        if before is None:
-            return draft
-        strict: int | None = None
+        before: int | None = None
+        strict = 0
         found: list[tuple[str, int]] = []
         for text in _candidates(draft):
             after = self._with(draft, text, query)
-            if after and strict is None:
+            if after and before is None:  # most texts have no error, and need not be compared
+                before = self._errors_of(query.snapshot, Edit(Span(query.offset, query.offset), ""), place, "")
+                if before is None:
+                    return draft
                 strict = min(before, self._without_the_line(query, place))
-            if not after or (strict is not None and after <= strict):
+            if after <= strict:
                 return _cut_to(text, draft, trace)
             found.append((text, after))
             if self._clock() > until:
                 break
         for text, after in found:  # what the line needs besides may come on the next one
-            if after <= before:
+            if before is not None and after <= before:
                 return _cut_to(text, draft, trace)
         if query.invoked:
             return draft

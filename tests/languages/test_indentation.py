@@ -6,6 +6,7 @@ import pytest
 
 from devstral_ls.languages import indentation
 from devstral_ls.languages.table import LANGUAGES, PLAIN, language_of
+from devstral_ls.text import Snapshot
 from tests.languages.places import by_lines, path, place
 
 
@@ -103,17 +104,19 @@ def test_line_ends_of_every_kind() -> None:
 @pytest.mark.parametrize("piece", ["x", "(", "[{\"'", "<a", "//", "\\", "  ", "function f(x) {"])
 def test_ten_megabytes_on_one_line_are_no_trouble(language: str, piece: str) -> None:
     text = piece * (10_000_000 // len(piece))
+    snapshot = Snapshot("file:///case", 1, language, text)
     began = time.perf_counter()
     for offset in (0, len(text) // 2, len(text)):
-        indentation.scope_at(text, offset, language_of(language))
+        indentation.scope_at(snapshot, offset, language_of(language))
     assert time.perf_counter() - began < 0.5
 
 
 @pytest.mark.parametrize("language", [*LANGUAGES.values(), PLAIN], ids=lambda row: row.id)
 @pytest.mark.parametrize("text", ["", " ", "\n", "\r", "\t\n\t", "{", "}", ")", "'", "#", "\ud800\n{", "\0"])
 def test_every_row_answers_anywhere(language: object, text: str) -> None:
+    snapshot = Snapshot("file:///case", 1, "", text)
     for offset in range(len(text) + 1):
-        indentation.scope_at(text, offset, language)  # type: ignore[arg-type]
+        indentation.scope_at(snapshot, offset, language)  # type: ignore[arg-type]
 
 
 def test_only_two_thousand_lines_are_looked_at() -> None:
