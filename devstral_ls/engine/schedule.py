@@ -89,5 +89,7 @@ class Schedule:
 async def _drain(is_busy: Callable[[], Awaitable[bool]]) -> None:
     with contextlib.suppress(TimeoutError, EngineError, ValueError, TypeError, KeyError, AttributeError):
         async with asyncio.timeout(_DRAIN_SECONDS):
+            # Not at once: it goes on to the end of a token at least, and asking takes 2 ms from who waits for our answer.
+            await asyncio.sleep(LOOK_SECONDS)
             while await is_busy():  # noqa: ASYNC110  another process works
                 await asyncio.sleep(LOOK_SECONDS)

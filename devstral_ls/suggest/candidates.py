@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -54,6 +54,10 @@ class Known:
     """What was found out for a document."""
 
     imports: tuple[str, ...]
+    near: Mapping[str, None] = field(default_factory=dict)
+    """The names around the cursor, the nearest before it first ..."""
+    place: tuple[int, int] | None = None
+    """... and of which version and at which offset they are that."""
     found: dict[str, tuple[str, Definition] | None] = field(default_factory=dict)
     other: tuple[Definition, ...] = ()
     siblings: tuple[tuple[str, str], ...] = ()
@@ -69,6 +73,11 @@ class Known:
     finding: asyncio.Task[None] | None = None
     key: object = None
     chosen: tuple[Excerpt, ...] = ()
+
+    def come_to(self, snapshot: Snapshot, offset: int) -> None:
+        """The cursor is there now."""
+        if self.place != (snapshot.version, offset):
+            self.near, self.place = names_near(snapshot, offset), (snapshot.version, offset)
 
     def forget_but(self, names: Collection[str]) -> None:
         """Where too many names are known, keep ``names``; of the others, those that were found, if they are not too
@@ -86,15 +95,14 @@ def known_candidates(snapshot: Snapshot, offset: int, known: Known, privacy: Pri
     """Signatures of what the code around ``offset`` uses, and of the test's subject."""
     line = snapshot.text[max(snapshot.line_starts[snapshot.line_at(offset)], offset - NEAR) : offset]
     here = {_plain(name) for name in _NAME.findall(line)}
-    near = {_plain(name) for name in _NAME.findall(_around(snapshot, offset))}
-    words = set(re.findall(r"\w+", " ".join(known.imports)))
+    words = _words(known.imports)
     for name, found in known.found.items():
         if found is None:
             continue
         source, one = found
-        if source == "names" and (name in words or name not in near or _is_own(name, snapshot.text)):
+        if source == "names" and (name in words or name not in known.near or _is_own(name, snapshot.text)):
             continue
-        rank = AT_CURSOR if name in here else NEARBY if name in near else IMPORTED
+        rank = AT_CURSOR if name in here else NEARBY if name in known.near else IMPORTED
         yield _signature(source, one, known.root, rank, privacy)
     for number, one in enumerate(known.other[:12]):
         yield _signature("test", one, known.root, SUBJECT - number / 100, privacy)
@@ -143,21 +151,27 @@ def _is_empty(snapshot: Snapshot, scope: CursorScope) -> bool:
     return sum(bool(line.strip()) for line in snapshot.of(inner.body).split("\n")) <= _BEGINNING
 
 
-def names_around(snapshot: Snapshot, offset: int, imports: tuple[str, ...]) -> Iterator[str]:
-    """The names used around the cursor, the nearest before it first, then those of the imports."""
+def names_near(snapshot: Snapshot, offset: int) -> dict[str, None]:
+    """The names used around the cursor, the nearest before it first, as keys."""
     before = _NAME.findall(snapshot.text[max(0, offset - NEAR) : offset])
-    yield from map(_plain, reversed(before))
-    yield from map(_plain, _NAME.findall(snapshot.text[offset : offset + NEAR // 5]))
-    for statement in imports:
-        yield from re.findall(r"[A-Za-z_$][\w$]+", statement.rpartition("import")[2][:2_000])
+    behind = _NAME.findall(snapshot.text[offset : offset + NEAR // 5])
+    return dict.fromkeys(map(_plain, (*reversed(before), *behind)))
+
+
+@lru_cache(64)
+def imported_names(imports: tuple[str, ...]) -> tuple[str, ...]:
+    """The names that import statements may bring."""
+    statements = (statement.rpartition("import")[2][:2_000] for statement in imports)
+    return tuple(name for one in statements for name in re.findall(r"[A-Za-z_$][\w$]+", one))
+
+
+@lru_cache(64)
+def _words(imports: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", " ".join(imports)))
 
 
 def _plain(name: str) -> str:
     return name.replace("::", ".")
-
-
-def _around(snapshot: Snapshot, offset: int) -> str:
-    return snapshot.text[max(0, offset - NEAR) : offset + NEAR // 5]
 
 
 def shown_anyway(snapshot: Snapshot, offset: int, budget: int) -> str:

@@ -25,8 +25,8 @@ from devstral_ls.suggest.candidates import (
     EDITED,
     VIEWED,
     Known,
+    imported_names,
     known_candidates,
-    names_around,
     redacted_again,
     relative,
     shown_anyway,
@@ -181,9 +181,7 @@ class Related:
         self._known.move_to_end(snapshot.uri)
         if len(self._known) > MAX_DOCUMENTS:
             self._known.popitem(last=False)
-        around = dict.fromkeys(names_around(snapshot, offset, imports))
-        known.forget_but(around)
-        names = [name for name in around if name not in known.found][:MAX_NAMES] if sources else []
+        names = _new_names(known, snapshot, offset) if sources else []
         like = surroundings(snapshot, offset, scope) if "sibling" in sources else None
         is_elsewhere = like != known.like
         if self.index is None:
@@ -262,6 +260,14 @@ class Related:
             rank = (EDITED if region.edited else VIEWED) - number / 100
             text = redacted_again(region.text) if settings.privacy.redact_secrets else region.text
             yield Excerpt("edited" if region.edited else "viewed", relative(str(path), known.root), text, rank)
+
+
+def _new_names(known: Known, snapshot: Snapshot, offset: int) -> list[str]:
+    """The names around the cursor that the index was not asked for yet, the nearest."""
+    known.come_to(snapshot, offset)
+    around = {**known.near, **dict.fromkeys(imported_names(known.imports))}
+    known.forget_but(around)
+    return [name for name in around if name not in known.found][:MAX_NAMES]
 
 
 def without_secrets(window: Window, settings: PrivacySettings) -> Window:
