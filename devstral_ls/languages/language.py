@@ -38,6 +38,8 @@ class Language:
     """Characters that begin and end a string on one line."""
     long_quotes: tuple[str, ...] = ()
     """What begins and ends a string that may hold line ends."""
+    regexes: bool = False
+    """Does a pattern stand between slashes where an expression may begin?"""
     offside: bool = False
     """Blocks are made by indentation alone."""
     block_openers: tuple[str, ...] = ("{",)

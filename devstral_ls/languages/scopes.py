@@ -16,7 +16,7 @@ from devstral_ls.languages.syntax import Syntax
 from devstral_ls.languages.table import language_of
 from devstral_ls.text import Snapshot, Span
 
-__all__ = ["CursorScope", "Scope", "scope_at"]
+__all__ = ["CursorScope", "Scope", "literal_end", "scope_at"]
 
 _MAX_COMMENTS = 50
 """Comments between the cursor and the code it goes on from."""
@@ -46,6 +46,16 @@ def scope_at(syntax: Syntax | None, snapshot: Snapshot, offset: int) -> CursorSc
     inside = bool(scopes) and scopes[-1].body.start <= offset
     due = not in_comment and not in_string and block_due(snapshot, offset, language, in_definition=inside)
     return CursorScope(scopes, imports, in_comment, in_string, due)
+
+
+def literal_end(syntax: Syntax | None, offset: int) -> int:
+    """Where the comment or string ends that ``offset`` is in; ``offset`` where it is in none, or nobody knows."""
+    if syntax is None or offset <= syntax.start or (syntax.part is not None and offset > syntax.part.end):
+        return offset
+    byte = syntax.offsets.to_byte(offset)
+    found = around(syntax.tree, syntax.grammar, byte)
+    ends = [one.end_byte for one in (*found.comments, *found.strings) if one.start_byte < byte < one.end_byte]
+    return syntax.offsets.to_char(max(ends)) if ends else offset
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,18 +47,20 @@ _ROWS = (
     Language(
         id="javascript", name="JavaScript", aliases=("javascriptreact", "jsx"),
         extensions=(".js", ".jsx", ".mjs", ".cjs"), grammar=Grammar("tree_sitter_javascript"), queries="javascript",
-        line_comment="//", block_comment=("/*", "*/"), doc_comments=("/**",), quotes="\"'`", opens=_C_OPENS,
+        line_comment="//", block_comment=("/*", "*/"), doc_comments=("/**",), quotes="\"'`", regexes=True, opens=_C_OPENS,
         import_calls=("require",), imports=_JS_IMPORTS,
     ),
     Language(
         id="typescript", name="TypeScript", aliases=("ts",), extensions=(".ts", ".mts", ".cts"),
         grammar=Grammar("tree_sitter_typescript", "language_typescript"), queries="typescript", line_comment="//",
-        block_comment=("/*", "*/"), doc_comments=("/**",), quotes="\"'`", opens=_C_OPENS, import_calls=("require",), imports=_JS_IMPORTS,
+        block_comment=("/*", "*/"), doc_comments=("/**",), quotes="\"'`", regexes=True, opens=_C_OPENS,
+        import_calls=("require",), imports=_JS_IMPORTS,
     ),
     Language(
         id="typescriptreact", name="TSX", aliases=("tsx",), extensions=(".tsx",),
         grammar=Grammar("tree_sitter_typescript", "language_tsx"), queries="typescript", line_comment="//",
-        block_comment=("/*", "*/"), doc_comments=("/**",), quotes="\"'`", opens=_C_OPENS, import_calls=("require",), imports=_JS_IMPORTS,
+        block_comment=("/*", "*/"), doc_comments=("/**",), quotes="\"'`", regexes=True, opens=_C_OPENS,
+        import_calls=("require",), imports=_JS_IMPORTS,
     ),
     Language(
         id="go", name="Go", extensions=(".go",), grammar=Grammar("tree_sitter_go"), queries="go", line_comment="//",
@@ -92,7 +94,7 @@ _ROWS = (
     Language(
         id="ruby", name="Ruby", aliases=("rb",), extensions=(".rb", ".rake", ".gemspec"),
         filenames=("gemfile", "rakefile"), grammar=Grammar("tree_sitter_ruby"), queries="ruby", line_comment="#",
-        block_comment=("=begin", "=end"), doc_comments=("#",), block_openers=("do", "then", "else", "begin", "{"),
+        block_comment=("=begin", "=end"), doc_comments=("#",), regexes=True, block_openers=("do", "then", "else", "begin", "{"),
         opens=_RUBY_OPENS, closers=("end", "else", "elsif", "when", "rescue", "ensure", "}", ")", "]"),
         import_calls=("require", "require_relative", "load"),
         imports=r"(?:require|require_relative|load)\b",

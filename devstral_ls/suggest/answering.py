@@ -102,7 +102,7 @@ class Answering:
         gap = _reads_suffix(model) and gate.is_gap(query, scope, inline)
         trace.multiline = (due or gap) and gate.can_afford_lines(model, inline)
         language = language_of(snapshot.language, snapshot.uri)
-        place = place_at(snapshot, offset, scope, language, multiline=trace.multiline)
+        place = place_at(snapshot, offset, scope, language, multiline=trace.multiline, syntax=tree)
         place = replace(
             place,
             fills=gap and trace.multiline and bool(place.line_after.strip()),

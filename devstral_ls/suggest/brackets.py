@@ -19,6 +19,13 @@ CLOSING = frozenset(")]}>\"'`;:,")
 """What an editor puts behind the cursor by itself, or a statement ends with."""
 
 
+_REGEX = (
+    r"(?:(?<=[(,=:\[!&|?{;~])|(?<==>)|(?<=\breturn))\s{0,200}"
+    r"/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n]){0,80}\]|[^/\\\[\n]){1,200}/"
+)
+"""A pattern between slashes: those that divide have a value before them. Bounded, or a line of brackets costs its square."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scan:
     """What a piece of code leaves open."""
@@ -80,6 +87,8 @@ def _pattern(language: Language) -> tuple[re.Pattern[str], frozenset[str]]:
         parts.append(rf"{opener}[\s\S]*?(?:{closer}|\Z)")
     if language.line_comment:
         parts.append(rf"{re.escape(language.line_comment)}[^\n]*")
+    if language.regexes:
+        parts.append(_REGEX)
     parts += [rf"{q}(?:\\.|[^{q}\\\n])*{q}" for q in language.quotes if q != "`"]
     if "'" not in language.quotes:
         parts.append(r"'(?:\\[^\n]+?|[^'\\\n])'")  # a character, where ' alone is something else (Rust's lifetimes)

@@ -8,6 +8,8 @@ from functools import cached_property
 
 from devstral_ls.languages.cursor import CursorScope
 from devstral_ls.languages.lines import MAX_LINE_CHARS
+from devstral_ls.languages.scopes import literal_end
+from devstral_ls.languages.syntax import Syntax
 from devstral_ls.languages.table import Language
 from devstral_ls.suggest.brackets import Scan, scan
 from devstral_ls.text import Snapshot
@@ -45,6 +47,8 @@ class Place:
     """Did somebody ask by key?"""
     removed: str = ""
     """What was just taken out here."""
+    n_inside: int = 0
+    """The first of ``lines_above`` that lie in a comment or string which begins further up."""
 
     @cached_property
     def next_line(self) -> str:
@@ -52,9 +56,13 @@ class Place:
         return next((line for line in self.lines_below if line.strip()), "")
 
     @cached_property
+    def _code_above(self) -> str:
+        return "\n".join([*self.lines_above[self.n_inside :], self.line_before])
+
+    @cached_property
     def _string(self) -> tuple[str, str]:
         """The quote of the string that is open at the cursor, and its text so far; empty outside of strings."""
-        above = "\n".join([*self.lines_above, self.line_before])
+        above = self._code_above
         for quote in self.language.long_quotes:
             if self.in_string and above.count(quote) % 2:
                 return quote, above[above.rindex(quote) + len(quote) :]
@@ -88,7 +96,7 @@ class Place:
     @cached_property
     def before(self) -> Scan:
         """What is open at the cursor; of a string around it, only the code that is interpolated there."""
-        code = "\n".join([*self.lines_above, self.line_before])
+        code = self._code_above
         quote = self.quote or self.outer
         if not quote:
             return scan(code, self.language)
@@ -103,12 +111,21 @@ class Place:
         return self.before.due[: max(0, len(self.before.due) - n_given)]
 
 
-def place_at(snapshot: Snapshot, offset: int, scope: CursorScope, language: Language, *, multiline: bool) -> Place:
-    """The ``Place`` of ``offset``."""
+def place_at(
+    snapshot: Snapshot,
+    offset: int,
+    scope: CursorScope,
+    language: Language,
+    *,
+    multiline: bool,
+    syntax: Syntax | None = None,
+) -> Place:
+    """The ``Place`` of ``offset``. ``syntax`` is the tree of ``snapshot``, if there is one."""
     line = snapshot.line_at(offset)
     span = snapshot.line_span(line)
     starts = [*snapshot.line_starts[max(0, line - _N_LINES) : line + 2 + _N_LINES], len(snapshot.text)]
     here = min(line, _N_LINES)
+    code = literal_end(syntax, starts[0])
     return Place(
         line_before=snapshot.text[max(span.start, offset - MAX_LINE_CHARS) : min(offset, span.end)],
         line_after=snapshot.text[offset : min(span.end, offset + MAX_LINE_CHARS)],
@@ -118,6 +135,7 @@ def place_at(snapshot: Snapshot, offset: int, scope: CursorScope, language: Lang
         language=language,
         in_comment=scope.in_comment,
         in_string=scope.in_string,
+        n_inside=snapshot.line_at(code) + 1 - max(0, line - _N_LINES) if starts[0] < code < offset else 0,
     )
 
 

@@ -1,11 +1,13 @@
 """When to stop reading the stream: enough was written, or nothing good can follow.
 
 Stopping early is what makes a slow model bearable: the next line, the end of the block, the line that is already
-there below the cursor. ``cut`` is a pure function of what was streamed so far.
+there below the cursor. ``cut`` is a pure function of what was streamed so far. Where a block ends is told by brackets and
+indentation, for each token anew and while the text is broken; ``tests/suggest/test_stops.py`` holds it to the tree.
 """
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from devstral_ls.languages.table import Language
@@ -20,6 +22,9 @@ MAX_REPEATS = 3
 
 MAX_PERIOD = 3
 """Lines of a loop."""
+
+_TAIL = re.compile(r"(?:\(\))?[;,]?")
+"""What belongs to a closer that it stands behind: ``go func() {`` ends with ``}()``."""
 
 MIN_REPEATED = 4
 """Characters of a line that counts as repeated; closers come again by right."""
@@ -120,7 +125,8 @@ def _end_of_block(text: str, place: Place) -> int | None:
         elif _begins_line(text, at):
             # Where the closer stands behind the cursor, it goes to the line the answer wanted it on.
             return at if place.line_after.startswith(closer) else max(text.rfind("\n", 0, at), 0)
-    return None if end is None else end + text.startswith((";", ","), end)
+    tail = None if end is None else _TAIL.match(text, end)
+    return None if tail is None else tail.end()
 
 
 def _begins_line(text: str, at: int) -> bool:

@@ -6,6 +6,7 @@ import pytest
 
 from devstral_ls.languages.table import LANGUAGES
 from devstral_ls.suggest.brackets import Scan, scan
+from tests.fuzz.timing import processor_seconds
 
 LONG = [(row.id, quote) for row in LANGUAGES.values() for quote in row.long_quotes]
 
@@ -28,3 +29,29 @@ def test_a_string_without_an_end_is_read_once_however_many_backslashes_it_has(
 )
 def test_a_backslash_takes_the_next_character_along(code: str, due: str) -> None:
     assert scan(code, LANGUAGES["python"]).due == due
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "due"),
+    [
+        ("javascript", "if (/[^\\t\\x20(]/.test(a)) {", "}"),
+        ("javascript", "const P = [\n  /\\}/,\n  /[/}]/g,", "]"),
+        ("javascript", "x.map(a => /\\)/.exec(a)", ")"),
+        ("javascript", "return /[{]/.test(", ")"),
+        ("typescript", "f(a / (b + c) / d", ")"),
+        ("typescript", "f(  // not a pattern (\n", ")"),
+        ("typescript", "f(/* not a pattern ( */ [", "])"),
+        ("typescriptreact", "<b>{a}</b> && (", ")"),
+        ("ruby", "if line =~ /\\{/ && [", "]"),
+        ("go", "x := a / (b", ")"),
+    ],
+)
+def test_brackets_in_a_pattern_are_none(language: str, code: str, due: str) -> None:
+    assert scan(code, LANGUAGES[language]).due == due
+
+
+@pytest.mark.parametrize("piece", ["(/", "(/[", "(/\\", "( ", "=/a", "return "])
+def test_what_may_begin_a_pattern_a_hundred_thousand_times_is_read_in_a_second(piece: str) -> None:
+    with processor_seconds() as spent:
+        scan(piece * 100_000, LANGUAGES["javascript"])
+    assert spent() < 2
