@@ -51,7 +51,7 @@ def test_brackets_in_a_pattern_are_none(language: str, code: str, due: str) -> N
 
 
 @pytest.mark.parametrize("piece", ["(/", "(/[", "(/\\", "( ", "=/a", "return "])
-def test_what_may_begin_a_pattern_a_hundred_thousand_times_is_read_in_a_second(piece: str) -> None:
+def test_what_may_begin_a_pattern_a_hundred_thousand_times_is_read_in_bounded_time(piece: str) -> None:
     with processor_seconds() as spent:
         scan(piece * 100_000, LANGUAGES["javascript"])
     assert spent() < 2

@@ -67,7 +67,7 @@ def _usage(event: Mapping[str, Any]) -> Usage:
 def _error(status: int, body: bytes) -> DevstralError:
     try:
         message = str(json.loads(body)["error"])[:500]
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         message = f"HTTP status {status}"
     if status == 404:
         return ModelNotFound(
