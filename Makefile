@@ -110,7 +110,7 @@ docs: $(INSTALLED) ## write the pages that are made from the code
 	$(BIN)/python editors/vscode/write_settings.py
 
 lock: ## renew requirements.lock (needs uv)
-	uv pip compile pyproject.toml --extra dev --extra editors --universal --python-version 3.11 --generate-hashes --no-annotate \
+	uv pip compile pyproject.toml --extra dev --extra editors --extra ctransformers --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--custom-compile-command "make lock" --output-file requirements.lock --quiet --upgrade
 	uv pip compile supply/requirements.in --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--custom-compile-command "make lock" --output-file supply/requirements.lock --quiet --upgrade
