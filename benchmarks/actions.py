@@ -24,14 +24,14 @@ from pathlib import Path
 from benchmarks.item_kinds import ACTIONS
 from benchmarks.items import ActionCase, action_cases, digest
 from benchmarks.stats import mcnemar, wilson
-from devstral_ls.actions.asking import Asker, Question
+from devstral_ls.actions.chat_session import ChatSession, Question
 from devstral_ls.actions.checks import Checks
 from devstral_ls.actions.query import ActionQuery, Problem
-from devstral_ls.actions.run import Actor
+from devstral_ls.actions.runner import ActionRunner
 from devstral_ls.cli.session import session, user_settings
-from devstral_ls.directories import directories
 from devstral_ls.errors import DevstralError
 from devstral_ls.generation import Engine
+from devstral_ls.platform.paths import directories
 from devstral_ls.text import Edit, Snapshot, Span, apply
 
 TEST_S = 10
@@ -96,7 +96,7 @@ async def ours(engine: Engine, case: ActionCase) -> Outcome:
     whole = case.action == "review" and case.target == Span(0, len(case.text))
     span = Span(0, 0) if whole else Span(at, at)
     try:
-        result = await Actor(engine).run(ActionQuery(case.action, snapshot, span, problems=problems))
+        result = await ActionRunner(engine).run(ActionQuery(case.action, snapshot, span, problems=problems))
     except DevstralError as error:
         return Outcome(case.id, "actions", time.monotonic() - began, refused=error.message, bugs=len(case.bugs))
     outcome = Outcome(case.id, "actions", time.monotonic() - began, notes=list(result.notes))
@@ -116,7 +116,7 @@ async def plain(engine: Engine, case: ActionCase) -> Outcome:
     problems = "; ".join(one.message for one in case.diagnostics) or "it does not work"
     asked = _PLAIN[case.action].format(language=case.language, problems=problems, code=code)
     assert engine.model is not None
-    asker = Asker(engine, engine.model, f"{case.id}#plain", lambda progressed: None)
+    asker = ChatSession(engine, engine.model, f"{case.id}#plain", lambda progressed: None)
     try:
         answer = (await asker.ask(Question("", asked, 700))).text
     except DevstralError as error:

@@ -15,8 +15,8 @@ from typing import Any
 
 from benchmarks.inside import Inside
 from benchmarks.source import TYPED
-from devstral_ls.directories import directories
 from devstral_ls.generation import GenerationRequest
+from devstral_ls.platform.paths import directories
 from devstral_ls.server.app import serve_stdio
 from tests.scripted_engine import plain
 from tests.server.scripted_server import Rig, scripted

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.processes import peak
 from devstral_ls.errors import ModelError
-from devstral_ls.models.gguf import read_header
+from devstral_ls.models.gguf.header import read_header
 from devstral_ls.models.inspection import inspection
 from tests import gguf_files
 

@@ -32,13 +32,13 @@ from benchmarks import own_time
 from benchmarks.rig import why
 from benchmarks.source import long_file
 from devstral_ls import __version__
-from devstral_ls.directories import Directories, directories
 from devstral_ls.engine.managed import ManagedEngine
 from devstral_ls.engine.rendezvous import stop
 from devstral_ls.engine.spec import EngineOptions
 from devstral_ls.errors import ModelNotFound
 from devstral_ls.generation import GenerationRequest, Text
 from devstral_ls.models import store
+from devstral_ls.platform.paths import Directories, directories
 from tests.server.lsp_client import LspClient, edit, start
 from tests.server.lsp_client import stop as stop_client
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.score import cut_at_repeat
 from devstral_ls.generation import Engine, GenerationRequest, ModelInfo
-from devstral_ls.models.family import FAMILIES
+from devstral_ls.models.families.table import FAMILIES
 from devstral_ls.prompt.layouts import LAYOUTS
 from devstral_ls.prompt.window import Window
 

@@ -23,14 +23,14 @@ from typing import Any, TypeVar
 from benchmarks.journal import code_digest
 from devstral_ls import __version__
 from devstral_ls.calibration.record import Record, save
-from devstral_ls.directories import Directories, directories
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.calibrated import Calibrated, Subject
 from devstral_ls.engine.managed import ManagedEngine
 from devstral_ls.engine.spec import EngineOptions
 from devstral_ls.errors import EngineUnavailable
 from devstral_ls.models import store
-from devstral_ls.models.family import FAMILIES
+from devstral_ls.models.families.table import FAMILIES
+from devstral_ls.platform.paths import Directories, directories
 from tests.server.lsp_client import LspClient
 from tests.server.lsp_client import start as start_client
 from tests.server.lsp_client import stop as stop_client

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import tree_sitter
 
-from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.languages.table import language_of
 from devstral_ls.suggest.brackets import scan
 from devstral_ls.text import Snapshot

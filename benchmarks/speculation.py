@@ -25,10 +25,10 @@ import httpx
 from benchmarks.actions import in_turns, problems_of, snapshot_of
 from benchmarks.items import ActionCase, action_cases
 from devstral_ls.actions.query import ActionQuery
-from devstral_ls.actions.run import Actor
+from devstral_ls.actions.runner import ActionRunner
 from devstral_ls.generation import GenerationRequest, ModelInfo, Special
-from devstral_ls.models.family import bos_of, family_of, layouts_of
-from devstral_ls.models.gguf import read_header
+from devstral_ls.models.families.table import bos_of, family_of, layouts_of
+from devstral_ls.models.gguf.header import read_header
 from devstral_ls.text import Span
 
 BATCH, SLOTS, CONTEXT = 128, 4, 4096
@@ -72,7 +72,7 @@ async def question(case: ActionCase, model: ModelInfo) -> GenerationRequest:
     snapshot, listener = snapshot_of(case), _Listener(model)
     at = snapshot.line_span(case.target_line).end
     with suppress(_Noted):
-        await Actor(listener).run(ActionQuery("fix", snapshot, Span(at, at), problems=problems_of(case)))
+        await ActionRunner(listener).run(ActionQuery("fix", snapshot, Span(at, at), problems=problems_of(case)))
     assert listener.request is not None
     return listener.request
 

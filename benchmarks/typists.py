@@ -25,13 +25,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.latency import percentile
-from devstral_ls.directories import Directories, directories
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.connection import Connection, connect
 from devstral_ls.engine.rates import Rates
 from devstral_ls.engine.spec import EngineOptions, EngineSpec, spec_of
 from devstral_ls.generation import GenerationRequest, Priority, Text
 from devstral_ls.models import store
+from devstral_ls.platform.paths import Directories, directories
 
 RESULTS = Path(__file__).parent / "results" / "typists.json"
 PROMPT_CHARS = 500

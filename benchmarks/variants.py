@@ -13,8 +13,8 @@ from typing import Any
 
 from benchmarks.plain import RIVAL_AFTER, RIVAL_BEFORE
 from benchmarks.rig import SHIPPED_MS, Arm
+from devstral_ls.code_context import SOURCES
 from devstral_ls.prompt.window import Window
-from devstral_ls.related import SOURCES
 
 
 def without_window() -> None:
@@ -25,7 +25,7 @@ def without_window() -> None:
         above, below = before.split("\n")[-RIVAL_BEFORE - 1 :], after.split("\n")[: RIVAL_AFTER + 1]
         return Window("\n".join(above), "\n".join(below))
 
-    _put("devstral_ls.suggest.answering", "cut", lines_around)
+    _put("devstral_ls.suggest.generator", "cut", lines_around)
 
 
 def without_healing() -> None:
@@ -33,7 +33,7 @@ def without_healing() -> None:
     layouts = importlib.import_module("devstral_ls.prompt.layouts")
     table = {name: replace(layout, take_back=lambda prefix: (prefix, "")) for name, layout in layouts.LAYOUTS.items()}
     _put("devstral_ls.prompt.layouts", "LAYOUTS", table)
-    _put("devstral_ls.suggest.asking", "LAYOUTS", table)
+    _put("devstral_ls.suggest.answer_stream", "LAYOUTS", table)
 
 
 def without_syntax_cut() -> None:
@@ -44,7 +44,7 @@ def without_syntax_cut() -> None:
 
     _put("devstral_ls.suggest.stops", "cut", cut)
     _put("devstral_ls.suggest.postprocess", "cut", cut)
-    whole = importlib.import_module("devstral_ls.suggest.whole").Whole
+    whole = importlib.import_module("devstral_ls.suggest.syntax_trim").Whole
     whole.cut = lambda self, draft, query, trace: draft
 
 
@@ -55,7 +55,7 @@ def without_postprocessing() -> None:
 
 def without_gate() -> None:
     """Nothing is held back but where settings forbid to ask."""
-    gate = "devstral_ls.suggest.gate"
+    gate = "devstral_ls.suggest.policy"
     _put(gate, "_declined_by_line", lambda snapshot, offset: None)
     _put(gate, "declined_in", lambda query, scope, settings: None)
 

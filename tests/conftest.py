@@ -8,9 +8,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from devstral_ls.directories import directories
 from devstral_ls.errors import ModelError
-from devstral_ls.models import pull, store
+from devstral_ls.models import store
+from devstral_ls.models.download import pull
+from devstral_ls.platform.paths import directories
 
 # The suite plays the same examples everywhere: what a new one would find is for `make fuzz`, not for whoever comes next.
 hypothesis.settings.register_profile("suite", derandomize=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls import directories as module
-from devstral_ls.directories import NOWHERE, directories
+from devstral_ls.platform import paths as module
+from devstral_ls.platform.paths import NOWHERE, directories
 
 
 @pytest.mark.parametrize(

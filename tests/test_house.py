@@ -1,4 +1,4 @@
-"""The rules of the house that no linter knows: the map is complete, and what is never done is not done."""
+"""The rules of the house that no linter knows."""
 
 from __future__ import annotations
 
@@ -22,18 +22,12 @@ def nodes(path: Path) -> Iterator[ast.AST]:
     return ast.walk(ast.parse(path.read_text(encoding="utf-8")))
 
 
-def test_every_module_is_on_the_map_and_nothing_else_is() -> None:
-    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
-    mapped = set(re.findall(r"^\| `([\w/]+\.py)` \|", page, re.MULTILINE))
-    assert mapped - {"__init__.py", "cli/__init__.py"} == {name(path) for path in MODULES}
-
-
 @pytest.mark.parametrize("path", MODULES, ids=name)
 def test_a_module_says_what_it_owns_and_keeps_its_size(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert ast.get_docstring(ast.parse(text)), "no docstring"
     # Tables are as long as they have rows.
-    assert text.count("\n") <= 300 or path.name in {"table.py", "family.py"}, "two files in one"
+    assert text.count("\n") <= 300 or path.name == "table.py", "two files in one"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.project import MAX_BYTES, ProjectFiles
+from devstral_ls.retrieval.project import MAX_BYTES, ProjectFiles
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from devstral_ls.related import SOURCES
-from devstral_ls.settings import USER_ONLY, InlineSettings, Settings, read
-from devstral_ls.settings_pages import markdown, schema, vscode_configuration
-from devstral_ls.user_settings import over_environment, read_user_file
+from devstral_ls.code_context import SOURCES
+from devstral_ls.settings.schema import markdown, schema, vscode_configuration
+from devstral_ls.settings.sources import over_environment, read_user_file
+from devstral_ls.settings.tree import USER_ONLY, InlineSettings, Settings, read
 
 ROOT = Path(__file__).parent.parent
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from devstral_ls.languages.code_equality import code_of
 from devstral_ls.languages.defined import Defined, outline, words
-from devstral_ls.languages.sameness import code_of
-from devstral_ls.languages.soundness import soundness
-from devstral_ls.languages.syntax import Syntax, SyntaxTrees
+from devstral_ls.languages.syntax.errors import parse_errors
+from devstral_ls.languages.syntax.tree import Syntax, SyntaxTrees
 from devstral_ls.text import Edit, Snapshot, Span, apply
 
 _BUILTIN_TYPES = frozenset(
@@ -53,7 +53,7 @@ class Checks:
         after = self.parsed(apply(self.snapshot.text, edit))
         if self.syntax is None or after is None:
             return ""
-        found, was = soundness(after), soundness(self.syntax)
+        found, was = parse_errors(after), parse_errors(self.syntax)
         if found.n_errors <= was.n_errors:
             return ""
         lines = after.snapshot.text.split("\n")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from devstral_ls.actions.indentation import unix
 from devstral_ls.actions.query import ActionQuery, Problem
-from devstral_ls.actions.shape import unix
 from devstral_ls.actions.target import Target, language_at
 from devstral_ls.languages.defined import outline, words
-from devstral_ls.languages.syntax import Syntax
+from devstral_ls.languages.syntax.tree import Syntax
 from devstral_ls.text import Snapshot, Span
 
 MAX_IMPORT_CHARS = 1_200

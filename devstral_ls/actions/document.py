@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from devstral_ls.actions.answer import code_in
-from devstral_ls.actions.asking import Question
+from devstral_ls.actions.chat_session import Question
 from devstral_ls.actions.doc_styles import DocStyle, doc_style
-from devstral_ls.actions.job import Job
+from devstral_ls.actions.indentation import dedent, unix
+from devstral_ls.actions.job import ActionContext
 from devstral_ls.actions.query import ActionRefused, Result
 from devstral_ls.actions.replace import TOO_LONG
-from devstral_ls.actions.shape import taken_out, unix
 from devstral_ls.actions.target import Target, language_at
 from devstral_ls.errors import PromptTooLong
 from devstral_ls.text import Edit, Snapshot, Span
@@ -40,7 +40,7 @@ def undocumented(snapshot: Snapshot, target: Target) -> str:
     return "it has a doc comment already" if has_doc else ""
 
 
-async def documentation(job: Job) -> Result:
+async def documentation(job: ActionContext) -> Result:
     """Put a doc comment where the language has it.
 
     Raises:
@@ -64,7 +64,7 @@ async def documentation(job: Job) -> Result:
     return job.result(edit=edit, notes=job.in_part(shown))
 
 
-async def _comment(job: Job, style: DocStyle, shown: Target) -> list[str]:
+async def _comment(job: ActionContext, style: DocStyle, shown: Target) -> list[str]:
     """The lines of the comment, without its signs."""
     opening = style.opening.format(name=job.target.name)
     question = _question(job, style, opening, shown)
@@ -85,11 +85,11 @@ async def _comment(job: Job, style: DocStyle, shown: Target) -> list[str]:
     return lines
 
 
-def _question(job: Job, style: DocStyle, opening: str, shown: Target) -> Question:
+def _question(job: ActionContext, style: DocStyle, opening: str, shown: Target) -> Question:
     begun = opening.rstrip(" ")  # a word begins with its space
     target, snapshot = job.target, job.snapshot
     if style.inside and target.header is not None:
-        header = taken_out(snapshot.text[target.span.start : target.header.end], job.shape(target.span))
+        header = dedent(snapshot.text[target.span.start : target.header.end], job.shape(target.span))
         begun = f"{header}\n{_step(snapshot, target)}{opening}"
     question = job.question(shown, begun, style=style.about)
     stop = (style.closing,) if style.closing and question.opened else ()
@@ -128,7 +128,7 @@ def _plain(said: str, style: DocStyle) -> list[str]:
     return kept
 
 
-def _edit(job: Job, style: DocStyle, lines: list[str]) -> Edit:
+def _edit(job: ActionContext, style: DocStyle, lines: list[str]) -> Edit:
     target, snapshot = job.target, job.snapshot
     shape = job.shape(target.span)
     indent = _indent(snapshot.line(snapshot.line_at(target.span.start)))

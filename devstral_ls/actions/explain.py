@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from devstral_ls.actions.job import Job
+from devstral_ls.actions.job import ActionContext
 from devstral_ls.actions.query import ActionRefused, Result
 from devstral_ls.actions.replace import TOO_LONG
 from devstral_ls.actions.windows import line_pieces, piece_chars, pieces
@@ -14,7 +14,7 @@ MAX_TOKENS = 300
 """Of the explanation of one part."""
 
 
-async def explanation(job: Job) -> Result:
+async def explanation(job: ActionContext) -> Result:
     """Say what the target does.
 
     Raises:

@@ -6,13 +6,13 @@ from dataclasses import replace
 from functools import partial
 
 from devstral_ls.actions.answer import code_in
-from devstral_ls.actions.job import Job
+from devstral_ls.actions.indentation import dedent, reindent
+from devstral_ls.actions.job import ActionContext
 from devstral_ls.actions.query import ActionRefused, Result
 from devstral_ls.actions.replace import TOO_LONG
-from devstral_ls.actions.shape import put_back, taken_out
 from devstral_ls.actions.target import Target, language_at
 from devstral_ls.errors import PromptTooLong
-from devstral_ls.languages.sameness import ANNOTATIONS
+from devstral_ls.languages.code_equality import ANNOTATIONS
 from devstral_ls.text import Edit, Snapshot, Span
 
 MAX_TOKENS = 240
@@ -35,7 +35,7 @@ def typable(snapshot: Snapshot, target: Target) -> str:
     return ""
 
 
-async def typed(job: Job) -> Result:
+async def typed(job: ActionContext) -> Result:
     """Give the parameters and the result types.
 
     Raises:
@@ -47,7 +47,7 @@ async def typed(job: Job) -> Result:
     span = Span(job.snapshot.line_starts[job.snapshot.line_at(target.header.start)], target.header.end)
     job.keep_secrets(span)
     shape = job.shape(span)
-    old = taken_out(job.snapshot.of(span), shape)
+    old = dedent(job.snapshot.of(span), shape)
     begun = old[: max(old.find("("), 0)]
     shown = job.beginning()
     question = job.question(shown, begun, types=_HINTS.get(language_at(job.snapshot).queries, ""))
@@ -59,7 +59,7 @@ async def typed(job: Job) -> Result:
         except PromptTooLong as error:
             raise ActionRefused(f"{target.words} is too long for {job.model.name}", hint=TOO_LONG) from error
         header = _cut(code_in(question.opened, answer.text).text.rstrip() + "\n", old)
-        edit = Edit(span, put_back(header, shape, old)) if header else None
+        edit = Edit(span, reindent(header, shape, old)) if header else None
         fault = "wrote no header" if edit is None else _fault(job, edit, header)
         if not fault and edit is not None:
             if job.heard.draft is not None:
@@ -76,7 +76,7 @@ def _is_there(opened: str, old: str, text: str) -> bool:
     return _cut(code_in(opened, text).text, old) != ""
 
 
-def _fault(job: Job, edit: Edit, header: str) -> str:
+def _fault(job: ActionContext, edit: Edit, header: str) -> str:
     if edit.text == job.snapshot.of(edit.span):
         return "has no new types"
     if worse := job.checks.worse(edit):

@@ -6,19 +6,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from devstral_ls.actions.answer import longest_run, opened_with
-from devstral_ls.actions.asking import Asker, Question
+from devstral_ls.actions.chat_session import ChatSession, Question
 from devstral_ls.actions.checks import Checks
 from devstral_ls.actions.context import around
+from devstral_ls.actions.indentation import Shape, dedent, shape_of
 from devstral_ls.actions.privacy import keep_secrets
-from devstral_ls.actions.query import ActionQuery, Heard, Project, Result
-from devstral_ls.actions.shape import Shape, shape_of, taken_out
+from devstral_ls.actions.query import ActionCallbacks, ActionQuery, Project, Result
 from devstral_ls.actions.table import Action
 from devstral_ls.actions.target import Target, language_at
 from devstral_ls.actions.templates import filled
 from devstral_ls.actions.windows import answer_tokens, piece_chars
 from devstral_ls.generation import ModelInfo
 from devstral_ls.prompt.chat import continues_answers
-from devstral_ls.settings import PrivacySettings
+from devstral_ls.settings.tree import PrivacySettings
 from devstral_ls.text import Snapshot, Span
 
 MIN_REPEATS = 6
@@ -26,16 +26,16 @@ MIN_REPEATS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ActionContext:
     """What is needed to do one action."""
 
     action: Action
     query: ActionQuery
     target: Target
     checks: Checks
-    asker: Asker
+    asker: ChatSession
     model: ModelInfo
-    heard: Heard
+    heard: ActionCallbacks
     project: Project
     signatures: Mapping[str, str]
     """Of what the target uses and other files define, by name."""
@@ -94,7 +94,7 @@ class Job:
 
     def question(self, target: Target, begun: str | None, **values: str) -> Question:
         """The row's template about ``target``; the answer is begun with ``begun`` between fences (``None``: with nothing)."""
-        text = taken_out(self.snapshot.of(target.span), self.shape(target.span))
+        text = dedent(self.snapshot.of(target.span), self.shape(target.span))
         language = language_at(self.snapshot)
         known = {
             "language": language.name,

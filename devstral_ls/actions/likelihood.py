@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 
-from devstral_ls.actions.asking import Asker
+from devstral_ls.actions.chat_session import ChatSession
 from devstral_ls.generation import ModelInfo, Prompt
-from devstral_ls.models.family import FAMILIES
+from devstral_ls.models.families.table import FAMILIES
 from devstral_ls.prompt.layouts import LAYOUTS
 from devstral_ls.prompt.window import Window
 from devstral_ls.text import Edit, Snapshot, Span
@@ -27,7 +27,7 @@ ABOVE, BELOW = 60, 10
 """Lines shown above a hole, in whole blocks of so many, and below it."""
 
 
-async def is_likelier(asker: Asker, snapshot: Snapshot, edit: Edit) -> bool | None:
+async def is_likelier(asker: ChatSession, snapshot: Snapshot, edit: Edit) -> bool | None:
     """Are whole lines likelier after ``edit``? ``None`` where nobody can tell: neither the layouts nor the engine do.
 
     Raises:

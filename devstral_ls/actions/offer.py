@@ -10,11 +10,11 @@ from devstral_ls.actions.frameworks import rows_of
 from devstral_ls.actions.header import typable
 from devstral_ls.actions.instruction import instruction_for
 from devstral_ls.actions.query import Problem
-from devstral_ls.actions.run import NO_CHAT
-from devstral_ls.actions.table import ACTIONS, Action, Gives, Where, wanted
+from devstral_ls.actions.runner import NO_CHAT
+from devstral_ls.actions.table import ACTIONS, Action, OutputKind, TargetKind, wanted
 from devstral_ls.actions.target import Target, language_at, target_of
 from devstral_ls.generation import ModelInfo
-from devstral_ls.languages.syntax import Syntax
+from devstral_ls.languages.syntax.tree import Syntax
 from devstral_ls.prompt.chat import chat_format
 from devstral_ls.text import Snapshot, Span
 
@@ -54,11 +54,11 @@ class Asked:
 def offers(asked: Asked, syntax: Syntax | None, model: ModelInfo | None) -> list[Offer]:
     """What to offer, in the order of the table."""
     made: list[Offer] = []
-    targets: dict[Where, Target | str] = {}
+    targets: dict[TargetKind, Target | str] = {}
     for action in ACTIONS.values():
-        if not wanted(action.kind, asked.only) or (asked.automatic and action.where is not Where.PROBLEM):
+        if not wanted(action.kind, asked.only) or (asked.automatic and action.where is not TargetKind.PROBLEM):
             continue
-        if action.where is Where.PROBLEM and not asked.problems:
+        if action.where is TargetKind.PROBLEM and not asked.problems:
             continue
         if action.where not in targets:
             problems = tuple(problem.span for problem in asked.problems)
@@ -69,7 +69,7 @@ def offers(asked: Asked, syntax: Syntax | None, model: ModelInfo | None) -> list
 
 
 def _offer(action: Action, asked: Asked, target: Target | str, model: ModelInfo | None) -> Offer:
-    problems = asked.problems if action.where is Where.PROBLEM else ()
+    problems = asked.problems if action.where is TargetKind.PROBLEM else ()
     if isinstance(target, str):
         title = action.title.format(what=_about(problems) or "code")
         return Offer(action, title, problems, target)
@@ -93,13 +93,13 @@ def _with_instruction(action: Action, asked: Asked, target: Target) -> Offer:
 
 def _hindrance(action: Action, snapshot: Snapshot, target: Target) -> str:
     language = language_at(snapshot)
-    if action.gives is Gives.DOC:
+    if action.gives is OutputKind.DOC:
         return undocumented(snapshot, target)
-    if action.gives is Gives.HEADER:
+    if action.gives is OutputKind.HEADER:
         return typable(snapshot, target)
-    if action.gives is Gives.TESTS and not rows_of(language.id):
+    if action.gives is OutputKind.TESTS and not rows_of(language.id):
         return f"no test framework is known for {language.name}"
-    if action.gives is Gives.TESTS and not snapshot.uri.startswith("file:"):
+    if action.gives is OutputKind.TESTS and not snapshot.uri.startswith("file:"):
         return "this document is no file, so there is no place beside it for tests"
     return ""
 

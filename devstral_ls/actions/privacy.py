@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from devstral_ls.actions.query import ActionQuery, ActionRefused
-from devstral_ls.settings import PrivacySettings
+from devstral_ls.retrieval import visibility
+from devstral_ls.retrieval.redact import redacted, secrets
+from devstral_ls.settings.tree import PrivacySettings
 from devstral_ls.text import Snapshot, Span
-from devstral_ls.workspace import ignore
-from devstral_ls.workspace.redact import redacted, secrets
 
 EXCLUDED = "this file is excluded by privacy.exclude"
 IGNORED = "an ignore file names this file (privacy.respectIgnoreFiles)"
@@ -34,7 +34,7 @@ def shown(query: ActionQuery, privacy: PrivacySettings) -> tuple[ActionQuery, tu
 
 def shown_file(path: str, text: str, privacy: PrivacySettings) -> str:
     """The text of another file as a model may see it; empty for one that is excluded."""
-    if ignore.is_excluded(PurePosixPath(path), privacy.exclude):
+    if visibility.is_excluded(PurePosixPath(path), privacy.exclude):
         return ""
     return redacted(text) if privacy.redact_secrets else text
 

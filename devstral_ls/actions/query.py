@@ -176,7 +176,7 @@ class NoProject:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ActionCallbacks:
     """Who hears of a running action."""
 
     draft: Draft | None = None

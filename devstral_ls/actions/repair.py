@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from devstral_ls.actions.answer import whole_lines
-from devstral_ls.actions.asking import Answer, Question
-from devstral_ls.actions.job import Job
+from devstral_ls.actions.chat_session import Answer, Question
+from devstral_ls.actions.indentation import dedent
+from devstral_ls.actions.job import ActionContext
 from devstral_ls.actions.query import ActionRefused, Result
 from devstral_ls.actions.replace import Fault, asked, placed, rewritten
-from devstral_ls.actions.shape import taken_out
 from devstral_ls.actions.windows import piece_chars
 from devstral_ls.errors import PromptTooLong
 from devstral_ls.text import Edit
@@ -29,7 +29,7 @@ AGREED = 2
 """So many answers that are the same are enough."""
 
 
-async def replacement(job: Job) -> Result:
+async def replacement(job: ActionContext) -> Result:
     """Rewrite the target.
 
     Raises:
@@ -53,7 +53,7 @@ async def replacement(job: Job) -> Result:
     return job.result(edit=edit, notes=notes)
 
 
-async def _drawn(job: Job) -> tuple[Edit, tuple[str, ...]] | None:
+async def _drawn(job: ActionContext) -> tuple[Edit, tuple[str, ...]] | None:
     """The repair that most of some drawn answers are, the first of several, and what is to be said of it."""
     target = job.target
     if not job.action.draws or not job.query.problems or len(target.span) > piece_chars(job.model):
@@ -77,7 +77,7 @@ async def _drawn(job: Job) -> tuple[Edit, tuple[str, ...]] | None:
     return Edit(target.span, best), (f"the model is not sure of it: {votes[best]} of {n_drawn} answers say so",)
 
 
-def _from_the_problem(job: Job) -> tuple[Question, tuple[str, ...]]:
+def _from_the_problem(job: ActionContext) -> tuple[Question, tuple[str, ...]]:
     """The question with an answer begun up to the first problem's line, and the lines that follow this one.
 
     A problem in the definition's first lines is said about all of it: the answer is then begun with nothing.
@@ -86,14 +86,14 @@ def _from_the_problem(job: Job) -> tuple[Question, tuple[str, ...]]:
     line = snapshot.line_at(min(problem.span.start for problem in job.query.problems))
     at, shape = snapshot.line_starts[line], job.shape(target.span)
     is_inside = target.span.start < at < target.span.end and (target.header is None or at >= target.header.end)
-    begun = taken_out(snapshot.text[target.span.start : at], shape) if is_inside else ""
+    begun = dedent(snapshot.text[target.span.start : at], shape) if is_inside else ""
     rest = snapshot.text[snapshot.line_span(line).end : target.span.end] if is_inside else ""
-    following = tuple(taken_out(rest, shape).split("\n")[1:])
+    following = tuple(dedent(rest, shape).split("\n")[1:])
     question = replace(asked(job, target, begun), temperature=DRAWN_AT, top_p=DRAWN_FROM)
     return question, following if any(one.strip() for one in following) else ()
 
 
-async def _draw(job: Job, question: Question, following: tuple[str, ...]) -> str | None:
+async def _draw(job: ActionContext, question: Question, following: tuple[str, ...]) -> str | None:
     """One answer as it goes into the document; ``None`` if it is not another one, or not one to offer."""
     ends = next((one for one in following if one.strip()), None)
 

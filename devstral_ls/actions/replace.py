@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from devstral_ls.actions.answer import code_in, whole_lines
-from devstral_ls.actions.asking import Answer, Question
+from devstral_ls.actions.chat_session import Answer, Question
 from devstral_ls.actions.context import problems_said
-from devstral_ls.actions.job import Job
+from devstral_ls.actions.indentation import dedent, reindent, unix
+from devstral_ls.actions.job import ActionContext
 from devstral_ls.actions.query import ActionRefused
-from devstral_ls.actions.shape import put_back, taken_out, unix
 from devstral_ls.actions.stream import merged
 from devstral_ls.actions.target import Target
 from devstral_ls.actions.windows import piece_chars, pieces
@@ -40,7 +40,7 @@ class Placed:
     notes: tuple[str, ...] = ()
 
 
-async def rewritten(job: Job) -> tuple[Edit, tuple[str, ...]]:
+async def rewritten(job: ActionContext) -> tuple[Edit, tuple[str, ...]]:
     """The target with what the model made of it, and what is to be said about that; it may be as it was.
 
     Raises:
@@ -69,7 +69,7 @@ async def rewritten(job: Job) -> tuple[Edit, tuple[str, ...]]:
     return edit, notes
 
 
-def _with_problems(job: Job, spans: tuple[Span, ...]) -> tuple[Span, ...]:
+def _with_problems(job: ActionContext, spans: tuple[Span, ...]) -> tuple[Span, ...]:
     """Of several pieces those that a problem is in."""
     if len(spans) == 1 or not job.query.problems:
         return spans
@@ -81,12 +81,12 @@ def _with_problems(job: Job, spans: tuple[Span, ...]) -> tuple[Span, ...]:
     return hit or spans
 
 
-async def _draft(job: Job, done: str, at: Span, text: str) -> None:
+async def _draft(job: ActionContext, done: str, at: Span, text: str) -> None:
     if job.heard.draft is not None:
         await job.heard.draft(Edit(job.target.span, apply(done, Edit(at, text))))
 
 
-async def _piece(job: Job, span: Span, draft: Callable[[str], Awaitable[None]]) -> Placed:
+async def _piece(job: ActionContext, span: Span, draft: Callable[[str], Awaitable[None]]) -> Placed:
     """What stands at ``span`` afterwards."""
     whole = span == job.target.span
     target = job.target if whole else replace(job.target, kind="selection", name="", span=span, header=None)
@@ -104,10 +104,12 @@ async def _piece(job: Job, span: Span, draft: Callable[[str], Awaitable[None]]) 
     return made
 
 
-async def _ask(job: Job, question: Question, target: Target, draft: Callable[[str], Awaitable[None]]) -> Answer:
+async def _ask(
+    job: ActionContext, question: Question, target: Target, draft: Callable[[str], Awaitable[None]]
+) -> Answer:
     old = job.snapshot.of(target.span)
     shape = job.shape(target.span)
-    shown = taken_out(old, shape)
+    shown = dedent(old, shape)
 
     async def hear(text: str) -> None:
         code = code_in(question.opened, text)
@@ -115,7 +117,7 @@ async def _ask(job: Job, question: Question, target: Target, draft: Callable[[st
             return
         written = whole_lines(code.text + ("\n" if code.closed else ""))
         if "".join(written).strip():
-            lines = put_back("\n".join(written), shape, shown).split(shape.line_end)
+            lines = reindent("\n".join(written), shape, shown).split(shape.line_end)
             await draft(merged(unix(old), lines).replace("\n", shape.line_end))
 
     try:
@@ -126,16 +128,16 @@ async def _ask(job: Job, question: Question, target: Target, draft: Callable[[st
         raise ActionRefused(f"{target.words} is too long for {job.model.name}", hint=TOO_LONG) from error
 
 
-def asked(job: Job, target: Target, begun: str) -> Question:
+def asked(job: ActionContext, target: Target, begun: str) -> Question:
     """The row's question about ``target``, the answer begun with ``begun``."""
     return job.question(target, begun, **_values(job, target))
 
 
-def _values(job: Job, target: Target) -> dict[str, str]:
+def _values(job: ActionContext, target: Target) -> dict[str, str]:
     """What the rows' templates ask for beyond what all do."""
     query, selection = job.query, job.target.selection
     tried = f"This was tried, and the problem stayed:\n```{job.fence}\n{query.tried}\n```\n" if query.tried else ""
-    selected = "" if selection is None else taken_out(job.snapshot.of(selection), job.shape(selection))
+    selected = "" if selection is None else dedent(job.snapshot.of(selection), job.shape(selection))
     return {
         "instruction": query.instruction,
         "problems": problems_said(job.snapshot, target.span, query.problems),
@@ -144,7 +146,7 @@ def _values(job: Job, target: Target) -> dict[str, str]:
     }
 
 
-def _begun(job: Job, target: Target) -> str:
+def _begun(job: ActionContext, target: Target) -> str:
     """The first lines of the code, which the answer is begun with; none where they may be what is to change."""
     header = target.header
     if not job.action.opens or header is None or target.selection is not None:
@@ -153,10 +155,10 @@ def _begun(job: Job, target: Target) -> str:
     end = snapshot.line_span(snapshot.line_at(header.end)).end
     if end >= target.span.end or any(problem.span.start <= end for problem in job.query.problems):
         return ""
-    return taken_out(snapshot.text[target.span.start : end], job.shape(target.span)) + "\n"
+    return dedent(snapshot.text[target.span.start : end], job.shape(target.span)) + "\n"
 
 
-def placed(job: Job, question: Question, answer: Answer, target: Target) -> Placed | Fault:
+def placed(job: ActionContext, question: Question, answer: Answer, target: Target) -> Placed | Fault:
     """``answer`` as it goes into the place of ``target``, or what is wrong with it."""
     code = code_in(question.opened, answer.text)
     if not answer.text.strip() or not code.text.strip():
@@ -166,7 +168,7 @@ def placed(job: Job, question: Question, answer: Answer, target: Target) -> Plac
     if not answer.complete and not code.closed:
         return Fault("did not come to an end", final=True)
     shape = job.shape(target.span)
-    text = put_back(code.text, shape, taken_out(job.snapshot.of(target.span), shape))
+    text = reindent(code.text, shape, dedent(job.snapshot.of(target.span), shape))
     notes: tuple[str, ...] = ()
     if target.name and job.action.needs_name:
         cut = _only(job, text, target)
@@ -177,7 +179,7 @@ def placed(job: Job, question: Question, answer: Answer, target: Target) -> Plac
     return Fault(f"does not parse ({worse})") if worse else Placed(text, notes)
 
 
-def _only(job: Job, text: str, target: Target) -> Placed | Fault:
+def _only(job: ActionContext, text: str, target: Target) -> Placed | Fault:
     """Of ``text``, the definition that was asked for: a model may write the whole file, or an example of its use."""
     syntax = job.checks.parsed(apply(job.snapshot.text, Edit(target.span, text)))
     if job.checks.syntax is None or syntax is None:
@@ -192,10 +194,10 @@ def _only(job: Job, text: str, target: Target) -> Placed | Fault:
         return _with_new(job, text, region, inside, found)
     cut = _cut_out(text, region, found, target, job.snapshot.text)
     shape = job.shape(target.span)
-    return replace(cut, text=put_back(unix(cut.text), shape, taken_out(job.snapshot.of(target.span), shape)))
+    return replace(cut, text=reindent(unix(cut.text), shape, dedent(job.snapshot.of(target.span), shape)))
 
 
-def _with_new(job: Job, text: str, region: Span, inside: list[Defined], found: Defined) -> Placed | Fault:
+def _with_new(job: ActionContext, text: str, region: Span, inside: list[Defined], found: Defined) -> Placed | Fault:
     """The target and the new functions beside it, and nothing else that was written."""
     beside = [one for one in inside if one.depth == found.depth and one.kind == "function"]
     known = {one.name for one in outline(job.checks.syntax)} if job.checks.syntax is not None else set()
@@ -203,11 +205,11 @@ def _with_new(job: Job, text: str, region: Span, inside: list[Defined], found: D
     if len(kept) < 2:  # the target, and a new one
         return Fault(f"wrote no new function beside {job.target.words}")
     shape = job.shape(job.target.span)
-    shown = taken_out(job.snapshot.of(job.target.span), shape)
+    shown = dedent(job.snapshot.of(job.target.span), shape)
     parts = []
     for one in kept:
         cut = _cut_out(text, region, one, job.target, "")
-        parts.append(put_back(unix(cut.text), shape, shown))
+        parts.append(reindent(unix(cut.text), shape, shown))
     gap = shape.line_end * (2 if job.target.scope.scopes else 3)
     return Placed(gap.join(parts))
 

@@ -12,12 +12,12 @@ import re
 from dataclasses import replace
 
 from devstral_ls.actions.answer import code_in
-from devstral_ls.actions.asking import Question
-from devstral_ls.actions.job import Job
+from devstral_ls.actions.chat_session import Question
+from devstral_ls.actions.indentation import dedent, reindent
+from devstral_ls.actions.job import ActionContext
 from devstral_ls.actions.likelihood import is_likelier
 from devstral_ls.actions.query import ActionRefused, Finding, Result, Severity
 from devstral_ls.actions.replace import TOO_LONG
-from devstral_ls.actions.shape import put_back, taken_out
 from devstral_ls.actions.target import Target
 from devstral_ls.actions.windows import line_pieces, piece_chars, pieces
 from devstral_ls.errors import PromptTooLong
@@ -44,7 +44,7 @@ CODES: dict[str, Severity] = {
 """What a finding may be, and how bad that is."""
 
 
-async def review(job: Job) -> Result:
+async def review(job: ActionContext) -> Result:
     """Look for bugs in the target.
 
     Raises:
@@ -64,7 +64,7 @@ async def review(job: Job) -> Result:
     return job.result(findings=tuple(findings), reviewed=job.target.span, notes=notes)
 
 
-def _spans(job: Job) -> tuple[Span, ...]:
+def _spans(job: ActionContext) -> tuple[Span, ...]:
     """A file function by function, anything else as a whole, in pieces where it is long."""
     target, syntax, limit = job.target, job.checks.syntax, piece_chars(job.model)
     parts: list[Span] = []
@@ -82,12 +82,12 @@ def _spans(job: Job) -> tuple[Span, ...]:
     return tuple(found)
 
 
-async def _piece(job: Job, span: Span) -> list[Finding] | None:
+async def _piece(job: ActionContext, span: Span) -> list[Finding] | None:
     """The findings in ``span``; ``None`` if the answer is no use."""
     whole = span == job.target.span and job.target.kind != "file"
     target = job.target if whole else replace(job.target, kind="selection", name="", span=span, header=None)
     shape = job.shape(span)
-    old = taken_out(job.snapshot.of(span), shape)
+    old = dedent(job.snapshot.of(span), shape)
     begun = _first_lines(job, target, old)
     question = job.question(target, begun)
     try:
@@ -99,7 +99,7 @@ async def _piece(job: Job, span: Span) -> list[Finding] | None:
     code = code_in(question.opened, answer.text)
     if not code.in_fence or not code.text.strip() or not (answer.complete or code.closed):
         return None
-    new = taken_out(put_back(code.text, shape, old), shape)
+    new = dedent(reindent(code.text, shape, old), shape)
     repairs = _repairs(job, target, old, new)
     if repairs is None:
         return None
@@ -112,7 +112,7 @@ async def _piece(job: Job, span: Span) -> list[Finding] | None:
     return [await _told(job, told, finding) for finding in findings]
 
 
-def _first_lines(job: Job, target: Target, old: str) -> str:
+def _first_lines(job: ActionContext, target: Target, old: str) -> str:
     if target.header is None:
         return ""
     snapshot = job.snapshot
@@ -120,7 +120,7 @@ def _first_lines(job: Job, target: Target, old: str) -> str:
     return "".join(f"{line}\n" for line in old.split("\n")[:n_lines]) if n_lines < old.count("\n") + 1 else ""
 
 
-def _repairs(job: Job, target: Target, old: str, new: str) -> list[tuple[Edit, Finding]] | None:
+def _repairs(job: ActionContext, target: Target, old: str, new: str) -> list[tuple[Edit, Finding]] | None:
     """Every change that is one of code; ``None`` if the answer is a rewrite."""
     before, after = old.split("\n"), new.split("\n")
     first = job.snapshot.line_at(target.span.start)
@@ -149,7 +149,7 @@ def _repairs(job: Job, target: Target, old: str, new: str) -> list[tuple[Edit, F
     return findings[:MAX_FINDINGS]
 
 
-def _is_code(job: Job, edit: Edit) -> bool:
+def _is_code(job: ActionContext, edit: Edit) -> bool:
     """Does it change code, and not only comments or white space?"""
     if job.checks.syntax is not None:
         return job.checks.changes_code(edit, types=False)
@@ -157,7 +157,7 @@ def _is_code(job: Job, edit: Edit) -> bool:
     return re.sub(r"\s", "", before) != re.sub(r"\s", "", after)
 
 
-def _defines(job: Job, edit: Edit) -> bool:
+def _defines(job: ActionContext, edit: Edit) -> bool:
     """Does it bring in definitions? Small models write those above once more."""
     before, after = job.checks.syntax, job.checks.parsed(apply(job.snapshot.text, edit))
     return before is not None and after is not None and len(outline(after)) > len(outline(before))
@@ -168,7 +168,7 @@ def _lines_span(snapshot: Snapshot, first: int, end: int) -> Span:
     return Span(starts[min(first, len(starts) - 1)], starts[min(end, len(starts) - 1)])
 
 
-async def _told(job: Job, question: Question, finding: Finding) -> Finding:
+async def _told(job: ActionContext, question: Question, finding: Finding) -> Finding:
     """The finding in words: which kind, and one sentence."""
     job.asker.stage = "putting it in words"
     was = job.snapshot.line(finding.line).strip()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Where(Enum):
+class TargetKind(Enum):
     """What of the document a row works on."""
 
     PROBLEM = "problem"
@@ -22,7 +22,7 @@ class Where(Enum):
     """Selected lines inside a function; the function is what changes."""
 
 
-class Gives(Enum):
+class OutputKind(Enum):
     """What becomes of the answer."""
 
     REPLACEMENT = "replacement"
@@ -48,8 +48,8 @@ class Action:
     """``{what}`` is the target in words."""
     kind: str
     """LSP's kind of code action (``contract.md``)."""
-    where: Where
-    gives: Gives
+    where: TargetKind
+    gives: OutputKind
     template: str
     """The file in ``templates/`` with its instruction."""
     is_preferred: bool = False
@@ -67,29 +67,29 @@ class Action:
 
 _ROWS = (
     Action(
-        "fix", "Fix: {what}", "quickfix.devstral.fix", Where.PROBLEM, Gives.REPLACEMENT, "fix.md", is_preferred=True,
+        "fix", "Fix: {what}", "quickfix.devstral.fix", TargetKind.PROBLEM, OutputKind.REPLACEMENT, "fix.md", is_preferred=True,
         draws=True,
     ),
     Action(
-        "rewrite", "Rewrite {what} as instructed", "refactor.rewrite.devstral", Where.CODE, Gives.REPLACEMENT,
+        "rewrite", "Rewrite {what} as instructed", "refactor.rewrite.devstral", TargetKind.CODE, OutputKind.REPLACEMENT,
         "rewrite.md", needs_instruction=True, needs_name=False, opens=False,
     ),
-    Action("simplify", "Simplify {what}", "refactor.rewrite.devstral", Where.CODE, Gives.REPLACEMENT, "simplify.md"),
+    Action("simplify", "Simplify {what}", "refactor.rewrite.devstral", TargetKind.CODE, OutputKind.REPLACEMENT, "simplify.md"),
     Action(
-        "extract", "Extract into a function", "refactor.extract.devstral", Where.SELECTION, Gives.REPLACEMENT,
+        "extract", "Extract into a function", "refactor.extract.devstral", TargetKind.SELECTION, OutputKind.REPLACEMENT,
         "extract.md", opens=False, adds=True,
     ),
     Action(
-        "document", "Document {what}", "refactor.rewrite.devstral.document", Where.FUNCTION, Gives.DOC, "document.md"
+        "document", "Document {what}", "refactor.rewrite.devstral.document", TargetKind.FUNCTION, OutputKind.DOC, "document.md"
     ),
-    Action("types", "Add types to {what}", "refactor.rewrite.devstral.types", Where.FUNCTION, Gives.HEADER, "types.md"),
-    Action("tests", "Write tests for {what}", "source.devstral.tests", Where.FUNCTION, Gives.TESTS, "tests.md"),
+    Action("types", "Add types to {what}", "refactor.rewrite.devstral.types", TargetKind.FUNCTION, OutputKind.HEADER, "types.md"),
+    Action("tests", "Write tests for {what}", "source.devstral.tests", TargetKind.FUNCTION, OutputKind.TESTS, "tests.md"),
     Action(
-        "review", "Review {what} for bugs", "source.devstral.review", Where.NEAREST, Gives.FINDINGS, "review.md",
+        "review", "Review {what} for bugs", "source.devstral.review", TargetKind.NEAREST, OutputKind.FINDINGS, "review.md",
         edits=False,
     ),
     Action(
-        "explain", "Explain {what}", "source.devstral.explain", Where.NEAREST, Gives.MARKDOWN, "explain.md",
+        "explain", "Explain {what}", "source.devstral.explain", TargetKind.NEAREST, OutputKind.MARKDOWN, "explain.md",
         edits=False,
     ),
 )  # fmt: skip

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from devstral_ls.actions.table import Action, Where
+from devstral_ls.actions.table import Action, TargetKind
 from devstral_ls.languages.language import Language
-from devstral_ls.languages.scopes import CursorScope, Scope, scope_at
-from devstral_ls.languages.syntax import Syntax
+from devstral_ls.languages.scopes.tree import CursorScope, Scope, scope_at
+from devstral_ls.languages.syntax.tree import Syntax
 from devstral_ls.languages.table import language_of
 from devstral_ls.text import Snapshot, Span
 
@@ -49,17 +49,17 @@ def target_of(
     if not snapshot.text.strip():
         return "the file is empty"
     selected = _selected(snapshot, span)
-    if action.where is Where.PROBLEM:
+    if action.where is TargetKind.PROBLEM:
         at = problems[0] if problems else span
         return _around(syntax, snapshot, at) or _near(syntax, snapshot, at)
-    if action.where is Where.FUNCTION:
+    if action.where is TargetKind.FUNCTION:
         return _around(syntax, snapshot, span) or "the cursor is in no function"
-    if action.where is Where.SELECTION:
+    if action.where is TargetKind.SELECTION:
         return _enclosing_function(syntax, snapshot, selected)
     if selected is not None:
         return _of_selection(syntax, snapshot, selected)
     found = _around(syntax, snapshot, span)
-    if found is not None or action.where is Where.CODE:
+    if found is not None or action.where is TargetKind.CODE:
         return found or "select the code, or go into a function"
     return Target("file", "", _trimmed(snapshot, Span(0, len(snapshot.text))), None, CursorScope())
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from devstral_ls.actions.answer import code_in
-from devstral_ls.actions.asking import Answer, Question
+from devstral_ls.actions.chat_session import Answer, Question
 from devstral_ls.actions.checks import Checks
-from devstral_ls.actions.job import Job
+from devstral_ls.actions.job import ActionContext
 from devstral_ls.actions.privacy import shown_file
 from devstral_ls.actions.query import ActionRefused, FileEdit, Result
 from devstral_ls.actions.replace import TOO_LONG
@@ -15,7 +15,7 @@ from devstral_ls.actions.target import language_at
 from devstral_ls.actions.tests_place import TestsPlace, place_of
 from devstral_ls.actions.windows import piece_chars
 from devstral_ls.errors import PromptTooLong
-from devstral_ls.languages.soundness import soundness
+from devstral_ls.languages.syntax.errors import parse_errors
 from devstral_ls.text import Edit, Snapshot, Span
 
 MAX_TOKENS = 400
@@ -23,7 +23,7 @@ MAX_SHOWN = 1_200
 """Characters of existing tests the model is shown."""
 
 
-async def tests(job: Job) -> Result:
+async def tests(job: ActionContext) -> Result:
     """Write tests of the target.
 
     Raises:
@@ -56,18 +56,18 @@ async def tests(job: Job) -> Result:
     return _result(job, place, text)
 
 
-def _file(job: Job, place: TestsPlace) -> Snapshot:
+def _file(job: ActionContext, place: TestsPlace) -> Snapshot:
     return Snapshot(job.project.uri(place.path), 0, job.snapshot.language, place.before or "")
 
 
-async def _ask(job: Job, question: Question) -> Answer:
+async def _ask(job: ActionContext, question: Question) -> Answer:
     try:
         return await job.asker.ask(question, lambda text: text.endswith("\n") and code_in(question.opened, text).closed)
     except PromptTooLong as error:
         raise ActionRefused(f"{job.target.words} is too long for {job.model.name}", hint=TOO_LONG) from error
 
 
-def _text(job: Job, place: TestsPlace, question: Question, answer: Answer) -> tuple[str, str]:
+def _text(job: ActionContext, place: TestsPlace, question: Question, answer: Answer) -> tuple[str, str]:
     """What goes into the file, and what is wrong with it."""
     code = code_in(question.opened, answer.text)
     if not answer.text.strip() or not code.text.strip():
@@ -83,14 +83,14 @@ def _text(job: Job, place: TestsPlace, question: Question, answer: Answer) -> tu
     before = 0 if place.before is None else _n_errors(checks, place.before)
     whole = _joined(place, text)
     syntax = checks.parsed(whole)
-    if syntax is not None and (found := soundness(syntax)).n_errors > before:
+    if syntax is not None and (found := parse_errors(syntax)).n_errors > before:
         return "", f"does not parse ({found.first})"
     if text.count(job.target.name) <= place.opening.count(job.target.name) or len(text) <= len(place.opening):
         return "", f"does not test {job.target.words}"
     return text, ""
 
 
-def _whole_tests(job: Job, place: TestsPlace, text: str) -> str:
+def _whole_tests(job: ActionContext, place: TestsPlace, text: str) -> str:
     """Of code that was cut off, what ends before the last test began: whole tests only."""
     checks = Checks(Snapshot(f"untitled:{place.path}", 0, job.fence, ""))
     lines = text.split("\n")
@@ -98,14 +98,14 @@ def _whole_tests(job: Job, place: TestsPlace, text: str) -> str:
         lines.pop()
         syntax = checks.parsed("\n".join(lines))
         ends = not lines[-1].strip() or lines[-1].startswith(("}", ")"))
-        if ends and syntax is not None and soundness(syntax).n_errors == 0:
+        if ends and syntax is not None and parse_errors(syntax).n_errors == 0:
             return "\n".join(lines).rstrip()
     return text
 
 
 def _n_errors(checks: Checks, text: str) -> int:
     syntax = checks.parsed(text)
-    return 0 if syntax is None else soundness(syntax).n_errors
+    return 0 if syntax is None else parse_errors(syntax).n_errors
 
 
 def _joined(place: TestsPlace, text: str) -> str:
@@ -114,7 +114,7 @@ def _joined(place: TestsPlace, text: str) -> str:
     return f"{place.before.rstrip()}\n\n\n{text}\n"
 
 
-def _result(job: Job, place: TestsPlace, text: str) -> Result:
+def _result(job: ActionContext, place: TestsPlace, text: str) -> Result:
     notes = (f"{place.framework.name}: {place.path}",)
     if place.before is None:
         return job.result(files=(FileEdit(place.path, f"{text}\n", None),), notes=notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from devstral_ls.actions.target import Target
 from devstral_ls.generation import ModelInfo
 from devstral_ls.languages.defined import statements
-from devstral_ls.languages.syntax import Syntax
+from devstral_ls.languages.syntax.tree import Syntax
 from devstral_ls.prompt.window import CHARACTERS_PER_TOKEN
 from devstral_ls.text import Snapshot, Span
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from devstral_ls.languages.scopes import CursorScope, scope_at
-from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.languages.scopes.tree import CursorScope, scope_at
+from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.languages.table import LANGUAGES, Language
-from devstral_ls.settings import InlineSettings
-from devstral_ls.suggest.draft import Place, place_at
-from devstral_ls.suggest.gate import wants_lines
+from devstral_ls.settings.tree import InlineSettings
+from devstral_ls.suggest.draft import CursorContext, cursor_context_at
+from devstral_ls.suggest.policy import wants_lines
 from devstral_ls.text import Snapshot
 
 OPEN, CLOSE = "⟦", "⟧"
@@ -37,7 +37,7 @@ class Seen:
     """What the pipeline finds out about the hole's place."""
 
     scope: CursorScope
-    place: Place
+    place: CursorContext
 
 
 @cache
@@ -53,7 +53,7 @@ def seen(hole: Hole, trees: SyntaxTrees) -> Seen:
     scope = scope_at(trees.tree(hole.snapshot), hole.snapshot, hole.offset)
     language = LANGUAGES[hole.snapshot.language]
     multiline = wants_lines(scope, hole.snapshot, hole.offset, InlineSettings())
-    place = place_at(hole.snapshot, hole.offset, scope, language, multiline=multiline)
+    place = cursor_context_at(hole.snapshot, hole.offset, scope, language, multiline=multiline)
     return Seen(scope, place)
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from devstral_ls.calibration.cases import Hole, holes
 from devstral_ls.generation import Engine
-from devstral_ls.languages.syntax import SyntaxTrees
-from devstral_ls.settings import Settings
-from devstral_ls.suggest.inline import Suggester
+from devstral_ls.languages.syntax.tree import SyntaxTrees
+from devstral_ls.settings.tree import Settings
+from devstral_ls.suggest.pipeline import Suggester
 from devstral_ls.suggest.trace import InlineQuery
 from devstral_ls.text import Snapshot
 

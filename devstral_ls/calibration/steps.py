@@ -17,10 +17,10 @@ from devstral_ls.engine.budget import FLOOR
 from devstral_ls.engine.calibrated import Calibrated, Subject
 from devstral_ls.errors import ModelUnsupported, PromptTooLong
 from devstral_ls.generation import Engine, ModelInfo, Priority
-from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.prompt.layouts import suffix_share
 from devstral_ls.prompt.window import CHARACTERS_PER_TOKEN, Window, cut
-from devstral_ls.suggest.asking import read, request_for
+from devstral_ls.suggest.answer_stream import read, request_for
 from devstral_ls.suggest.postprocess import postprocess
 from devstral_ls.suggest.refusals import NothingToShow
 from devstral_ls.suggest.trace import Trace

@@ -11,17 +11,26 @@ import time
 from pathlib import Path
 from typing import Any
 
-from devstral_ls.actions.query import ActionQuery, ActionRefused, FileEdit, Finding, Heard, Problem, Progressed, Result
-from devstral_ls.actions.run import Actor
-from devstral_ls.actions.table import ACTIONS, Gives
+from devstral_ls.actions.query import (
+    ActionCallbacks,
+    ActionQuery,
+    ActionRefused,
+    FileEdit,
+    Finding,
+    Problem,
+    Progressed,
+    Result,
+)
+from devstral_ls.actions.runner import ActionRunner
+from devstral_ls.actions.table import ACTIONS, OutputKind
 from devstral_ls.cli import DONE, NOTHING, InputError, UsageError
 from devstral_ls.cli.complete import read_place
 from devstral_ls.cli.session import session, user_settings
-from devstral_ls.directories import directories
-from devstral_ls.project import ProjectFiles
+from devstral_ls.platform.paths import directories
+from devstral_ls.retrieval.index.client import path_of
+from devstral_ls.retrieval.index.signatures import IndexSignatures
+from devstral_ls.retrieval.project import ProjectFiles
 from devstral_ls.text import Snapshot, Span, apply
-from devstral_ls.workspace.index import path_of
-from devstral_ls.workspace.signatures import IndexSignatures
 
 
 def run(options: argparse.Namespace) -> int:
@@ -36,8 +45,8 @@ def run(options: argparse.Namespace) -> int:
         async with session(settings, quiet=options.json, file=Path(path_of(query.snapshot.uri))) as asked:
             start = time.monotonic()
             elsewhere = IndexSignatures(asked.suggester.related.index, settings.privacy)
-            actor = Actor(asked.engine, elsewhere, privacy=settings.privacy)
-            result = await actor.run(query, Heard(report=_reporter(quiet=options.json)), project)
+            actor = ActionRunner(asked.engine, elsewhere, privacy=settings.privacy)
+            result = await actor.run(query, ActionCallbacks(report=_reporter(quiet=options.json)), project)
             return result, (time.monotonic() - start) * 1000
 
     try:
@@ -143,7 +152,7 @@ def _print(query: ActionQuery, result: Result, changed: list[tuple[str, str, str
             print(f"    {finding.fix.strip()}")
     if result.markdown:
         print(result.markdown, end="")
-    if ACTIONS[result.action].gives is Gives.FINDINGS and not result.findings:
+    if ACTIONS[result.action].gives is OutputKind.FINDINGS and not result.findings:
         print("nothing found", file=sys.stderr)
     for note in result.notes:
         print(f"devstral-ls: {note}", file=sys.stderr)

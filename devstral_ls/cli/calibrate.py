@@ -16,7 +16,6 @@ from devstral_ls.calibration.record import Record, save
 from devstral_ls.calibration.score import scores
 from devstral_ls.cli import DONE
 from devstral_ls.cli.session import session, user_settings
-from devstral_ls.directories import Directories, directories
 from devstral_ls.engine import locks, rendezvous
 from devstral_ls.engine.budget import Budget, budget_for
 from devstral_ls.engine.calibrated import Calibrated, Subject
@@ -25,7 +24,8 @@ from devstral_ls.engine.sizing import BATCH_SECONDS, physical_cores
 from devstral_ls.engine.spec import EngineOptions
 from devstral_ls.errors import EngineBusy, EngineError, SettingsError
 from devstral_ls.generation import Engine
-from devstral_ls.settings import Settings
+from devstral_ls.platform.paths import Directories, directories
+from devstral_ls.settings.tree import Settings
 
 WORTH = 1.25
 """So many times faster, and another number of threads is recommended."""

@@ -11,11 +11,11 @@ from typing import Any
 
 from devstral_ls.cli import DONE, NOTHING, InputError, UsageError
 from devstral_ls.cli.session import session, user_settings
-from devstral_ls.directories import directories
 from devstral_ls.languages.table import language_of
+from devstral_ls.platform.paths import directories
+from devstral_ls.retrieval.index.client import path_of
 from devstral_ls.suggest.trace import InlineQuery, Outcome
 from devstral_ls.text import Snapshot, Span
-from devstral_ls.workspace.index import path_of
 
 
 def run(options: argparse.Namespace) -> int:

@@ -11,10 +11,10 @@ from importlib.resources import files
 from devstral_ls.cli import DONE, NOTHING
 from devstral_ls.cli.model import pull_with_progress
 from devstral_ls.cli.session import Session, session, user_settings
-from devstral_ls.directories import Directories, directories
 from devstral_ls.languages.table import language_of
 from devstral_ls.models.store import AUTO, installed
-from devstral_ls.settings import Settings
+from devstral_ls.platform.paths import Directories, directories
+from devstral_ls.settings.tree import Settings
 from devstral_ls.suggest.trace import InlineQuery, Outcome
 from devstral_ls.text import Edit, Snapshot, Span, apply
 

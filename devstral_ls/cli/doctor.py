@@ -17,7 +17,6 @@ from devstral_ls.cli import DONE, ENGINE, MODEL
 from devstral_ls.cli import findings as checks
 from devstral_ls.cli.findings import Finding
 from devstral_ls.cli.session import session
-from devstral_ls.directories import Directories, directories
 from devstral_ls.engine.choice import wanted
 from devstral_ls.engine.devices import devices
 from devstral_ls.engine.endpoint import checked_address, key_of
@@ -26,13 +25,14 @@ from devstral_ls.engine.spec import EngineOptions
 from devstral_ls.errors import DevstralError, ModelError, SettingsError
 from devstral_ls.languages.grammars import grammar
 from devstral_ls.languages.table import LANGUAGES
-from devstral_ls.models.family import family_of
-from devstral_ls.models.fit import available_memory
-from devstral_ls.models.gguf import read_header
-from devstral_ls.settings import Settings
+from devstral_ls.models.families.table import family_of
+from devstral_ls.models.gguf.header import read_header
+from devstral_ls.models.memory import available_memory
+from devstral_ls.platform.paths import Directories, directories
+from devstral_ls.settings.sources import over_environment, read_user_file
+from devstral_ls.settings.tree import Settings
 from devstral_ls.suggest.trace import InlineQuery
 from devstral_ls.text import Snapshot
-from devstral_ls.user_settings import over_environment, read_user_file
 
 _NEEDED = ("pygls", "lsprotocol", "httpx", "tree-sitter", "cachetools")
 _CODE = "def add(a: int, b: int) -> int:\n    return "

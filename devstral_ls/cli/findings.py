@@ -12,7 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine import sizing
 from devstral_ls.engine.backends import backend_of, is_installed
 from devstral_ls.engine.choice import passed_over, wanted
@@ -22,11 +21,12 @@ from devstral_ls.engine.rates import Rates
 from devstral_ls.engine.spec import EngineOptions
 from devstral_ls.errors import EngineUnavailable, ModelError
 from devstral_ls.models.catalog import MODELS
-from devstral_ls.models.fit import available_memory
-from devstral_ls.models.gguf import GgufHeader, read_header
+from devstral_ls.models.gguf.header import GgufHeader, read_header
+from devstral_ls.models.memory import available_memory
 from devstral_ls.models.runners import CTRANSFORMERS, LLAMA_CPP, RUNNERS, check_runner
 from devstral_ls.models.units import gigabytes
-from devstral_ls.settings import Settings
+from devstral_ls.platform.paths import Directories
+from devstral_ls.settings.tree import Settings
 
 Verdict = Literal["ok", "warning", "error"]
 

@@ -9,13 +9,13 @@ import time
 from pathlib import Path
 
 from devstral_ls.cli import DONE
-from devstral_ls.directories import Directories, directories
 from devstral_ls.models import store
 from devstral_ls.models.catalog import MODELS
-from devstral_ls.models.gguf import read_header
+from devstral_ls.models.download.progress import Progress
+from devstral_ls.models.download.pull import pull
+from devstral_ls.models.gguf.header import read_header
 from devstral_ls.models.inspection import inspection
-from devstral_ls.models.progress import Progress
-from devstral_ls.models.pull import pull
+from devstral_ls.platform.paths import Directories, directories
 
 _BETWEEN_REPORTS = 0.2
 """Seconds in a terminal; a log gets a line for each tenth."""

@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from devstral_ls.directories import Directories, directories
 from devstral_ls.engine.make import ConfiguredEngine, engine_of
 from devstral_ls.engine.status import EngineStatus
-from devstral_ls.languages.syntax import SyntaxTrees
-from devstral_ls.settings import Settings, Use
-from devstral_ls.suggest.inline import Suggester
-from devstral_ls.suggest.related import Related
-from devstral_ls.user_settings import over_environment, read_user_file
-from devstral_ls.workspace.index import WorkspaceIndex
+from devstral_ls.languages.syntax.tree import SyntaxTrees
+from devstral_ls.platform.paths import Directories, directories
+from devstral_ls.retrieval.index.client import WorkspaceIndex
+from devstral_ls.settings.sources import over_environment, read_user_file
+from devstral_ls.settings.tree import Settings, Use
+from devstral_ls.suggest.pipeline import Suggester
+from devstral_ls.suggest.retriever import ContextRetriever
 
 _ROOTS = (".git", ".hg", ".svn", ".jj")
 
@@ -55,7 +55,7 @@ async def session(settings: Settings, *, quiet: bool = False, file: Path | None 
 
     engine = engine_of(settings, directories(), say)
     engine.start()
-    related = Related(WorkspaceIndex())
+    related = ContextRetriever(WorkspaceIndex())
     if file is not None:
         related.begin([project_of(file).as_uri()], settings)
     try:

@@ -6,7 +6,7 @@ import argparse
 import json
 
 from devstral_ls.cli import DONE
-from devstral_ls.settings_pages import markdown, schema
+from devstral_ls.settings.schema import markdown, schema
 
 
 def run(options: argparse.Namespace) -> int:

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 
 from devstral_ls.cli import DONE, NOTHING, InputError
 from devstral_ls.cli.chart import bars, can_show
-from devstral_ls.directories import Directories, directories
-from devstral_ls.statistics import counts as names
-from devstral_ls.statistics.counts import Counts, kept, looked_at
+from devstral_ls.platform.paths import Directories, directories
+from devstral_ls.settings.sources import read_user_file
+from devstral_ls.statistics import counters as names
+from devstral_ls.statistics.counters import Counts, kept, looked_at
 from devstral_ls.statistics.report import Report, Row, report
-from devstral_ls.user_settings import read_user_file
 
 CHART_DAYS = 30
 

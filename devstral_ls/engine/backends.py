@@ -8,7 +8,7 @@ from pathlib import Path
 
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.errors import ModelError
-from devstral_ls.models.gguf import read_header
+from devstral_ls.models.gguf.header import read_header
 from devstral_ls.models.runners import CTRANSFORMERS, LLAMA_CPP, RUNNERS
 
 AUTO = "auto"

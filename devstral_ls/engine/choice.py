@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine.rates import Rates
 from devstral_ls.engine.spec import EngineOptions, EngineSpec, spec_of
 from devstral_ls.models import store
 from devstral_ls.models.catalog import MODELS
+from devstral_ls.platform.paths import Directories
 
 _LINE_TOKENS = 12
 """Of one line of code, about."""

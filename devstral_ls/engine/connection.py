@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine.budget import LATENCY_MS
 from devstral_ls.engine.calibrated import Subject, calibration_file, read_calibrated
 from devstral_ls.engine.client import EngineClient
@@ -25,8 +24,9 @@ from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.engine.state import EngineState
 from devstral_ls.engine.turns import Turns
 from devstral_ls.generation import ModelInfo
-from devstral_ls.models.family import layouts_of
-from devstral_ls.models.gguf import GgufHeader, read_header
+from devstral_ls.models.families.table import layouts_of
+from devstral_ls.models.gguf.header import GgufHeader, read_header
+from devstral_ls.platform.paths import Directories
 
 _SAVE_SECONDS = 30.0
 """Between two writes of the measured rates, at least."""

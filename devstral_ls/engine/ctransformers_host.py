@@ -23,7 +23,7 @@ from devstral_ls.engine.place import Place
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.engine.state import EngineState, write_private, write_state
 from devstral_ls.errors import GenerationFailed, ModelLoadFailed
-from devstral_ls.models.gguf import GgufHeader, read_header
+from devstral_ls.models.gguf.header import GgufHeader, read_header
 from devstral_ls.models.runners import CTRANSFORMERS, RUNNERS, check_runner
 
 MAX_BATCH = 256
@@ -45,7 +45,7 @@ def _load(spec: EngineSpec, place: Place, state: EngineState) -> tuple[DialectSe
     """
     from devstral_ls.engine import sizing
     from devstral_ls.engine.rates import Rates
-    from devstral_ls.models.fit import available_memory
+    from devstral_ls.models.memory import available_memory
 
     header = read_header(Path(spec.model_path))
     check_runner(CTRANSFORMERS, header)

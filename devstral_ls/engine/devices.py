@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from devstral_ls.models.fit import total_memory
+from devstral_ls.models.memory import total_memory
 
 _SECONDS = 20.0
 """The first look at a GPU may load its driver."""

@@ -10,8 +10,8 @@ from devstral_ls.engine.rates import Rate
 from devstral_ls.engine.sizing import prompt_budget
 from devstral_ls.engine.state import EngineState
 from devstral_ls.generation import ModelInfo, Special
-from devstral_ls.models.family import bos_of, family_of, layouts_of
-from devstral_ls.models.gguf import GgufHeader
+from devstral_ls.models.families.table import bos_of, family_of, layouts_of
+from devstral_ls.models.gguf.header import GgufHeader
 from devstral_ls.models.runners import CTRANSFORMERS
 from devstral_ls.models.units import gigabytes
 

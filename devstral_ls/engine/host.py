@@ -82,8 +82,8 @@ def _load(spec: EngineSpec, place: Place, state: EngineState) -> tuple[_Server, 
     from devstral_ls.engine import sizing
     from devstral_ls.engine.calibrated import calibration_file, read_calibrated
     from devstral_ls.engine.rates import Rates
-    from devstral_ls.models.fit import available_memory
-    from devstral_ls.models.gguf import read_header
+    from devstral_ls.models.gguf.header import read_header
+    from devstral_ls.models.memory import available_memory
 
     header = read_header(Path(spec.model_path))
     xllamacpp = _xllamacpp()

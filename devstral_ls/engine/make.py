@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.calibrated import Subject
 from devstral_ls.engine.managed import ManagedEngine
@@ -18,7 +17,8 @@ from devstral_ls.engine.spec import Options, options_of
 from devstral_ls.engine.status import EngineStatus
 from devstral_ls.errors import DevstralError
 from devstral_ls.generation import Chunk, GenerationRequest, ModelInfo
-from devstral_ls.settings import Settings
+from devstral_ls.platform.paths import Directories
+from devstral_ls.settings.tree import Settings
 
 OnStatus = Callable[[EngineStatus], None]
 

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.calibrated import Subject
 from devstral_ls.engine.choice import passed_over, wanted
@@ -32,6 +31,7 @@ from devstral_ls.errors import (
     RuntimeFolderUnusable,
 )
 from devstral_ls.generation import Chunk, GenerationRequest
+from devstral_ls.platform.paths import Directories
 
 __all__ = ["EngineOptions", "ManagedEngine", "Patience"]
 

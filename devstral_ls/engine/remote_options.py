@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from devstral_ls.settings import Settings
+from devstral_ls.settings.tree import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine import locks, processes
 from devstral_ls.engine.backends import HOSTS, backend_of
 from devstral_ls.engine.endpoint import Endpoint
@@ -23,6 +22,7 @@ from devstral_ls.engine.place import Place, places, unusable
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.engine.state import EngineState, read_state, write_private, write_state
 from devstral_ls.errors import EngineError, EngineUnavailable, ModelLoadFailed, RuntimeFolderUnusable
+from devstral_ls.platform.paths import Directories
 
 _LOOK_SECONDS = 0.05
 """Between two looks at the state file while an engine starts."""

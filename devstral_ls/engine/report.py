@@ -7,10 +7,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine import locks
 from devstral_ls.engine.place import Place
 from devstral_ls.engine.state import EngineState
+from devstral_ls.platform.paths import Directories
 
 _ASK_SECONDS = 2.0
 _METRIC = re.compile(r"^llamacpp:(\w+) (\S+)$", re.MULTILINE)

@@ -14,8 +14,8 @@ from devstral_ls.engine.calibrated import Calibrated
 from devstral_ls.engine.rates import Rate
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.errors import ModelTooBig
-from devstral_ls.models.fit import Fit, check_fit, memory_for
-from devstral_ls.models.gguf import GgufHeader
+from devstral_ls.models.gguf.header import GgufHeader
+from devstral_ls.models.memory import Fit, check_fit, memory_for
 from devstral_ls.models.smaller import smaller_model
 
 BATCH_SECONDS = 0.15

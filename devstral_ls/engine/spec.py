@@ -9,10 +9,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine.remote_options import RemoteOptions
 from devstral_ls.errors import ModelNotFound
-from devstral_ls.settings import Settings
+from devstral_ls.platform.paths import Directories
+from devstral_ls.settings.tree import Settings
 
 Auto = int | Literal["auto"]
 

@@ -11,10 +11,10 @@ from typing import Literal
 
 import tree_sitter
 
-from devstral_ls.languages.definitions import Definition, definitions_at
-from devstral_ls.languages.scopes import decorated, line_begin
-from devstral_ls.languages.syntax import Syntax
-from devstral_ls.languages.walking import nodes
+from devstral_ls.languages.scopes.definitions import Definition, definitions_at
+from devstral_ls.languages.scopes.tree import decorated, line_begin
+from devstral_ls.languages.syntax.traversal import nodes
+from devstral_ls.languages.syntax.tree import Syntax
 from devstral_ls.text import Span
 
 MAX_DEFINITIONS = 2_000

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from devstral_ls.generation import Special
-from devstral_ls.models import formats
-from devstral_ls.models.family import Family, bos_of, family_of, layouts_of
-from devstral_ls.models.formats import ChatFormat
-from devstral_ls.models.gguf import GgufHeader
+from devstral_ls.models.families import formats
+from devstral_ls.models.families.formats import ChatFormat
+from devstral_ls.models.families.table import Family, bos_of, family_of, layouts_of
+from devstral_ls.models.gguf.header import GgufHeader
 from devstral_ls.models.runners import RUNNERS
 
 CHAT_NAMES: Mapping[str, ChatFormat] = {

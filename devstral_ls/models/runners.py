@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from devstral_ls.errors import ModelUnsupported
-from devstral_ls.models.gguf import GgufHeader
+from devstral_ls.models.gguf.header import GgufHeader
 
 LLAMA_CPP = "llama.cpp"
 CTRANSFORMERS = "ctransformers"

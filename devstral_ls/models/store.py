@@ -16,14 +16,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from devstral_ls.directories import NOWHERE
 from devstral_ls.errors import ModelError, ModelNotFound
 from devstral_ls.models.catalog import MODELS
-from devstral_ls.models.gguf import read_header, split_parts
+from devstral_ls.models.download.progress import Phase, Progress, Report, silent
+from devstral_ls.models.gguf.header import read_header, split_parts
 from devstral_ls.models.lock import exclusive
-from devstral_ls.models.offline import is_offline
-from devstral_ls.models.progress import Phase, Progress, Report, silent
 from devstral_ls.models.units import gigabytes
+from devstral_ls.platform.offline import is_offline
+from devstral_ls.platform.paths import NOWHERE
 
 AUTO = "auto"
 """The name that means: the best installed model."""

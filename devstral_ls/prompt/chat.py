@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from devstral_ls.errors import ModelUnsupported
 from devstral_ls.generation import ModelInfo, Prompt, Text
-from devstral_ls.models.family import FAMILIES
-from devstral_ls.models.formats import ChatFormat
+from devstral_ls.models.families.formats import ChatFormat
+from devstral_ls.models.families.table import FAMILIES
 
 _CHAT_LAYOUTS = ("chat-prefill", "chat-overlap")
 """A vocabulary that can say the chat format has one of these; see ``models.family.layouts_with``."""

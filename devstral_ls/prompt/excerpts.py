@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from devstral_ls.code_context import SOURCES, Excerpt
 from devstral_ls.generation import Prompt, Special, Text
 from devstral_ls.languages.language import Language
-from devstral_ls.models.formats import FimFormat
+from devstral_ls.models.families.formats import FimFormat
 from devstral_ls.prompt.window import CHARACTERS_PER_TOKEN
-from devstral_ls.related import SOURCES, Excerpt
 
 SHARE = 0.25
 """The most of the prompt's budget that excerpts may take: two or three signatures of 256 tokens, twenty of 2,048."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from devstral_ls.generation import Prompt, Special, Text
-from devstral_ls.models.formats import FimFormat
+from devstral_ls.models.families.formats import FimFormat
 from devstral_ls.prompt.window import Window
 
 

@@ -9,7 +9,7 @@ does.
 from __future__ import annotations
 
 from devstral_ls.generation import Prompt, Text
-from devstral_ls.models.formats import ChatFormat
+from devstral_ls.models.families.formats import ChatFormat
 from devstral_ls.prompt.window import Window
 
 SYSTEM = (

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from devstral_ls.code_context import Excerpt
 from devstral_ls.errors import ModelUnsupported
 from devstral_ls.generation import ModelInfo, Prompt, Special, Text
 from devstral_ls.languages.table import language_of
-from devstral_ls.models.family import FAMILIES, Family
-from devstral_ls.models.formats import ChatFormat, FimFormat
+from devstral_ls.models.families.formats import ChatFormat, FimFormat
+from devstral_ls.models.families.table import FAMILIES, Family
 from devstral_ls.prompt import fim, infill, overlap
 from devstral_ls.prompt.excerpts import as_comments, as_files, as_quotes, as_text
 from devstral_ls.prompt.healing import take_back
 from devstral_ls.prompt.window import Window
-from devstral_ls.related import Excerpt
 from devstral_ls.uris import path_in
 
 

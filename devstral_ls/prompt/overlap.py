@@ -8,7 +8,7 @@ suggestions are cut at what follows already. Published for a plain chat template
 from __future__ import annotations
 
 from devstral_ls.generation import Prompt
-from devstral_ls.models.formats import ChatFormat
+from devstral_ls.models.families.formats import ChatFormat
 from devstral_ls.prompt.infill import OTHERS
 from devstral_ls.prompt.window import Window
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from devstral_ls.languages.scopes import CursorScope
+from devstral_ls.languages.scopes.tree import CursorScope
 from devstral_ls.text import Snapshot, Span
 
 CHARACTERS_PER_TOKEN = 3.2

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from devstral_ls.actions.query import ActionQuery, ActionRefused, Heard, Problem, Result
+from devstral_ls.actions.query import ActionCallbacks, ActionQuery, ActionRefused, Problem, Result
 from devstral_ls.actions.stream import StreamedEdit
-from devstral_ls.actions.table import ACTIONS, Gives
+from devstral_ls.actions.table import ACTIONS, OutputKind
 from devstral_ls.engine.spec import EngineOptions, options_of
 from devstral_ls.errors import DevstralError, EditConflict, EngineUnavailable
-from devstral_ls.project import ProjectFiles
+from devstral_ls.retrieval.project import ProjectFiles
 from devstral_ls.server import explanation
 from devstral_ls.server.abilities import Abilities
 from devstral_ls.server.action_progress import ActionProgress
@@ -25,12 +25,12 @@ from devstral_ls.server.workspace_edit import edit_of, edit_of_files
 from devstral_ls.text import Edit, Snapshot
 
 if TYPE_CHECKING:
-    from devstral_ls.actions.run import Actor
+    from devstral_ls.actions.runner import ActionRunner
     from devstral_ls.generation import Engine
-    from devstral_ls.languages.syntax import SyntaxTrees
+    from devstral_ls.languages.syntax.tree import SyntaxTrees
+    from devstral_ls.retrieval.index.signatures import IndexSignatures
     from devstral_ls.server.app import DevstralServer
     from devstral_ls.server.ports import ServedEngine
-    from devstral_ls.workspace.signatures import IndexSignatures
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Actions:
     def trees(self) -> SyntaxTrees:
         """The syntax trees that offers are made from."""
         if self._trees is None:
-            from devstral_ls.languages.syntax import SyntaxTrees
+            from devstral_ls.languages.syntax.tree import SyntaxTrees
 
             self._trees = SyntaxTrees()
         return self._trees
@@ -159,8 +159,8 @@ class Actions:
             progress.end(message)
         return outcome
 
-    async def _actor(self) -> Actor:
-        from devstral_ls.actions.run import Actor
+    async def _actor(self) -> ActionRunner:
+        from devstral_ls.actions.runner import ActionRunner
 
         engine = await self.engine()
         if self._own is not None and engine is self._own[1] and engine.model is None:
@@ -170,18 +170,18 @@ class Actions:
             why = status.message if status is not None and status.message else "the model is not ready"
             hint = status.hint if status is not None and status.hint else "Try again when the status says that it is."
             raise EngineUnavailable(why, hint=hint)
-        return Actor(engine, self.elsewhere(), self._ls.clock, self._ls.settings.privacy)
+        return ActionRunner(engine, self.elsewhere(), self._ls.clock, self._ls.settings.privacy)
 
     def elsewhere(self, tries: int = 4) -> IndexSignatures:
         """What other files say, as far as the settings let it be said; ``tries`` is how long a slow index is waited for."""
-        from devstral_ls.workspace.signatures import IndexSignatures
+        from devstral_ls.retrieval.index.signatures import IndexSignatures
 
         return IndexSignatures(self._ls.others.index, self._ls.settings.privacy, tries)
 
-    async def _resolve(self, actor: Actor, query: ActionQuery, progress: ActionProgress) -> types.WorkspaceEdit:
+    async def _resolve(self, actor: ActionRunner, query: ActionQuery, progress: ActionProgress) -> types.WorkspaceEdit:
         """The edit of an action, to be applied by the client."""
         project = self._project(query)
-        result = await actor.run(query, Heard(report=progress.report), project)
+        result = await actor.run(query, ActionCallbacks(report=progress.report), project)
         self._note(query, result)
         if result.edit is None:
             return edit_of_files(
@@ -190,17 +190,17 @@ class Actions:
         snapshot, edit = self._rebased(query.snapshot, result.edit)
         return edit_of(self._ls.documents, snapshot, edit, self.abilities)
 
-    async def _perform(self, actor: Actor, query: ActionQuery, progress: ActionProgress) -> dict[str, Any]:
+    async def _perform(self, actor: ActionRunner, query: ActionQuery, progress: ActionProgress) -> dict[str, Any]:
         """Do the action and have the client show what comes of it."""
         project, action = self._project(query), ACTIONS[query.action]
         if action.edits and not self.abilities.applies:
             raise ActionRefused("this editor does not take edits from a server", hint="Use `devstral-ls act`.")
         stream = EditStream(self._ls, query.snapshot, action.title.format(what="code"))
         live = self._ls.settings.actions.apply == "live" and self.abilities.versioned and self.abilities.applies
-        live = live and action.gives is Gives.REPLACEMENT
+        live = live and action.gives is OutputKind.REPLACEMENT
         result = None
         try:
-            result = await actor.run(query, Heard(stream.draft if live else None, progress.report), project)
+            result = await actor.run(query, ActionCallbacks(stream.draft if live else None, progress.report), project)
         except asyncio.CancelledError:
             n_kept = await stream.keep()
             stream.leave()

@@ -13,8 +13,8 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 import devstral_ls
-from devstral_ls.directories import Directories
-from devstral_ls.directories import directories as default_directories
+from devstral_ls.platform.paths import Directories
+from devstral_ls.platform.paths import directories as default_directories
 from devstral_ls.server import (
     code_action,
     commands,
@@ -40,11 +40,11 @@ from devstral_ls.server.registration import Registration
 from devstral_ls.server.reporting import Reporter
 from devstral_ls.server.serve import serve_stdio, serve_tcp
 from devstral_ls.server.statistics import Statistics
-from devstral_ls.settings import LogSettings, Problem, Settings
+from devstral_ls.settings.tree import LogSettings, Problem, Settings
 
 if TYPE_CHECKING:
     from devstral_ls.engine.status import EngineStatus
-    from devstral_ls.suggest.related import Related
+    from devstral_ls.suggest.retriever import ContextRetriever
     from devstral_ls.text import Snapshot
 
 __all__ = ["DevstralServer", "create_server", "serve_stdio", "serve_tcp"]
@@ -155,10 +155,10 @@ class DevstralServer(LanguageServer):
         self.start()
         return await self.parts.get(self.settings)
 
-    def rests(self, snapshot: Snapshot, offset: int) -> None:
+    def on_cursor_idle(self, snapshot: Snapshot, offset: int) -> None:
         """The cursor is there, as far as we know: the pipeline may get ready for it."""
         if self.parts.pipeline is not None:
-            self.parts.pipeline.rests(snapshot, offset, self.settings)
+            self.parts.pipeline.on_cursor_idle(snapshot, offset, self.settings)
 
     def forget(self, uri: str) -> None:
         """The client has closed a document."""
@@ -217,7 +217,7 @@ class DevstralServer(LanguageServer):
         self.loading.update(engine)
         self.offer.update(engine, self.settings)
 
-    def _on_related(self, related: Related) -> None:
+    def _on_related(self, related: ContextRetriever) -> None:
         self.others.attach(related, others.folders(self), self.documents.all(), self.settings)
 
     def _show(self, message: str, kind: types.MessageType) -> None:

@@ -32,7 +32,7 @@ async def code_action(
     end = ls.documents.offset(snapshot, params.range.end)
     span = Span(min(start, end), max(start, end))
     if start == end:
-        ls.rests(snapshot, end)  # nothing else in the protocol tells of a cursor that moves
+        ls.on_cursor_idle(snapshot, end)  # nothing else in the protocol tells of a cursor that moves
     if not ls.settings.actions.enable:
         return None
     made: list[types.CodeAction] = []
@@ -80,7 +80,7 @@ async def _offered(
 async def _hidden(ls: DevstralServer, snapshot: Snapshot) -> str:
     """Why no model may see the document; empty if it may."""
     from devstral_ls.actions.privacy import EXCLUDED, IGNORED
-    from devstral_ls.workspace.ignore import is_excluded_document
+    from devstral_ls.retrieval.visibility import is_excluded_document
 
     if is_excluded_document(snapshot.uri, ls.settings.privacy.exclude):
         return EXCLUDED

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from devstral_ls.settings import USER_ONLY, USER_ONLY_KEYS, Problem, Settings, read
-from devstral_ls.user_settings import over_environment, read_user_file
+from devstral_ls.settings.sources import over_environment, read_user_file
+from devstral_ls.settings.tree import USER_ONLY, USER_ONLY_KEYS, Problem, Settings, read
 
 _log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from devstral_ls.server.parent import Parent
 
 if TYPE_CHECKING:
     from devstral_ls.server.app import DevstralServer
-    from devstral_ls.settings import Problem
+    from devstral_ls.settings.tree import Problem
 
 _log = logging.getLogger(__name__)
 

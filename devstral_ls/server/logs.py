@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from devstral_ls.settings import LogSettings, Problem
+from devstral_ls.settings.tree import LogSettings, Problem
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 

@@ -15,12 +15,12 @@ from pygls.protocol import LanguageServerProtocol
 
 from devstral_ls.errors import ModelError
 from devstral_ls.server.ports import Fetching
-from devstral_ls.settings import Settings
+from devstral_ls.settings.tree import Settings
 
 if TYPE_CHECKING:
     from devstral_ls.engine.devices import Memory
     from devstral_ls.engine.status import EngineStatus
-    from devstral_ls.models.progress import Progress
+    from devstral_ls.models.download.progress import Progress
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class ModelOffer:
 
     def update(self, status: EngineStatus, settings: Settings) -> None:
         """The engine says how it is: the first time that no model is there, something is offered."""
-        from devstral_ls.models.offline import is_offline
+        from devstral_ls.platform.offline import is_offline
 
         if self._made or status.state != "absent" or settings.model.name != "auto" or is_offline(self._environ):
             return

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
+from devstral_ls.retrieval.visibility import IGNORE_FILES
 from devstral_ls.text import Snapshot
-from devstral_ls.workspace.ignore import IGNORE_FILES
 
 if TYPE_CHECKING:
-    from devstral_ls.prompt.notes import Diagnosis
+    from devstral_ls.prompt.diagnostic_comments import Diagnostic
+    from devstral_ls.retrieval.index.client import WorkspaceIndex
     from devstral_ls.server.app import DevstralServer
-    from devstral_ls.settings import Settings
-    from devstral_ls.suggest.related import Related
-    from devstral_ls.workspace.index import WorkspaceIndex
+    from devstral_ls.settings.tree import Settings
+    from devstral_ls.suggest.retriever import ContextRetriever
 
 TELL_S = 1.0
 """Seconds after the last change of a document until the index is told its text."""
@@ -26,17 +26,19 @@ class Others:
     """Passes on what happens; what happened before there was anybody to tell is made good by ``attach``."""
 
     def __init__(self) -> None:
-        self._related: Related | None = None
+        self._related: ContextRetriever | None = None
         self._folders: tuple[str, ...] = ()
         self._due: dict[str, asyncio.TimerHandle] = {}
-        self._diagnosed: dict[str, tuple[Snapshot, Sequence[Diagnosis]]] = {}
+        self._diagnosed: dict[str, tuple[Snapshot, Sequence[Diagnostic]]] = {}
 
     @property
     def index(self) -> WorkspaceIndex | None:
         """Who knows the definitions of other files, if anybody does."""
         return self._related.index if self._related is not None else None
 
-    def attach(self, related: Related, folders: tuple[str, ...], documents: list[Snapshot], settings: Settings) -> None:
+    def attach(
+        self, related: ContextRetriever, folders: tuple[str, ...], documents: list[Snapshot], settings: Settings
+    ) -> None:
         """There is somebody to tell."""
         self._related = related
         self.begin(folders, settings)
@@ -69,7 +71,7 @@ class Others:
             due.cancel()
         self._due[after.uri] = asyncio.get_running_loop().call_later(TELL_S, self.opened, after)
 
-    def diagnosed(self, snapshot: Snapshot, found: Sequence[Diagnosis]) -> None:
+    def diagnosed(self, snapshot: Snapshot, found: Sequence[Diagnostic]) -> None:
         """Other tools say this of a document, and nothing else."""
         if self._related is not None:
             self._related.diagnosed(snapshot, found)

@@ -7,18 +7,18 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine.spec import Options, options_of
 from devstral_ls.engine.status import EngineStatus
 from devstral_ls.errors import DevstralError
 from devstral_ls.generation import Engine
+from devstral_ls.platform.paths import Directories
 from devstral_ls.server.ports import Background, Factories, Pipeline, ServedEngine
 from devstral_ls.server.status import ReportingEngine, StatusReporter
-from devstral_ls.settings import Settings
+from devstral_ls.settings.tree import Settings
 
 if TYPE_CHECKING:
     from devstral_ls.server.ports import OnStatus
-    from devstral_ls.suggest.related import Related
+    from devstral_ls.suggest.retriever import ContextRetriever
     from devstral_ls.text import Snapshot
 
 _log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Parts:
         directories: Directories,
         status: StatusReporter,
         on_status: OnStatus,
-        on_related: Callable[[Related], None] = lambda related: None,
+        on_related: Callable[[ContextRetriever], None] = lambda related: None,
         over_weeks: Callable[[Snapshot], float] = lambda snapshot: 1.0,
     ) -> None:
         self._factories = factories

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from devstral_ls.directories import Directories
 from devstral_ls.generation import Engine
-from devstral_ls.settings import Settings
+from devstral_ls.platform.paths import Directories
+from devstral_ls.settings.tree import Settings
 
 if TYPE_CHECKING:
     from devstral_ls.engine.devices import Memory
     from devstral_ls.engine.spec import Options
     from devstral_ls.engine.status import EngineStatus
-    from devstral_ls.models.progress import Report
-    from devstral_ls.suggest.related import Related
+    from devstral_ls.models.download.progress import Report
+    from devstral_ls.suggest.retriever import ContextRetriever
     from devstral_ls.suggest.trace import InlineQuery, Outcome, Trace
     from devstral_ls.text import Snapshot
 
@@ -75,7 +75,7 @@ class Pipeline(Protocol):
         """Where to say what became of a suggestion."""
         ...
 
-    related: Related
+    related: ContextRetriever
     """What it knows of other files."""
 
     async def inline(self, query: InlineQuery, settings: Settings) -> Outcome:
@@ -86,7 +86,7 @@ class Pipeline(Protocol):
         """How the document's last request went."""
         ...
 
-    def rests(self, snapshot: Snapshot, offset: int, settings: Settings) -> None:
+    def on_cursor_idle(self, snapshot: Snapshot, offset: int, settings: Settings) -> None:
         """The cursor is there now, and nobody has asked for anything."""
         ...
 
@@ -127,7 +127,7 @@ OnStatus = Callable[["EngineStatus"], None]
 
 
 def _pull(models: Path, name: str, report: Report) -> object:
-    from devstral_ls.models.pull import pull
+    from devstral_ls.models.download.pull import pull
 
     return pull(models, name, report)
 
@@ -157,7 +157,7 @@ class Factories:
     pipeline: Callable[[Engine], Pipeline]
     background: Callable[[ServedEngine], Background | None] = lambda engine: None
     """What to do in idle time, if anything."""
-    related: Callable[[], Related | None] = lambda: None
+    related: Callable[[], ContextRetriever | None] = lambda: None
     """How other files are read, if they are."""
     preload: Callable[[], None] = lambda: None
     """Imports what the other two need; runs in a thread."""

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 from devstral_ls.server.ports import Background, Factories, OnStatus, Pipeline, ServedEngine
 
 if TYPE_CHECKING:
-    from devstral_ls.directories import Directories
     from devstral_ls.engine.spec import Options
     from devstral_ls.generation import Engine
-    from devstral_ls.suggest.related import Related
+    from devstral_ls.platform.paths import Directories
+    from devstral_ls.suggest.retriever import ContextRetriever
 
 _MODULES = (
     "devstral_ls.engine.make",
-    "devstral_ls.suggest.inline",
+    "devstral_ls.suggest.pipeline",
     "devstral_ls.actions.offer",
-    "devstral_ls.languages.syntax",
+    "devstral_ls.languages.syntax.tree",
     "devstral_ls.calibration.background",
 )
 
@@ -38,8 +38,8 @@ def _engine(options: Options, directories: Directories, on_status: OnStatus) -> 
 
 
 def _pipeline(engine: Engine) -> Pipeline:
-    from devstral_ls.languages.syntax import SyntaxTrees
-    from devstral_ls.suggest.inline import Suggester
+    from devstral_ls.languages.syntax.tree import SyntaxTrees
+    from devstral_ls.suggest.pipeline import Suggester
 
     return Suggester(engine, SyntaxTrees())
 
@@ -51,11 +51,11 @@ def _background(engine: ServedEngine) -> Background | None:
     return background.Background(engine) if isinstance(engine, ConfiguredEngine) else None
 
 
-def _related() -> Related | None:
-    from devstral_ls.suggest.related import Related
-    from devstral_ls.workspace.index import WorkspaceIndex
+def _related() -> ContextRetriever | None:
+    from devstral_ls.retrieval.index.client import WorkspaceIndex
+    from devstral_ls.suggest.retriever import ContextRetriever
 
-    return Related(WorkspaceIndex())
+    return ContextRetriever(WorkspaceIndex())
 
 
 FACTORIES = Factories(_engine, _pipeline, _background, _related, _preload)

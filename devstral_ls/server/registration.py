@@ -7,7 +7,7 @@ from typing import Any
 
 from lsprotocol import types
 
-from devstral_ls.settings import Settings
+from devstral_ls.settings.tree import Settings
 
 INLINE = types.TEXT_DOCUMENT_INLINE_COMPLETION
 COMPLETION = types.TEXT_DOCUMENT_COMPLETION

@@ -15,7 +15,7 @@ from devstral_ls.server.diagnostics import SOURCE
 from devstral_ls.text import Snapshot, Span
 
 if TYPE_CHECKING:
-    from devstral_ls.prompt.notes import Diagnosis
+    from devstral_ls.prompt.diagnostic_comments import Diagnostic
     from devstral_ls.server.app import DevstralServer
     from devstral_ls.server.documents import Documents
 
@@ -40,9 +40,12 @@ def did_report(ls: DevstralServer, params: Any) -> None:
     ls.others.diagnosed(snapshot, tuple(one for one in found if one is not None))
 
 
-def _diagnosis(documents: Documents, snapshot: Snapshot, said: Any) -> Diagnosis | None:
+def _diagnosis(documents: Documents, snapshot: Snapshot, said: Any) -> Diagnostic | None:
     """One of them; ``None`` where it is not one, says nothing, or was said by ourselves."""
-    from devstral_ls.prompt.notes import MAX_MESSAGE, Diagnosis  # parsers: not before `initialize` is answered
+    from devstral_ls.prompt.diagnostic_comments import (  # parsers: not before `initialize` is answered
+        MAX_MESSAGE,
+        Diagnostic,
+    )
 
     if not isinstance(said, Mapping) or said.get("source") == SOURCE or not isinstance(said.get("message"), str):
         return None
@@ -51,7 +54,7 @@ def _diagnosis(documents: Documents, snapshot: Snapshot, said: Any) -> Diagnosis
     places = [_offset(documents, snapshot, place) for place in _ends(said.get("range"))]
     if isinstance(severity, list | dict) or severity not in _SEVERITIES or not message or len(places) != 2:
         return None
-    return Diagnosis(Span(min(places), max(places)), _SEVERITIES[severity], message[:MAX_MESSAGE])
+    return Diagnostic(Span(min(places), max(places)), _SEVERITIES[severity], message[:MAX_MESSAGE])
 
 
 def _ends(range_: Any) -> Iterator[tuple[int, int]]:

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from devstral_ls.errors import DevstralError
 from devstral_ls.languages.table import language_of
-from devstral_ls.statistics import counts as names
-from devstral_ls.statistics.counts import Counts, Where, bucket, kept, looked_at, model_name
-from devstral_ls.statistics.following import Following
-from devstral_ls.statistics.history import Liking, likings
-from devstral_ls.statistics.kept import is_kept
+from devstral_ls.statistics import counters as names
+from devstral_ls.statistics.acceptance import Following
+from devstral_ls.statistics.counters import CounterKey, Counts, bucket, kept, looked_at, model_name
+from devstral_ls.statistics.history import AcceptanceRate, likings
+from devstral_ls.statistics.retention import is_kept
 from devstral_ls.suggest.trace import Outcome, Reason, Suggestion
 
 if TYPE_CHECKING:
-    from devstral_ls.statistics.kept import Look
+    from devstral_ls.statistics.retention import Look
     from devstral_ls.text import Snapshot
 
 _log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Statistics:
         self._wall = wall
         self._waiting = Counts()
         self._looks: list[Look] = []
-        self._likings: dict[str, Liking] = {}
+        self._likings: dict[str, AcceptanceRate] = {}
         self._following = Following(self._count, clock)
         self._snapshot: Callable[[str], Snapshot | None] = lambda uri: None
         self._background: Background | None = None
@@ -139,7 +139,7 @@ class Statistics:
             return 1.0
         language = _language(snapshot)
         since = likings({key: n for key, n in self._waiting.items() if key[0].language == language}, self._today())
-        return (self._likings.get(language, Liking()) + since.get(language, Liking())).strictness()
+        return (self._likings.get(language, AcceptanceRate()) + since.get(language, AcceptanceRate())).strictness()
 
     def look(self) -> None:
         """Do what is due now; a timer calls this."""
@@ -180,7 +180,7 @@ class Statistics:
     def _count(self, language: str, model: str, name: str, n: int) -> None:
         if self._closed or not self._enabled():
             return
-        key = Where(self._today(), language, model), name
+        key = CounterKey(self._today(), language, model), name
         if key in self._waiting or len(self._waiting) < MAX_WAITING:
             self._waiting[key] += n
         if self._flush_at is None:
@@ -219,7 +219,7 @@ def _language(snapshot: Snapshot) -> str:
     return language_of(snapshot.language, snapshot.uri).id
 
 
-def _write(folder: Path, batch: Counts, looks: list[Look], today: str) -> dict[str, Liking]:
+def _write(folder: Path, batch: Counts, looks: list[Look], today: str) -> dict[str, AcceptanceRate]:
     """Runs in a thread: compares, writes and reads. Returns what the file says of each language then.
 
     Raises:
@@ -228,7 +228,7 @@ def _write(folder: Path, batch: Counts, looks: list[Look], today: str) -> dict[s
     from devstral_ls.statistics.store import Store
 
     for look in looks:
-        where = Where(today, look.language, look.model)
+        where = CounterKey(today, look.language, look.model)
         batch[where, looked_at(look.seconds)] += 1
         batch[where, kept(look.seconds)] += is_kept(look)
     looks.clear()

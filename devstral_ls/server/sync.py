@@ -89,4 +89,4 @@ class DocumentSync(LanguageServerProtocol):
             last = changes[-1]
             if isinstance(last, types.TextDocumentContentChangePartial):
                 start = documents.offset(after, last.range.start)
-                self._server.rests(after, start + len(last.text))
+                self._server.on_cursor_idle(after, start + len(last.text))

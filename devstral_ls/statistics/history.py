@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from devstral_ls.statistics.counts import ACCEPTED, PARTLY, READ, TYPED, Where
+from devstral_ls.statistics.counters import ACCEPTED, PARTLY, READ, TYPED, CounterKey
 
 HALF_LIFE_DAYS = 14
 """After which a count weighs half: habits and models change within weeks, and a raised threshold must come down again
@@ -24,7 +24,7 @@ _TAKEN = frozenset({ACCEPTED, PARTLY, TYPED})
 
 
 @dataclass(frozen=True, slots=True)
-class Liking:
+class AcceptanceRate:
     """Of one language; older counts weigh less."""
 
     read: float = 0.0
@@ -36,19 +36,19 @@ class Liking:
             return 1.0
         return 1 + max(0.0, 1 - self.taken / (FEW * self.read))
 
-    def __add__(self, other: Liking) -> Liking:
-        return Liking(self.read + other.read, self.taken + other.taken)
+    def __add__(self, other: AcceptanceRate) -> AcceptanceRate:
+        return AcceptanceRate(self.read + other.read, self.taken + other.taken)
 
 
-def likings(counts: Mapping[tuple[Where, str], int], today: str) -> dict[str, Liking]:
+def likings(counts: Mapping[tuple[CounterKey, str], int], today: str) -> dict[str, AcceptanceRate]:
     """Each language's."""
-    found: defaultdict[str, Liking] = defaultdict(Liking)
+    found: defaultdict[str, AcceptanceRate] = defaultdict(AcceptanceRate)
     for (where, name), n in counts.items():
         weight = n * 0.5 ** (_days_between(where.day, today) / HALF_LIFE_DAYS)
         if name == READ:
-            found[where.language] += Liking(read=weight)
+            found[where.language] += AcceptanceRate(read=weight)
         elif name in _TAKEN:
-            found[where.language] += Liking(taken=weight)
+            found[where.language] += AcceptanceRate(taken=weight)
     return dict(found)
 
 

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from devstral_ls.statistics import counts as names
-from devstral_ls.statistics.counts import Where, kept, looked_at, percentile
-from devstral_ls.statistics.following import KEPT_S
+from devstral_ls.statistics import counters as names
+from devstral_ls.statistics.acceptance import KEPT_S
+from devstral_ls.statistics.counters import CounterKey, kept, looked_at, percentile
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ class Report:
         }  # fmt: skip
 
 
-def report(counts: Mapping[tuple[Where, str], int], n_days: int | None = None) -> Report:
+def report(counts: Mapping[tuple[CounterKey, str], int], n_days: int | None = None) -> Report:
     """What was counted on the last ``n_days`` days on which anything was; on all of them by default."""
     wanted = sorted({where.day for where, _ in counts})[-n_days if n_days else 0 :]
     rows: dict[tuple[str, str], Row] = {}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from devstral_ls.engine.locks import try_exclusive
 from devstral_ls.errors import DevstralError
-from devstral_ls.statistics.counts import Counts, Where
+from devstral_ls.statistics.counters import CounterKey, Counts
 
 NAME = "statistics.db"
 """Of the file, in the data folder."""
@@ -112,7 +112,7 @@ class Store:
         found = Counts()
         for day, language, model, name, n in rows:
             if isinstance(n, int) and n > 0 and all(isinstance(text, str) for text in (day, language, model, name)):
-                found[Where(day, language, model), name] += n
+                found[CounterKey(day, language, model), name] += n
         return found
 
     def clear(self) -> bool:

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from devstral_ls.languages.cursor import CursorScope
-from devstral_ls.languages.lines import MAX_LINE_CHARS
-from devstral_ls.languages.scopes import literal_end
-from devstral_ls.languages.syntax import Syntax
+from devstral_ls.languages.scopes.cursor import CursorScope
+from devstral_ls.languages.scopes.lines import MAX_LINE_CHARS
+from devstral_ls.languages.scopes.tree import literal_end
+from devstral_ls.languages.syntax.tree import Syntax
 from devstral_ls.languages.table import Language
 from devstral_ls.suggest.brackets import Scan, scan
 from devstral_ls.text import Snapshot
@@ -23,7 +23,7 @@ _INTERPOLATION = re.compile(r"\{|\$\(|\\\(")
 
 
 @dataclass(frozen=True)
-class Place:
+class CursorContext:
     """The cursor's surroundings, cut small."""
 
     line_before: str
@@ -111,7 +111,7 @@ class Place:
         return self.before.due[: max(0, len(self.before.due) - n_given)]
 
 
-def place_at(
+def cursor_context_at(
     snapshot: Snapshot,
     offset: int,
     scope: CursorScope,
@@ -119,14 +119,14 @@ def place_at(
     *,
     multiline: bool,
     syntax: Syntax | None = None,
-) -> Place:
+) -> CursorContext:
     """The ``Place`` of ``offset``. ``syntax`` is the tree of ``snapshot``, if there is one."""
     line = snapshot.line_at(offset)
     span = snapshot.line_span(line)
     starts = [*snapshot.line_starts[max(0, line - _N_LINES) : line + 2 + _N_LINES], len(snapshot.text)]
     here = min(line, _N_LINES)
     code = literal_end(syntax, starts[0])
-    return Place(
+    return CursorContext(
         line_before=snapshot.text[max(span.start, offset - MAX_LINE_CHARS) : min(offset, span.end)],
         line_after=snapshot.text[offset : min(span.end, offset + MAX_LINE_CHARS)],
         lines_above=_lines(snapshot.text[starts[0] : starts[here]]),
@@ -150,7 +150,7 @@ class Draft:
     """An answer on its way to a suggestion."""
 
     text: str
-    place: Place
+    place: CursorContext
     complete: bool = True
     """Did the answer end by itself, or where we stopped on purpose? Otherwise its last line may be half a line."""
     unsure: bool = False

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from devstral_ls.suggest.brackets import CLOSERS, OPENERS, QUOTES, only_closing, scan
-from devstral_ls.suggest.draft import Draft, Place
+from devstral_ls.suggest.draft import CursorContext, Draft
 from devstral_ls.suggest.refusals import (
     NothingToShow,
     refuse_comment_behind_code,
@@ -93,7 +93,7 @@ def drop_open_end(draft: Draft) -> Draft:
     return draft.with_text(text)
 
 
-def _is_open(text: str, place: Place) -> bool:
+def _is_open(text: str, place: CursorContext) -> bool:
     found = place.scan(text)
     line = re.sub(r"\\.", "", text[text.rfind("\n") + 1 :])
     in_quotes = any(line.count(quote) % 2 for quote in place.language.quotes)
@@ -164,7 +164,7 @@ def leave_common_end(draft: Draft) -> Draft:
     return replace(draft, text=text, n_replaced=0)
 
 
-def _n_without_opener(place: Place) -> int:
+def _n_without_opener(place: CursorContext) -> int:
     """How many closers behind the cursor close nothing that is open before it: the answer must open for them, or take
     their place.
     """

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from devstral_ls.languages.table import Language
 from devstral_ls.suggest.brackets import CLOSERS
-from devstral_ls.suggest.draft import Place, indentation, width
+from devstral_ls.suggest.draft import CursorContext, indentation, width
 
 MAX_LINES = 20
 """Of one suggestion."""
@@ -30,7 +30,7 @@ MIN_REPEATED = 4
 """Characters of a line that counts as repeated; closers come again by right."""
 
 
-def cut(text: str, place: Place) -> str | None:
+def cut(text: str, place: CursorContext) -> str | None:
     """The answer, if ``text`` already holds all of it; ``None`` to read on."""
     if "\n" not in text:
         return None
@@ -44,7 +44,7 @@ def cut(text: str, place: Place) -> str | None:
     return None if end < 0 else text[:end]
 
 
-def _cut_filling(text: str, place: Place) -> str | None:
+def _cut_filling(text: str, place: CursorContext) -> str | None:
     """Read on to where the model ends by itself, since the line that is cut fits what follows the cursor no more; the
     first line alone, where it goes on and on.
     """
@@ -55,7 +55,7 @@ def _cut_filling(text: str, place: Place) -> str | None:
     return first if len(whole) >= MAX_LINES else None
 
 
-def _cut_lines(text: str, place: Place) -> str | None:
+def _cut_lines(text: str, place: CursorContext) -> str | None:
     """Cut at the first whole line that does not belong to the block any more."""
     *whole, unfinished = text.split("\n")
     block = _block(place, [*whole, unfinished])
@@ -86,7 +86,7 @@ class _Block(NamedTuple):
     """What it begins with, if it is indented by no more; empty: anything."""
 
 
-def _block(place: Place, lines: list[str]) -> _Block:
+def _block(place: CursorContext, lines: list[str]) -> _Block:
     """By the first line written, or by the cursor's line."""
     is_header = bool(place.line_before.strip())
     first = next((n for n, line in enumerate(lines) if line.strip() and n >= is_header), 0)
@@ -103,7 +103,7 @@ def _is_item(line: str, items: tuple[str, ...]) -> bool:
     return f"{line.strip()} ".startswith(items) if items else False
 
 
-def _end_of_block(text: str, place: Place) -> int | None:
+def _end_of_block(text: str, place: CursorContext) -> int | None:
     """Where the block ends by its brackets, if it does: behind the closers it needs, or at the end of the line above
     the first one that it does not need.
     """
@@ -133,7 +133,7 @@ def _begins_line(text: str, at: int) -> bool:
     return not text[text.rfind("\n", 0, at) + 1 : at].strip()
 
 
-def _leaves_block(line: str, above: list[str], block: _Block, place: Place) -> bool:
+def _leaves_block(line: str, above: list[str], block: _Block, place: CursorContext) -> bool:
     """Is the line further left than the block, in a language where that ends it?"""
     columns = width(indentation(line))
     is_inside = columns > block.base or (columns == block.base and (not block.items or _is_item(line, block.items)))
@@ -150,12 +150,12 @@ def _by_brackets(language: Language) -> bool:
     return not language.offside and CLOSERS.issuperset(language.closers)
 
 
-def _is_own_closer(line: str, place: Place) -> bool:
+def _is_own_closer(line: str, place: CursorContext) -> bool:
     """Is it the word that ends our block (``end``, ``done``), not there yet below the cursor?"""
     return line.strip() in place.language.closers and line.rstrip() != place.next_line.rstrip()
 
 
-def _already_below(line: str, place: Place) -> bool:
+def _already_below(line: str, place: CursorContext) -> bool:
     return line.rstrip() == place.next_line.rstrip() and bool(line.strip(" \t)]};,"))
 
 

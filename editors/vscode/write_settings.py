@@ -1,4 +1,4 @@
-"""Write the settings of ``devstral_ls/settings.py`` into this folder's ``package.json``: ``make docs`` runs it."""
+"""Write the settings of ``devstral_ls/settings/tree.py`` into this folder's ``package.json``: ``make docs`` runs it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from devstral_ls.settings_pages import vscode_configuration
+from devstral_ls.settings.schema import vscode_configuration
 
 MANIFEST = Path(__file__).with_name("package.json")
 

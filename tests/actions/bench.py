@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from devstral_ls.actions.query import ActionQuery, ActionRefused, Heard, Problem, Result
-from devstral_ls.actions.run import Actor
+from devstral_ls.actions.query import ActionCallbacks, ActionQuery, ActionRefused, Problem, Result
+from devstral_ls.actions.runner import ActionRunner
 from devstral_ls.generation import GenerationRequest
-from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.text import Edit, Snapshot, Span, apply
 from tests.scripted_engine import ScriptedEngine
 
@@ -87,7 +87,7 @@ async def act(action: str, code: str, says: Says, language: str = "python", **op
         done.drafts.append(edit)
 
     try:
-        done.result = await Actor(engine, **options).run(query, Heard(draft), files)
+        done.result = await ActionRunner(engine, **options).run(query, ActionCallbacks(draft), files)
     except ActionRefused as refused:
         done.refused = refused.message
     return done
@@ -99,8 +99,8 @@ def problem_on(snapshot: Snapshot, line: int, message: str) -> Problem:
 
 def n_errors(text: str, language: str = "python") -> int:
     """How many errors the tree of ``text`` has."""
-    from devstral_ls.languages.soundness import soundness
+    from devstral_ls.languages.syntax.errors import parse_errors
 
     syntax = SyntaxTrees().tree(Snapshot("file:///w/x", 1, language, text))
     assert syntax is not None
-    return soundness(syntax).n_errors
+    return parse_errors(syntax).n_errors

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from devstral_ls.settings import PrivacySettings
+from devstral_ls.retrieval.index.client import Found
+from devstral_ls.retrieval.index.signatures import IndexSignatures
+from devstral_ls.settings.tree import PrivacySettings
 from devstral_ls.text import Snapshot
-from devstral_ls.workspace.index import Found
-from devstral_ls.workspace.signatures import IndexSignatures
 from tests.actions.bench import act
 from tests.scripted_engine import plain
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from devstral_ls.actions.answer import code_in, loops, opened_with
-from devstral_ls.actions.shape import put_back, shape_of, taken_out
+from devstral_ls.actions.indentation import dedent, reindent, shape_of
 from devstral_ls.actions.stream import StreamedEdit, merged
 from devstral_ls.errors import EditConflict
 from devstral_ls.text import Span, apply
@@ -103,11 +103,11 @@ def test_a_loop_is_seen(text: str, is_loop: bool) -> None:
 )
 def test_code_goes_back_as_it_was_taken_out(text: str) -> None:
     shape = shape_of(text, text)
-    shown = taken_out(text, shape)
-    assert put_back(shown, shape, shown) == text
+    shown = dedent(text, shape)
+    assert reindent(shown, shape, shown) == text
 
 
 def test_code_that_came_with_another_indentation_is_put_right() -> None:
     text = "    def f():\n        pass"
     shape = shape_of(text, text)
-    assert put_back("  def f():\n      pass", shape, taken_out(text, shape)) == text
+    assert reindent("  def f():\n      pass", shape, dedent(text, shape)) == text

@@ -13,10 +13,10 @@ import pytest
 from benchmarks import case_files, cross_cases, items
 from benchmarks.cross import others
 from benchmarks.execution import run as execute
+from devstral_ls.code_context import SOURCES
 from devstral_ls.languages.grammars import grammar
-from devstral_ls.languages.parsing import parse
+from devstral_ls.languages.syntax.parsing import parse
 from devstral_ls.languages.table import LANGUAGES, language_of
-from devstral_ls.related import SOURCES
 
 RUNNER = """
 import json, resource, signal, sys, types

@@ -8,19 +8,19 @@ import sys
 import pytest
 
 from benchmarks.variants import ARMS, OFF, SOURCE_ARMS
-from devstral_ls.related import SOURCES
-from devstral_ls.settings import read
+from devstral_ls.code_context import SOURCES
+from devstral_ls.settings.tree import read
 from tests.server.lsp_client import ROOT
 
 SETUP = """
 from dataclasses import replace
 from benchmarks.variants import switch_off
-from devstral_ls.languages.scopes import scope_at
-from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.languages.scopes.tree import scope_at
+from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.languages.table import LANGUAGES
-from devstral_ls.settings import Settings
+from devstral_ls.settings.tree import Settings
 from devstral_ls.suggest import answering, gate, postprocess, stops
-from devstral_ls.suggest.asking import request_for
+from devstral_ls.suggest.answer_stream import request_for
 from devstral_ls.suggest.draft import Draft, place_at
 from devstral_ls.suggest.trace import InlineQuery
 from devstral_ls.prompt.window import Window

@@ -6,7 +6,7 @@ from collections import Counter
 
 from devstral_ls.calibration.cases import Hole, holes, seen
 from devstral_ls.calibration.score import first_line
-from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.suggest.draft import Draft
 from devstral_ls.suggest.postprocess import postprocess
 

@@ -10,11 +10,11 @@ import pytest
 from devstral_ls.calibration import steps
 from devstral_ls.calibration.cases import holes
 from devstral_ls.calibration.check import check
-from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.calibrated import read_calibrated
 from devstral_ls.engine.managed import EngineOptions, ManagedEngine
-from devstral_ls.settings import Settings
+from devstral_ls.platform.paths import Directories
+from devstral_ls.settings.tree import Settings
 
 
 @pytest.fixture

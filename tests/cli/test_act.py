@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from devstral_ls.cli import act, main
-from devstral_ls.directories import Directories
-from devstral_ls.suggest.related import Related
-from devstral_ls.workspace.index import WorkspaceIndex
+from devstral_ls.platform.paths import Directories
+from devstral_ls.retrieval.index.client import WorkspaceIndex
+from devstral_ls.suggest.retriever import ContextRetriever
 from tests.scripted_engine import ScriptedEngine, plain
 
 CODE = "def first(a):\n    b = a\n    return b\n"
@@ -34,7 +34,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     def command(*arguments: str, says: str = "    return a\n```") -> int:
         @asynccontextmanager
         async def session(settings: Any, *, quiet: bool, file: Path) -> AsyncIterator[Any]:
-            related = Related(WorkspaceIndex())
+            related = ContextRetriever(WorkspaceIndex())
             related.begin([tmp_path.as_uri()], settings)
             command.engine = ScriptedEngine(says)  # type: ignore[attr-defined]
             try:

@@ -10,8 +10,8 @@ import pytest
 
 from devstral_ls.cli import main
 from devstral_ls.cli.complete import read_place
-from devstral_ls.directories import directories
 from devstral_ls.engine import rendezvous
+from devstral_ls.platform.paths import directories
 from tests.gguf_files import write_devstral_shaped, write_qwen_fim
 
 Run = Callable[..., tuple[int, str, str]]

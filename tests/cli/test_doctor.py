@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from devstral_ls.cli import findings, main
-from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.devices import Device
 from devstral_ls.models import store
-from devstral_ls.settings import EngineSettings, ModelSettings, Settings
+from devstral_ls.platform.paths import Directories
+from devstral_ls.settings.tree import EngineSettings, ModelSettings, Settings
 from tests import gguf_files
 
 GB = 10**9

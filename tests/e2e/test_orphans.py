@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
+from devstral_ls.platform.paths import Directories
 from devstral_ls.server.parent import Parent
 from tests.gguf_files import write_devstral_shaped
 from tests.server.lsp_client import ROOT, environment

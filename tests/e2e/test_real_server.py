@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
+from devstral_ls.platform.paths import Directories
 from tests.gguf_files import truncated, write_devstral_shaped
 from tests.server import lsp_client
 from tests.server.lsp_client import LspClient, edit

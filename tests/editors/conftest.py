@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.directories import directories
 from devstral_ls.models import store
+from devstral_ls.platform.paths import directories
 
 RIGS = Path(os.environ.get("DEVSTRAL_LS_EDITOR_RIGS") or "~/.cache/devstral-ls-rigs").expanduser()
 

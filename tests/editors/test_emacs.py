@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
+from devstral_ls.platform.paths import Directories
 from tests.editors.conftest import Rig
 from tests.editors.emacs import MODE, PLAIN, ROOT, SCRIPTED, Emacs, alive, kill, lisp, until
 from tests.editors.picture import svg

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
+from devstral_ls.platform.paths import Directories
 from tests.editors.conftest import Rig
 from tests.editors.neovim import GHOST, ROOT, SCRIPTED, Neovim, alive, until
 from tests.editors.picture import svg

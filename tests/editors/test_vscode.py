@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from devstral_ls.directories import directories
 from devstral_ls.models import store
+from devstral_ls.platform.paths import directories
 from tests.editors.conftest import Rig
 from tests.editors.vscode.window import (
     START_S,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
+from devstral_ls.platform.paths import Directories
 from tests import gguf_files
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine.choice import passed_over, wanted
 from devstral_ls.engine.sizing import Machine, plan
 from devstral_ls.engine.spec import EngineOptions, spec_of
 from devstral_ls.errors import ModelNotFound, ModelTooBig
 from devstral_ls.models import store
-from devstral_ls.models.gguf import read_header
+from devstral_ls.models.gguf.header import read_header
 from devstral_ls.models.smaller import smaller_model
+from devstral_ls.platform.paths import Directories
 from tests import gguf_files
 
 DEVSTRAL, STARTER, TINY = "devstral-small-2507", "starter", "tiny"

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.backends import backend_of
 from devstral_ls.engine.connection import Connection, connect
@@ -22,6 +21,7 @@ from devstral_ls.engine.spec import EngineOptions, EngineSpec, spec_of
 from devstral_ls.engine.status import EngineStatus
 from devstral_ls.errors import GenerationFailed, ModelCorrupt, ModelLoadFailed, ModelUnsupported, PromptTooLong
 from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, Text
+from devstral_ls.platform.paths import Directories
 from tests import gguf_files
 
 HERE = importlib.util.find_spec("ctransformers") is not None

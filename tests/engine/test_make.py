@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.make import ConfiguredEngine, engine_of
 from devstral_ls.engine.place import TRANSPORT
@@ -18,7 +17,8 @@ from devstral_ls.engine.spec import EngineOptions, options_of, spec_of
 from devstral_ls.engine.status import EngineStatus
 from devstral_ls.errors import SettingsError
 from devstral_ls.generation import GenerationRequest, Special, Text
-from devstral_ls.settings import EngineSettings, Settings, read
+from devstral_ls.platform.paths import Directories
+from devstral_ls.settings.tree import EngineSettings, Settings, read
 from tests import gguf_files
 from tests.engine.fake_remote import serving, vllm
 

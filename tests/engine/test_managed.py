@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine import locks, rendezvous
 from devstral_ls.engine.managed import EngineOptions, ManagedEngine, Patience
 from devstral_ls.engine.place import Place
@@ -33,6 +32,7 @@ from devstral_ls.errors import (
 )
 from devstral_ls.generation import GenerationRequest, Text
 from devstral_ls.models import store
+from devstral_ls.platform.paths import Directories
 from tests import gguf_files
 
 PATIENCE = 30.0

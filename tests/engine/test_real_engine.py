@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.connection import Connection, connect
 from devstral_ls.engine.place import Place
@@ -22,7 +21,8 @@ from devstral_ls.engine.spec import EngineOptions, spec_of
 from devstral_ls.engine.state import EngineState
 from devstral_ls.errors import ModelUnsupported, PromptTooLong
 from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, Special, Text
-from devstral_ls.models.gguf import read_header
+from devstral_ls.models.gguf.header import read_header
+from devstral_ls.platform.paths import Directories
 from tests import gguf_files
 
 ROOT = Path(__file__).parents[2]

@@ -29,9 +29,9 @@ from devstral_ls.errors import (
     SettingsError,
 )
 from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, Special, Text
-from devstral_ls.languages.syntax import SyntaxTrees
-from devstral_ls.settings import EngineSettings, Settings
-from devstral_ls.suggest.inline import Suggester
+from devstral_ls.languages.syntax.tree import SyntaxTrees
+from devstral_ls.settings.tree import EngineSettings, Settings
+from devstral_ls.suggest.pipeline import Suggester
 from devstral_ls.suggest.trace import InlineQuery
 from devstral_ls.text import Snapshot
 from tests.engine import fake_remote

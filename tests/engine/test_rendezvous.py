@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 
 import devstral_ls
-from devstral_ls.directories import Directories
 from devstral_ls.engine import locks, processes, rendezvous
 from devstral_ls.engine.place import Place
 from devstral_ls.engine.rendezvous import Joined, join
@@ -33,6 +32,7 @@ from devstral_ls.errors import (
     ModelTooBig,
     RuntimeFolderUnusable,
 )
+from devstral_ls.platform.paths import Directories
 from tests import gguf_files
 
 PATIENCE = 30.0
@@ -41,7 +41,7 @@ PATIENCE = 30.0
 ONE_SERVER = """
 import asyncio, json, sys
 from pathlib import Path
-from devstral_ls.directories import Directories
+from devstral_ls.platform.paths import Directories
 from devstral_ls.engine.managed import EngineOptions, ManagedEngine
 from devstral_ls.generation import GenerationRequest, Text
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from devstral_ls.cli import main
-from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.report import report
 from devstral_ls.generation import Chunk, GenerationRequest, Priority, Text, Usage
+from devstral_ls.platform.paths import Directories
 from tests.engine.test_real_engine import answer, running
 from tests.gguf_files import write_qwen_fim
 

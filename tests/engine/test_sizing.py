@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine.calibrated import Calibrated
 from devstral_ls.engine.patience import Deaths, Patience
 from devstral_ls.engine.rates import Rate, Rates
@@ -24,7 +23,8 @@ from devstral_ls.engine.sizing import (
 from devstral_ls.engine.spec import EngineOptions, EngineSpec, spec_of
 from devstral_ls.errors import ModelTooBig
 from devstral_ls.generation import Usage
-from devstral_ls.models.gguf import GgufHeader, read_header
+from devstral_ls.models.gguf.header import GgufHeader, read_header
+from devstral_ls.platform.paths import Directories
 
 GB = 10**9
 BIG = Machine(cores=8, available=100 * GB)

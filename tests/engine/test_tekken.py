@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine.connection import connect
 from devstral_ls.engine.rates import Rates
 from devstral_ls.engine.spec import EngineOptions, spec_of
 from devstral_ls.generation import Special, Text
-from devstral_ls.languages.syntax import SyntaxTrees
-from devstral_ls.models.gguf import read_header
+from devstral_ls.languages.syntax.tree import SyntaxTrees
+from devstral_ls.models.gguf.header import read_header
 from devstral_ls.models.inspection import inspection
+from devstral_ls.platform.paths import Directories
 from devstral_ls.prompt import infill
-from devstral_ls.settings import read
-from devstral_ls.suggest.inline import Suggester
+from devstral_ls.settings.tree import read
+from devstral_ls.suggest.pipeline import Suggester
 from devstral_ls.suggest.trace import InlineQuery
 from devstral_ls.text import Snapshot
 from tests.tekken_gguf import tekken_file, write_tekken

@@ -14,7 +14,6 @@ import httpx
 import pytest
 
 import devstral_ls
-from devstral_ls.directories import Directories
 from devstral_ls.engine import locks, processes, rendezvous
 from devstral_ls.engine.client import EngineClient
 from devstral_ls.engine.endpoint import Endpoint
@@ -24,6 +23,7 @@ from devstral_ls.engine.rendezvous import join
 from devstral_ls.engine.spec import EngineSpec, spec_of
 from devstral_ls.errors import EngineUnavailable, ModelCorrupt
 from devstral_ls.generation import GenerationRequest, ModelInfo, Text
+from devstral_ls.platform.paths import Directories
 from tests import gguf_files
 
 PATIENCE = 30.0
@@ -100,7 +100,7 @@ async def test_processes_that_race_have_one_engine(home: Directories, devstral_s
     program = """
 import asyncio, sys
 from pathlib import Path
-from devstral_ls.directories import Directories
+from devstral_ls.platform.paths import Directories
 from devstral_ls.engine import locks, rendezvous
 from devstral_ls.engine.spec import EngineOptions, spec_of
 locks.WAY.inherited = sys.argv[3] == "True"

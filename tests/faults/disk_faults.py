@@ -19,8 +19,9 @@ from devstral_ls.engine import rendezvous
 from devstral_ls.engine.rates import Rate, Rates
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.errors import DevstralError
-from devstral_ls.models import pull, store
-from devstral_ls.models.progress import Phase, Progress
+from devstral_ls.models import store
+from devstral_ls.models.download import pull
+from devstral_ls.models.download.progress import Phase, Progress
 from tests.calibration.bench import BenchEngine
 from tests.calibration.test_background import IDLE_S, Idle, idle
 from tests.faults.stage import NotRecoveredError, Stage

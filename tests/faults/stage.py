@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.place import Place
 from devstral_ls.engine.state import EngineState
+from devstral_ls.platform.paths import Directories
 from tests.faults.scripted import Scripted
 from tests.server import lsp_client
 from tests.server.lsp_client import LspClient, edit

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from devstral_ls.server import statistics
 from devstral_ls.server.statistics import Statistics
-from devstral_ls.statistics.counts import REASON
+from devstral_ls.statistics.counters import REASON
 from devstral_ls.statistics.store import NAME, Store
 from devstral_ls.suggest.trace import Reason
 from devstral_ls.text import Snapshot

@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import replace
 from typing import Any
 
-from devstral_ls.directories import directories
+from devstral_ls.platform.paths import directories
 from devstral_ls.server.app import DevstralServer, serve_stdio
 from devstral_ls.text import line_starts
 from tests.server.scripted_server import Rig, scripted

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from devstral_ls.languages import indentation
-from devstral_ls.languages.cursor import CursorScope
-from devstral_ls.languages.scopes import scope_at
-from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.languages.scopes import indentation
+from devstral_ls.languages.scopes.cursor import CursorScope
+from devstral_ls.languages.scopes.tree import scope_at
+from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.languages.table import language_of
 from devstral_ls.text import Snapshot
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from devstral_ls.languages import indentation
+from devstral_ls.languages.scopes import indentation
 from devstral_ls.languages.table import LANGUAGES, PLAIN, language_of
 from devstral_ls.text import Snapshot
 from tests.languages.places import by_lines, path, place

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devstral_ls.languages.offsets import Offsets, encode
+from devstral_ls.languages.syntax.offsets import Offsets, encode
 
 TEXTS = st.text(st.sampled_from("ab\n\r é漢😀\u0301\ud800\udc00\0"), max_size=60).map(lambda text: text * 60)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from devstral_ls.languages.part import AFTER, BEFORE, WHOLE_CHARS, part_around
-from devstral_ls.languages.scopes import scope_at
-from devstral_ls.languages.syntax import MAX_PARSED_CHARS, Syntax, SyntaxTrees, n_errors
+from devstral_ls.languages.scopes.tree import scope_at
+from devstral_ls.languages.syntax.region import AFTER, BEFORE, WHOLE_CHARS, part_around
+from devstral_ls.languages.syntax.tree import MAX_PARSED_CHARS, Syntax, SyntaxTrees, n_errors
 from devstral_ls.languages.table import language_of
 from devstral_ls.text import Edit, Snapshot, Span
 

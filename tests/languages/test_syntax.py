@@ -8,8 +8,8 @@ import tree_sitter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devstral_ls.languages.scopes import scope_at
-from devstral_ls.languages.syntax import MAX_PARSED_CHARS, RETRY_VERSIONS, Syntax, SyntaxTrees
+from devstral_ls.languages.scopes.tree import scope_at
+from devstral_ls.languages.syntax.tree import MAX_PARSED_CHARS, RETRY_VERSIONS, Syntax, SyntaxTrees
 from devstral_ls.text import Snapshot
 
 PYTHON = '''\

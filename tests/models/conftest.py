@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.models import wheels
 from devstral_ls.models.catalog import CatalogModel, HubSource, Wheel, WheelSource
-from devstral_ls.models.child import Child
+from devstral_ls.models.download import wheels
+from devstral_ls.models.download.child_process import Child
 from tests import gguf_files
 
 HUB = HubSource("somebody/some-model", "some.gguf")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from devstral_ls.generation import Special, Text
-from devstral_ls.models.family import FAMILIES, bos_of, family_of, layouts_of
-from devstral_ls.models.gguf import GgufHeader, read_header
+from devstral_ls.models.families.table import FAMILIES, bos_of, family_of, layouts_of
+from devstral_ls.models.gguf.header import GgufHeader, read_header
 from tests import gguf_files
 
 FIM = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from devstral_ls.errors import ModelTooBig
-from devstral_ls.models.fit import available_memory, check_fit, memory_for
-from devstral_ls.models.gguf import GgufHeader, read_header
+from devstral_ls.models.gguf.header import GgufHeader, read_header
+from devstral_ls.models.memory import available_memory, check_fit, memory_for
 from tests import gguf_files
 
 

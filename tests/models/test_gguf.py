@@ -10,8 +10,8 @@ import gguf
 import pytest
 
 from devstral_ls.errors import ModelCorrupt, ModelError, ModelNotFound, ModelUnsupported
-from devstral_ls.models.gguf import read_header, split_parts
-from devstral_ls.models.tensor_types import FILE_TYPES, TENSOR_TYPES
+from devstral_ls.models.gguf.header import read_header, split_parts
+from devstral_ls.models.gguf.tensor_types import FILE_TYPES, TENSOR_TYPES
 from tests import gguf_files
 from tests.gguf_files import BYTE, CONTROL, NORMAL, USER_DEFINED
 
@@ -79,9 +79,9 @@ def test_a_header_of_devstrals_size_is_read_in_a_moment(tmp_path: Path) -> None:
 def test_a_header_larger_than_the_first_window_is_read_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = gguf_files.write_devstral_shaped(tmp_path / "m.gguf")
     whole = read_header(path)
-    monkeypatch.setattr("devstral_ls.models.gguf_bytes.WINDOWS", (64, 1000, 4000, 1 << 20))
+    monkeypatch.setattr("devstral_ls.models.gguf.reader.WINDOWS", (64, 1000, 4000, 1 << 20))
     assert read_header(path) == whole
-    monkeypatch.setattr("devstral_ls.models.gguf_bytes.WINDOWS", (64, 1000))
+    monkeypatch.setattr("devstral_ls.models.gguf.reader.WINDOWS", (64, 1000))
     with pytest.raises(ModelCorrupt, match="its header is larger than"):
         read_header(path)
 
@@ -153,7 +153,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise PermissionError(13, "Permission denied")
 
     path = gguf_files.write_header(tmp_path / "m.gguf", {})
-    monkeypatch.setattr("devstral_ls.models.gguf.read_front", refuse)
+    monkeypatch.setattr("devstral_ls.models.gguf.header.read_front", refuse)
     with pytest.raises(ModelCorrupt, match="it cannot be read: Permission denied") as caught:
         read_header(path)
     assert caught.value.hint == "Check its permissions."

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from devstral_ls.errors import ModelCorrupt, ModelNotFound
-from devstral_ls.models import hub
 from devstral_ls.models.catalog import CatalogModel, HubSource
-from devstral_ls.models.progress import Progress, silent
-from devstral_ls.models.pull import fetch
+from devstral_ls.models.download import hub
+from devstral_ls.models.download.progress import Progress, silent
+from devstral_ls.models.download.pull import fetch
 from tests.models.conftest import HUB, Shop
 
 STAND_IN = """

@@ -12,8 +12,8 @@ import pytest
 from devstral_ls.errors import ModelCorrupt, ModelError
 from devstral_ls.models import store
 from devstral_ls.models.catalog import CatalogModel, HubSource
-from devstral_ls.models.progress import silent
-from devstral_ls.models.pull import fetch
+from devstral_ls.models.download.progress import silent
+from devstral_ls.models.download.pull import fetch
 from tests import gguf_files
 from tests.models.local_hub import LocalHub
 

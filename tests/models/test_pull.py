@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from devstral_ls.errors import ModelCorrupt, ModelError, ModelNotFound
-from devstral_ls.models import hub, store, wheels
-from devstral_ls.models.child import Child
-from devstral_ls.models.progress import Phase, Progress, silent
-from devstral_ls.models.pull import fetch, pull
+from devstral_ls.models import store
+from devstral_ls.models.download import hub, wheels
+from devstral_ls.models.download.child_process import Child
+from devstral_ls.models.download.progress import Phase, Progress, silent
+from devstral_ls.models.download.pull import fetch, pull
 from tests.models.conftest import HUB, Shop
 
 

@@ -10,9 +10,9 @@ import gguf
 import pytest
 
 from devstral_ls.errors import ModelUnsupported
-from devstral_ls.models import formats
-from devstral_ls.models.family import FAMILIES
-from devstral_ls.models.gguf import GgufHeader, read_header
+from devstral_ls.models.families import formats
+from devstral_ls.models.families.table import FAMILIES
+from devstral_ls.models.gguf.header import GgufHeader, read_header
 from devstral_ls.models.inspection import CHAT_NAMES, inspection, parameters_text
 from devstral_ls.models.runners import LLAMA_CPP_ARCHITECTURES, RUNNERS, check_runner
 from tests import gguf_files

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.directories import NOWHERE
 from devstral_ls.errors import ModelCorrupt, ModelError, ModelNotFound
 from devstral_ls.models import store
 from devstral_ls.models.catalog import MODELS
-from devstral_ls.models.progress import Phase, Progress
+from devstral_ls.models.download.progress import Phase, Progress
+from devstral_ls.platform.paths import NOWHERE
 from tests import gguf_files
 
 

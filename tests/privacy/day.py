@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
+from devstral_ls.platform.paths import Directories
+from tests.retrieval.tree import write
 from tests.server import lsp_client
 from tests.server.lsp_client import LspClient, edit
-from tests.workspace.tree import write
 
 LONG_S = 120.0
 """Seconds for anything a model does, on a busy machine."""

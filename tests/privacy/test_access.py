@@ -16,8 +16,8 @@ from tempfile import mkdtemp
 
 import pytest
 
-from devstral_ls.directories import Directories
 from devstral_ls.engine import rendezvous
+from devstral_ls.platform.paths import Directories
 from tests.gguf_files import write_devstral_shaped
 from tests.privacy.day import may
 from tests.server import lsp_client

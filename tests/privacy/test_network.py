@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.directories import Directories
+from devstral_ls.platform.paths import Directories
 from tests.privacy.day import Day, may
 
 ALONE = ("unshare", "--net", "--")
 TRACE = ("strace", "-f", "-qq", "-s", "400", "-e", "signal=none")
 TRACE += ("-e", "trace=execve,connect,bind,listen,sendto,sendmsg,sendmmsg")
-PROCESSES = ("devstral_ls", "devstral_ls.engine.host", "devstral_ls.workspace.host")
+PROCESSES = ("devstral_ls", "devstral_ls.engine.host", "devstral_ls.retrieval.index.host")
 """All that are ours, by module: the server, the engine, the index."""
 
 HOOK = """

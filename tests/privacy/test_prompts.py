@@ -14,9 +14,9 @@ import pytest
 
 from tests.engine.fake_remote import QWEN, FakeRemote, serving, vllm
 from tests.privacy.day import canary
+from tests.retrieval.tree import write
 from tests.server import lsp_client
 from tests.server.lsp_client import LspClient, Refused
-from tests.workspace.tree import write
 
 LONG_S = 60.0
 CODE = "from shapes import area, other\n\nx = area(\n"

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from devstral_ls.code_context import Excerpt
 from devstral_ls.generation import Special
 from devstral_ls.prompt import excerpts
 from devstral_ls.prompt.layouts import build
 from devstral_ls.prompt.window import CHARACTERS_PER_TOKEN, Window
-from devstral_ls.related import Excerpt
 from tests.scripted_engine import QWEN
 
 ADD = Excerpt("imports", "src/m.py", "def add(a, b): ...", 2)

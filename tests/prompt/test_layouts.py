@@ -8,7 +8,7 @@ import pytest
 
 from devstral_ls.errors import ModelUnsupported
 from devstral_ls.generation import Special, Text
-from devstral_ls.models.family import FAMILIES
+from devstral_ls.models.families.table import FAMILIES
 from devstral_ls.prompt.infill import SYSTEM
 from devstral_ls.prompt.layouts import LAYOUTS, build
 from devstral_ls.prompt.window import Window

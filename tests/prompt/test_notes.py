@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from devstral_ls.languages.cursor import CursorScope
+from devstral_ls.languages.scopes.cursor import CursorScope
 from devstral_ls.languages.table import language_of
-from devstral_ls.prompt.notes import Diagnosis, notes
-from devstral_ls.suggest.diagnosed import Diagnosed
+from devstral_ls.prompt.diagnostic_comments import Diagnostic, notes
+from devstral_ls.suggest.client_diagnostics import ClientDiagnostics
 from devstral_ls.text import Snapshot, Span
 
 
@@ -16,7 +16,7 @@ from devstral_ls.text import Snapshot, Span
 )
 def test_whatever_a_tool_says_stays_one_closed_comment(message: str) -> None:
     snapshot = Snapshot("file:///a.css", 1, "css", "a { b: c }\n")
-    (note,) = notes([Diagnosis(Span(4, 5), "error", message)], snapshot, 4, language_of("css"))
+    (note,) = notes([Diagnostic(Span(4, 5), "error", message)], snapshot, 4, language_of("css"))
     assert note.text.startswith("/* error: ")
     assert note.text.index("*/") == len(note.text) - 2
     assert len(note.text.splitlines()) == 1
@@ -27,8 +27,8 @@ def test_what_was_said_of_an_older_text_moves_along_with_all_that_was_typed_sinc
     def text(version: int, code: str) -> Snapshot:
         return Snapshot("file:///a.py", version, "python", code)
 
-    diagnosed = Diagnosed()
-    diagnosed.put(text(1, "a = 1\nb = c\n"), [Diagnosis(Span(10, 11), "error", "c is unknown")])
+    diagnosed = ClientDiagnostics()
+    diagnosed.put(text(1, "a = 1\nb = c\n"), [Diagnostic(Span(10, 11), "error", "c is unknown")])
     now = text(3, "x = 0\ny = 0\na = 1\nb = c\n")  # of version 2 nobody was told
     diagnosed.edited(now)
     (one,) = diagnosed.near(now, 0, CursorScope())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from devstral_ls.generation import GenerationRequest
-from devstral_ls.models.formats import MESSAGES_CHAT
+from devstral_ls.models.families.formats import MESSAGES_CHAT
 from devstral_ls.prompt.overlap import MAX_REPEATED, chat_overlap, last_line
 from devstral_ls.prompt.window import Window
 from tests.scripted_engine import plain

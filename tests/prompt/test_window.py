@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from devstral_ls.languages.cursor import CursorScope
-from devstral_ls.languages.scopes import scope_at
-from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.languages.scopes.cursor import CursorScope
+from devstral_ls.languages.scopes.tree import scope_at
+from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.prompt.healing import MAX_TAKEN_BACK, take_back
 from devstral_ls.prompt.window import CHARACTERS_PER_TOKEN, MAX_LINE, Window, block_lines, cut
 from devstral_ls.text import Snapshot

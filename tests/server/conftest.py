@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from devstral_ls.directories import directories
+from devstral_ls.platform.paths import directories
 from devstral_ls.server.ports import Fetching
 from devstral_ls.server.serve import _converse
 from tests.server import lsp_client

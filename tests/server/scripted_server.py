@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from devstral_ls.directories import directories
 from devstral_ls.engine.spec import EngineOptions
 from devstral_ls.engine.status import EngineStatus
 from devstral_ls.errors import EngineUnavailable
 from devstral_ls.generation import GenerationRequest, Text
+from devstral_ls.platform.paths import directories
 from devstral_ls.server.app import DevstralServer, create_server, serve_stdio, serve_tcp
 from devstral_ls.server.ports import Factories, Fetching
 from devstral_ls.server.real import FACTORIES
@@ -103,7 +103,7 @@ class PlainPipeline:
     def why(self, uri: str) -> Trace | None:
         return self.traces.get(uri)
 
-    def rests(self, snapshot: Any, offset: int, settings: Any) -> None:
+    def on_cursor_idle(self, snapshot: Any, offset: int, settings: Any) -> None:
         self.rested = (snapshot.uri, offset)
 
     def ready(self) -> None:
@@ -154,8 +154,8 @@ class Rig:
 
 
 def _real(engine: Any) -> Any:
-    from devstral_ls.languages.syntax import SyntaxTrees
-    from devstral_ls.suggest.inline import Suggester
+    from devstral_ls.languages.syntax.tree import SyntaxTrees
+    from devstral_ls.suggest.pipeline import Suggester
 
     return Suggester(engine, SyntaxTrees())
 

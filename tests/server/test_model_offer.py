@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from devstral_ls.directories import directories
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.devices import Memory, devices
 from devstral_ls.errors import ModelNotFound
 from devstral_ls.models import store
-from devstral_ls.models.progress import Phase, Progress, Report
+from devstral_ls.models.download.progress import Phase, Progress, Report
+from devstral_ls.platform.paths import directories
 from devstral_ls.server.model_offer import choices_for
 from devstral_ls.server.ports import Factories, Fetching
 from devstral_ls.server.real import FACTORIES

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from devstral_ls.generation import Text
+from tests.retrieval.tree import write
 from tests.server.conftest import Here
 from tests.server.lsp_client import LspClient, edit
-from tests.workspace.tree import write
 
 LONG_S = 30.0
 FILES = {

@@ -21,7 +21,7 @@ from devstral_ls.server.parts import Parts
 from devstral_ls.server.ports import Factories
 from devstral_ls.server.reporting import Reporter
 from devstral_ls.server.status import StatusReporter, percentiles
-from devstral_ls.settings import Settings
+from devstral_ls.settings.tree import Settings
 from devstral_ls.suggest.trace import Suggestion
 from devstral_ls.text import Snapshot, Span
 from tests.server.lsp_client import until

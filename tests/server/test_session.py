@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from devstral_ls.server import logs
-from devstral_ls.settings import LogSettings
+from devstral_ls.settings.tree import LogSettings
 from tests.server.conftest import Start
 from tests.server.lsp_client import ROOT, LspClient, Refused, edit, environment, soon
 
@@ -231,7 +231,7 @@ async def test_only_little_is_imported_before_initialize_is_answered(tmp_path: P
     out, _ = await soon(process.communicate())
     imported = set(out.decode().split())
     assert imported.isdisjoint(
-        {"httpx", "xllamacpp", "tree_sitter", "devstral_ls.suggest.inline", "devstral_ls.models.gguf"}
+        {"httpx", "xllamacpp", "tree_sitter", "devstral_ls.suggest.pipeline", "devstral_ls.models.gguf.header"}
     )
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from devstral_ls.cli import main
 from devstral_ls.server import statistics as module
-from devstral_ls.statistics.counts import Counts, Where
+from devstral_ls.statistics.counters import CounterKey, Counts
 from devstral_ls.statistics.store import NAME, VERSION, StatisticsError, Store
 from tests.server.conftest import Here, Start
 from tests.server.lsp_client import ROOT, LspClient, edit, environment, soon, until
@@ -210,7 +210,7 @@ async def test_what_waits_for_the_file_is_bounded(here: Make, monkeypatch: pytes
 
 
 async def test_a_newer_file_is_left_alone(here: Make, tmp_path: Path) -> None:
-    Store(tmp_path / "data").add(Counts({(Where("2026-11-23", "go", "m"), "shown"): 1}))
+    Store(tmp_path / "data").add(Counts({(CounterKey("2026-11-23", "go", "m"), "shown"): 1}))
     database = sqlite3.connect(tmp_path / "data" / NAME)
     database.execute(f"PRAGMA user_version = {VERSION + 1}")
     database.close()
@@ -241,7 +241,7 @@ async def test_where_hardly_anything_was_taken_the_model_must_be_surer_and_why_s
     here: Make, tmp_path: Path
 ) -> None:
     today = module.date.today().isoformat()
-    Store(tmp_path / "data").add(Counts({(Where(today, "python", "m"), "read"): 100}))
+    Store(tmp_path / "data").add(Counts({(CounterKey(today, "python", "m"), "read"): 100}))
     client = here(real_pipeline=True)
     uri = await begin(client)
     await soon(client.server.statistics.flush())

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devstral_ls.statistics.counts import kept, looked_at
-from devstral_ls.statistics.following import MAX_FOLLOWED, MAX_TEXT, READ_S, Following
-from devstral_ls.statistics.kept import is_kept
+from devstral_ls.statistics.acceptance import MAX_FOLLOWED, MAX_TEXT, READ_S, Following
+from devstral_ls.statistics.counters import kept, looked_at
+from devstral_ls.statistics.retention import is_kept
 from devstral_ls.text import Edit, Snapshot, Span, apply
 
 URI = "file:///a.py"

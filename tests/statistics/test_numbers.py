@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from devstral_ls.statistics.counts import N_BUCKETS, Counts, Where, bucket, model_name, percentile
-from devstral_ls.statistics.history import HALF_LIFE_DAYS, MIN_READ, Liking, likings
-from devstral_ls.statistics.kept import moved
+from devstral_ls.statistics.counters import N_BUCKETS, CounterKey, Counts, bucket, model_name, percentile
+from devstral_ls.statistics.history import HALF_LIFE_DAYS, MIN_READ, AcceptanceRate, likings
 from devstral_ls.statistics.report import report
+from devstral_ls.statistics.retention import moved
 from devstral_ls.text import Edit, Span, apply
 
 
@@ -69,12 +69,12 @@ def test_where_code_is_after_an_edit(start: int, end: int, text: str, left: str)
 def test_where_hardly_any_are_taken_the_model_must_be_up_to_twice_as_sure(
     read: float, taken: float, strictness: float
 ) -> None:
-    assert Liking(read, taken).strictness() == pytest.approx(strictness)
+    assert AcceptanceRate(read, taken).strictness() == pytest.approx(strictness)
 
 
 def test_what_is_long_ago_weighs_less_whatever_the_clock_said() -> None:
     def read_on(day: str) -> float:
-        return likings(Counts({(Where(day, "go", "m"), "read"): 100}), "2026-11-23")["go"].read
+        return likings(Counts({(CounterKey(day, "go", "m"), "read"): 100}), "2026-11-23")["go"].read
 
     assert read_on("2026-11-23") == 100
     assert read_on("2026-11-09") == 50
@@ -85,9 +85,12 @@ def test_what_is_long_ago_weighs_less_whatever_the_clock_said() -> None:
 
 
 def test_each_language_has_its_own_and_all_ways_of_taking_count() -> None:
-    where, other = Where("2026-11-23", "go", "m"), Where("2026-11-23", "python", "n")
+    where, other = CounterKey("2026-11-23", "go", "m"), CounterKey("2026-11-23", "python", "n")
     counts = Counts({(where, name): 1 for name in ("read", "accepted", "partly", "typed", "shown", "rejected")})
-    assert likings(counts + Counts({(other, "read"): 7}), "2026-11-23") == {"go": Liking(1, 3), "python": Liking(7, 0)}
+    assert likings(counts + Counts({(other, "read"): 7}), "2026-11-23") == {
+        "go": AcceptanceRate(1, 3),
+        "python": AcceptanceRate(7, 0),
+    }
 
 
 # --- rows ---
@@ -96,7 +99,7 @@ def test_each_language_has_its_own_and_all_ways_of_taking_count() -> None:
 def test_a_report_has_rows_days_and_a_total() -> None:
     counts = Counts()
     for day, language, n in (("2026-11-21", "go", 1), ("2026-11-22", "python", 10), ("2026-11-23", "go", 20)):
-        where = Where(day, language, "m")
+        where = CounterKey(day, language, "m")
         counts.update({(where, "shown"): n, (where, "accepted"): n // 2, (where, f"ms.model.{bucket(100)}"): n})
         counts.update({(where, "ms.memory.0"): 3 * n, (where, "reason.unsure"): n})
     whole = report(counts)
@@ -112,5 +115,7 @@ def test_a_report_has_rows_days_and_a_total() -> None:
 
 def test_an_empty_report_divides_by_nothing() -> None:
     assert report(Counts()).as_json()["rows"] == []
-    odd = Counts({(Where("d", "l", "m"), name): 1 for name in ("ms.model.x", "ms.model.", "ms.model.99999", "kept.30")})
+    odd = Counts(
+        {(CounterKey("d", "l", "m"), name): 1 for name in ("ms.model.x", "ms.model.", "ms.model.99999", "kept.30")}
+    )
     assert report(odd).as_json()["total"]["acceptedShare"] is None  # type: ignore[index]

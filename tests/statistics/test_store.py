@@ -17,14 +17,14 @@ from pathlib import Path
 import pytest
 
 from devstral_ls.statistics import store as module
-from devstral_ls.statistics.counts import Counts, Where
+from devstral_ls.statistics.counters import CounterKey, Counts
 from devstral_ls.statistics.store import NAME, VERSION, Newer, StatisticsError, Store
 
 ROOT = Path(__file__).parents[2]
 
 
 def some(n: int = 1, day: str = "2026-11-23", name: str = "shown") -> Counts:
-    return Counts({(Where(day, "python", "m"), name): n})
+    return Counts({(CounterKey(day, "python", "m"), name): n})
 
 
 def add_often(folder: Path, n_times: int) -> None:
@@ -102,7 +102,7 @@ def _garbage(file: Path) -> None:
 
 
 def _page_overwritten(file: Path) -> None:
-    Store(file.parent).add(Counts({(Where("2026-11-23", "python", "m"), f"reason.{n}"): 1 for n in range(2000)}))
+    Store(file.parent).add(Counts({(CounterKey("2026-11-23", "python", "m"), f"reason.{n}"): 1 for n in range(2000)}))
     whole = file.read_bytes()
     file.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
 
@@ -206,7 +206,7 @@ def test_a_full_disk_is_an_error_of_ours_and_loses_nothing(tmp_path: Path, monke
 
     connect = sqlite3.connect
     monkeypatch.setattr(sqlite3, "connect", full)
-    many = Counts({(Where("2026-11-23", "python", "m"), f"{n}" * 50): 1 for n in range(1000)})
+    many = Counts({(CounterKey("2026-11-23", "python", "m"), f"{n}" * 50): 1 for n in range(1000)})
     with pytest.raises(StatisticsError, match="full"):
         store.add(many)
     monkeypatch.undo()
@@ -235,7 +235,7 @@ def test_it_is_bounded_by_days_and_by_rows(tmp_path: Path, monkeypatch: pytest.M
         store.add(some(day=day))
     assert {where.day for where, _ in store.read()} == {"2026-11-21", "2026-11-22", "2026-11-23"}
     monkeypatch.setattr(module, "MAX_ROWS", 5)
-    store.add(Counts({(Where("2026-11-23", "python", "m"), str(n)): 1 for n in range(4)}))
+    store.add(Counts({(CounterKey("2026-11-23", "python", "m"), str(n)): 1 for n in range(4)}))
     assert {where.day for where, _ in store.read()} == {"2026-11-23"}
 
 

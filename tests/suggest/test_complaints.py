@@ -9,9 +9,9 @@ import asyncio
 
 import pytest
 
-from devstral_ls.languages.syntax import SyntaxTrees
-from devstral_ls.settings import InlineSettings, Settings
-from devstral_ls.suggest.inline import Suggester
+from devstral_ls.languages.syntax.tree import SyntaxTrees
+from devstral_ls.settings.tree import InlineSettings, Settings
+from devstral_ls.suggest.pipeline import Suggester
 from devstral_ls.suggest.trace import Reason
 from tests.scripted_engine import ScriptedEngine, plain
 from tests.suggest.test_accepted import accepted

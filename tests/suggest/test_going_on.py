@@ -11,11 +11,11 @@ import pytest
 
 from devstral_ls.errors import EngineUnavailable
 from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, Priority, Usage
-from devstral_ls.languages.syntax import SyntaxTrees
-from devstral_ls.settings import EngineSettings, InlineSettings, Settings
-from devstral_ls.suggest.ahead import taken
+from devstral_ls.languages.syntax.tree import SyntaxTrees
+from devstral_ls.settings.tree import EngineSettings, InlineSettings, Settings
 from devstral_ls.suggest.cache import Answer
-from devstral_ls.suggest.inline import Suggester
+from devstral_ls.suggest.pipeline import Suggester
+from devstral_ls.suggest.prefetch import taken
 from devstral_ls.suggest.trace import InlineQuery, Outcome, Reason
 from devstral_ls.text import Snapshot
 from tests.scripted_engine import QWEN, ScriptedEngine, plain
@@ -436,7 +436,7 @@ async def test_the_prompt_at_the_cursor_is_read_before_anybody_asks() -> None:
     desk = ahead(ScriptedEngine("urn 1"))
     code = "import os\n\ndef f():\n    ret▮\n\nprint(f())\n"
     query = desk.query(code)
-    desk.suggester.rests(query.snapshot, query.offset, desk.settings)
+    desk.suggester.on_cursor_idle(query.snapshot, query.offset, desk.settings)
     await settle()
     await desk.ask(code)
     read, asked = desk.engine.requests[:2]
@@ -448,7 +448,7 @@ async def test_the_prompt_at_the_cursor_is_read_before_anybody_asks() -> None:
 async def test_of_a_document_that_was_closed_nothing_is_read() -> None:
     desk = ahead(ScriptedEngine("1"))
     query = desk.query("x = ▮\n")
-    desk.suggester.rests(query.snapshot, query.offset, desk.settings)
+    desk.suggester.on_cursor_idle(query.snapshot, query.offset, desk.settings)
     desk.suggester.forget(query.snapshot.uri)
     await settle()
     assert desk.engine.requests == []
@@ -483,7 +483,7 @@ async def test_who_asked_before_the_model_came_finds_the_prompt_read() -> None:
 async def test_nothing_is_done_ahead_where_it_costs(settings: Settings, slow: bool) -> None:
     desk = Desk(ScriptedEngine("1", model=replace(QWEN, slow=slow)), settings)
     query = desk.query("x = ▮\n")
-    desk.suggester.rests(query.snapshot, query.offset, settings)
+    desk.suggester.on_cursor_idle(query.snapshot, query.offset, settings)
     await desk.ask("x = ▮\n", invoked=True)
     await settle()
     assert [request.priority for request in desk.engine.requests] == [Priority.INLINE]
@@ -492,7 +492,7 @@ async def test_nothing_is_done_ahead_where_it_costs(settings: Settings, slow: bo
 async def test_nothing_is_read_ahead_in_excluded_files() -> None:
     desk = ahead(ScriptedEngine("1"))
     query = desk.query("KEY=▮\n", uri="file:///.env")
-    desk.suggester.rests(query.snapshot, query.offset, desk.settings)
+    desk.suggester.on_cursor_idle(query.snapshot, query.offset, desk.settings)
     await settle()
     assert desk.engine.requests == []
 
@@ -501,7 +501,7 @@ async def test_a_failure_of_what_is_done_ahead_bothers_nobody() -> None:
     desk = ahead(ScriptedEngine("1"))
     desk.engine.error = EngineUnavailable("gone")
     query = desk.query("x = ▮\n")
-    desk.suggester.rests(query.snapshot, query.offset, desk.settings)
+    desk.suggester.on_cursor_idle(query.snapshot, query.offset, desk.settings)
     await settle()
     desk.engine.error = None
     assert shown(await desk.ask("x = ▮\n")) == "1"
@@ -517,7 +517,7 @@ async def test_the_suggester_leaves_nothing_behind() -> None:
     desk = ahead(ScriptedEngine("1", hold=True))
     desk.suggester = Suggester(desk.engine, SyntaxTrees(), sleep=no_pause)
     query = desk.query("x = ▮\n")
-    desk.suggester.rests(query.snapshot, query.offset, desk.settings)
+    desk.suggester.on_cursor_idle(query.snapshot, query.offset, desk.settings)
     await settle()
     desk.suggester.close()
     await settle()

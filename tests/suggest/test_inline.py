@@ -9,12 +9,12 @@ import pytest
 
 from devstral_ls.errors import EngineUnavailable, PromptTooLong
 from devstral_ls.generation import FinishReason, Special
-from devstral_ls.languages.cursor import CursorScope
-from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.languages.scopes.cursor import CursorScope
+from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.languages.table import language_of
-from devstral_ls.settings import InlineSettings, PrivacySettings, Settings
-from devstral_ls.suggest.draft import place_at
-from devstral_ls.suggest.inline import Suggester
+from devstral_ls.settings.tree import InlineSettings, PrivacySettings, Settings
+from devstral_ls.suggest.draft import cursor_context_at
+from devstral_ls.suggest.pipeline import Suggester
 from devstral_ls.suggest.trace import InlineQuery, Outcome, Reason
 from devstral_ls.text import Snapshot
 from tests.scripted_engine import QWEN, ScriptedEngine, plain, texts
@@ -502,7 +502,7 @@ def test_the_place_has_the_lines_around_the_cursor(n_lines: int, end: str) -> No
     snapshot = Snapshot("file:///a.py", 1, "python", text)
     for line in {0, 1, n_lines // 2, n_lines - 1, n_lines}:
         offset = snapshot.line_starts[line] + 2
-        place = place_at(snapshot, offset, CursorScope(), language_of("python"), multiline=False)
+        place = cursor_context_at(snapshot, offset, CursorScope(), language_of("python"), multiline=False)
         lines = [snapshot.line(n) for n in range(snapshot.n_lines)]
         assert list(place.lines_above) == lines[max(0, line - 200) : line]
         assert list(place.lines_below) == lines[line + 1 : line + 201]

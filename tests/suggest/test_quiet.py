@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from devstral_ls.generation import FinishReason
-from devstral_ls.settings import InlineSettings, Settings
+from devstral_ls.settings.tree import InlineSettings, Settings
 from devstral_ls.suggest.confidence import Confidence
-from devstral_ls.suggest.edits import LastEdits
 from devstral_ls.suggest.feedback import MIN_HISTORY
-from devstral_ls.suggest.gate import min_confidence
+from devstral_ls.suggest.policy import min_confidence
+from devstral_ls.suggest.recent_deletions import RecentDeletions
 from devstral_ls.suggest.trace import Reason
 from devstral_ls.text import Snapshot
 from tests.scripted_engine import QWEN, ScriptedEngine
@@ -225,7 +225,7 @@ async def test_what_was_taken_out_is_not_put_in_again(says: str) -> None:
 
 
 def test_keys_that_take_away_one_after_the_other_count_as_one() -> None:
-    edits = LastEdits()
+    edits = RecentDeletions()
 
     def at(code: str) -> str:
         offset = code.index("▮")

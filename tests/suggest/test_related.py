@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
+from devstral_ls.code_context import SOURCES, Definition
 from devstral_ls.generation import Text
-from devstral_ls.languages.syntax import SyntaxTrees
-from devstral_ls.prompt.notes import Diagnosis
-from devstral_ls.related import SOURCES, Definition
-from devstral_ls.settings import InlineSettings, PrivacySettings, Settings
-from devstral_ls.suggest.candidates import MAX_FOUND
-from devstral_ls.suggest.inline import Suggester
-from devstral_ls.suggest.related import Related
+from devstral_ls.languages.syntax.tree import SyntaxTrees
+from devstral_ls.prompt.diagnostic_comments import Diagnostic
+from devstral_ls.retrieval.index.client import Found, WorkspaceIndex
+from devstral_ls.settings.tree import InlineSettings, PrivacySettings, Settings
+from devstral_ls.suggest.pipeline import Suggester
+from devstral_ls.suggest.ranking import MAX_FOUND
+from devstral_ls.suggest.retriever import ContextRetriever
 from devstral_ls.suggest.trace import InlineQuery, Reason
 from devstral_ls.text import Snapshot, Span
-from devstral_ls.workspace.index import Found, WorkspaceIndex
+from tests.retrieval.secret_formats import SECRETS
+from tests.retrieval.tree import write
 from tests.scripted_engine import ScriptedEngine
-from tests.workspace.secret_formats import SECRETS
-from tests.workspace.tree import write
 
 KEY = SECRETS["github"][1]
 FILES = {
@@ -44,7 +44,7 @@ class Desk:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.engine = ScriptedEngine("1")
-        self.related = Related(WorkspaceIndex(answer_s=20.0), wait_s=20.0)
+        self.related = ContextRetriever(WorkspaceIndex(answer_s=20.0), wait_s=20.0)
         self.suggester = Suggester(self.engine, SyntaxTrees(), sleep=no_pause, related=self.related)
         self.reason = Reason.SHOWN
         self._version = 0
@@ -211,7 +211,7 @@ async def test_a_suggestion_does_not_wait_for_names_that_come_late(tmp_path: Pat
     desk = Desk(tmp_path)
     index = SlowIndex()
     desk.related.index, desk.settings = index, Settings()
-    desk.suggester.related = related = Related(index, wait_s=0.0)
+    desk.suggester.related = related = ContextRetriever(index, wait_s=0.0)
     assert await desk.prompt("x = ▮\n")
     asked = await desk.prompt("x = area(▮)\n")
     assert asked.endswith("x = area(")
@@ -240,7 +240,7 @@ async def test_names_that_were_typed_are_forgotten_in_the_end_but_not_those_arou
     desk = Desk(tmp_path)
     index = EmptyIndex()
     desk.settings = Settings()
-    desk.suggester.related = related = Related(index, wait_s=20.0)
+    desk.suggester.related = related = ContextRetriever(index, wait_s=20.0)
     n_names = 40
     for n in range(2 * MAX_FOUND // n_names):
         names = ", ".join(f"name_{n}_{i}" for i in range(n_names))
@@ -338,7 +338,7 @@ def said(desk: Desk, code: str, *words: str, name: str = "a.py") -> Snapshot:
     snapshot = Snapshot((desk.root / name).as_uri(), 99, "python", code.replace("▮", ""))
     at = [(snapshot.text.index(word), word) for word in words]
     desk.related.diagnosed(
-        snapshot, [Diagnosis(Span(start, start + len(word)), "error", f"what is {word}?") for start, word in at]
+        snapshot, [Diagnostic(Span(start, start + len(word)), "error", f"what is {word}?") for start, word in at]
     )
     return snapshot
 

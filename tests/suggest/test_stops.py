@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from devstral_ls.languages.defined import outline
-from devstral_ls.languages.scopes import Scope, scope_at
-from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.languages.scopes.tree import Scope, scope_at
+from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.languages.table import language_of
 from devstral_ls.suggest import stops
-from devstral_ls.suggest.draft import place_at
+from devstral_ls.suggest.draft import cursor_context_at
 from devstral_ls.text import Snapshot
 
 FILES = sorted((Path(__file__).parents[2] / "benchmarks" / "cases" / "replay").glob("*/*.txt"))
@@ -45,7 +45,7 @@ def written(snapshot: Snapshot, scope: Scope) -> tuple[str, str]:
     tree = SyntaxTrees().tree(so_far)
     around = scope_at(tree, so_far, offset)
     language = language_of(snapshot.language, URI)
-    place = place_at(so_far, offset, around, language, multiline=True, syntax=tree)
+    place = cursor_context_at(so_far, offset, around, language, multiline=True, syntax=tree)
     ends = [at + 1 for at, c in enumerate(rest) if c == "\n"]
     found = next((text for end in ends if (text := stops.cut(rest[:end], place)) is not None), rest)
     return found.rstrip(), body

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from devstral_ls.calibration.cases import holes, seen
-from devstral_ls.languages.syntax import SyntaxTrees
-from devstral_ls.settings import InlineSettings, Settings
+from devstral_ls.languages.syntax.tree import SyntaxTrees
+from devstral_ls.settings.tree import InlineSettings, Settings
 from devstral_ls.suggest.draft import Draft
+from devstral_ls.suggest.syntax_trim import SyntaxTrim
 from devstral_ls.suggest.trace import InlineQuery, Reason, Trace
-from devstral_ls.suggest.whole import Whole
 from tests.scripted_engine import ScriptedEngine
 from tests.suggest.test_inline import Desk, shown
 
@@ -61,4 +61,4 @@ def test_what_a_person_would_write_is_never_cut(hole) -> None:  # type: ignore[n
     trees, trace = SyntaxTrees(), Trace()
     place = seen(hole, trees).place
     query = InlineQuery(hole.snapshot, hole.offset)
-    assert Whole(trees, lambda: 0.0).cut(Draft(hole.expected, place), query, trace).text == hole.expected
+    assert SyntaxTrim(trees, lambda: 0.0).cut(Draft(hole.expected, place), query, trace).text == hole.expected

@@ -14,8 +14,8 @@ from devstral_ls.engine.schedule import Schedule
 from devstral_ls.engine.sizing import prompt_budget
 from devstral_ls.errors import EngineBusy, EngineUnavailable
 from devstral_ls.generation import ModelInfo
-from devstral_ls.models.family import Family, layouts_with
-from devstral_ls.models.remote_family import reserved_of
+from devstral_ls.models.families.remote import reserved_of
+from devstral_ls.models.families.table import Family, layouts_with
 
 _AT_ONCE = 8
 """Requests while we ask."""

@@ -11,7 +11,7 @@ from devstral_ls.engine.http import Http
 from devstral_ls.engine.probing.found import Found, accepted, bos_of, model_info, refuse, reserved_names
 from devstral_ls.engine.remote_options import RemoteOptions
 from devstral_ls.errors import EngineUnavailable
-from devstral_ls.models.remote_family import SENTINELS, Evidence, family_by
+from devstral_ls.models.families.remote import SENTINELS, Evidence, family_by
 
 _VOCABULARIES = {1: "llama", 2: "gpt2"}
 """llama.cpp's ``llama_vocab_type``, by the names of GGUF files."""

@@ -11,7 +11,7 @@ from devstral_ls.engine.http import Http
 from devstral_ls.engine.probing.found import Found, model_info, refuse, reserved_names
 from devstral_ls.engine.remote_options import RemoteOptions
 from devstral_ls.errors import EngineUnavailable, ModelNotFound
-from devstral_ls.models.remote_family import PLAIN, SENTINELS, Evidence, family_by, family_by_name, reserved_of
+from devstral_ls.models.families.remote import PLAIN, SENTINELS, Evidence, family_by, family_by_name, reserved_of
 
 _PULL = "Fetch one (`ollama pull qwen2.5-coder`) and name it in engine.remoteModel."
 

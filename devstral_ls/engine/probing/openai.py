@@ -10,8 +10,8 @@ from devstral_ls.engine.http import Http
 from devstral_ls.engine.probing.found import Found, accepted, bos_of, model_info, refuse, reserved_names
 from devstral_ls.engine.remote_options import RemoteOptions
 from devstral_ls.errors import EngineUnavailable, GenerationFailed, ModelNotFound
-from devstral_ls.models.family import FAMILIES, Family
-from devstral_ls.models.remote_family import PLAIN, SENTINELS, Evidence, family_by, family_by_name, reserved_of
+from devstral_ls.models.families.remote import PLAIN, SENTINELS, Evidence, family_by, family_by_name, reserved_of
+from devstral_ls.models.families.table import FAMILIES, Family
 
 _CONTEXT_TOKENS = 8192
 """Where neither the server nor ``model.contextTokens`` says it."""

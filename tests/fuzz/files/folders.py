@@ -10,11 +10,11 @@ import shutil
 from pathlib import Path
 
 from devstral_ls.languages.table import language_of
-from devstral_ls.workspace.ignore import Readable, is_excluded_document
-from devstral_ls.workspace.library import Library
-from devstral_ls.workspace.lookup import Lookup, counterpart
-from devstral_ls.workspace.names import Names
-from devstral_ls.workspace.scan import scan
+from devstral_ls.retrieval.index.library import Library
+from devstral_ls.retrieval.index.lookup import Lookup, counterpart
+from devstral_ls.retrieval.index.names import Names
+from devstral_ls.retrieval.index.scan import scan
+from devstral_ls.retrieval.visibility import Readable, is_excluded_document
 from tests.fuzz.files import sources
 from tests.fuzz.files.kind import Read, damaged
 

@@ -15,8 +15,8 @@ from devstral_ls.engine.rates import Rate, Rates
 from devstral_ls.engine.state import read_state
 from devstral_ls.generation import Usage
 from devstral_ls.models import store
-from devstral_ls.settings import Problem, Settings, read
-from devstral_ls.user_settings import read_user_file
+from devstral_ls.settings.sources import read_user_file
+from devstral_ls.settings.tree import Problem, Settings, read
 from tests.fuzz.chance import Chance
 from tests.fuzz.files.kind import Read, damaged
 

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from devstral_ls.languages.outline import outline
-from devstral_ls.languages.syntax import SyntaxTrees
+from devstral_ls.languages.symbols import outline
+from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.languages.table import LANGUAGES
-from devstral_ls.settings import Settings
-from devstral_ls.suggest.inline import Suggester
+from devstral_ls.retrieval.index.library import MAX_FILE, PARSE_SECONDS, read_source
+from devstral_ls.retrieval.redact import redacted, redacted_around
+from devstral_ls.settings.tree import Settings
+from devstral_ls.suggest.pipeline import Suggester
 from devstral_ls.suggest.trace import InlineQuery
 from devstral_ls.text import Edit, Snapshot, Span
-from devstral_ls.workspace.library import MAX_FILE, PARSE_SECONDS, read_source
-from devstral_ls.workspace.redact import redacted, redacted_around
 from tests.fuzz.files.kind import TOKENS, Read, damaged
 from tests.scripted_engine import QWEN, ScriptedEngine
 

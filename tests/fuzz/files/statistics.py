@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from devstral_ls.errors import DevstralError
-from devstral_ls.statistics.counts import Counts, Where
+from devstral_ls.statistics.counters import CounterKey, Counts
 from devstral_ls.statistics.history import likings
 from devstral_ls.statistics.report import report
 from devstral_ls.statistics.store import NAME, Store
@@ -22,7 +22,9 @@ def make(chance: random.Random) -> bytes:
     """Our own file, with values of every kind in its rows, or damaged as bytes."""
     with tempfile.TemporaryDirectory() as folder:
         Store(Path(folder)).add(
-            Counts({(Where(_DAY, "python", "m"), name): 9 for name in ("shown", "read", "accepted", "reason.empty")})
+            Counts(
+                {(CounterKey(_DAY, "python", "m"), name): 9 for name in ("shown", "read", "accepted", "reason.empty")}
+            )
         )
         path = Path(folder) / NAME
         if chance.random() < 0.5:
@@ -53,7 +55,7 @@ def reader(folder: Path) -> Read:
             counts = store.read()
             likings(counts, _DAY)
             report(counts, 30)
-            store.add(Counts({(Where(_DAY, "go", "m"), "shown"): 1}))
+            store.add(Counts({(CounterKey(_DAY, "go", "m"), "shown"): 1}))
         except DevstralError as error:
             return error.code
         return "read"

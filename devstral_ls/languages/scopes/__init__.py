@@ -1,0 +1,1 @@
+"""The definitions around a cursor, from the syntax tree or from indentation."""

@@ -1,0 +1,1 @@
+"""Syntax trees: parsing, byte offsets, traversal, errors. A byte offset never leaves ``languages``."""

@@ -1,0 +1,79 @@
+"""The part of a long text that is parsed for a cursor: whole top-level blocks around it.
+
+A key may break everything behind it (an open bracket, a quote), and then a tree is made anew up to the end of the text:
+20 ms for 2,000 lines. Of a part it is a few, however long the document is.
+"""
+
+from __future__ import annotations
+
+from devstral_ls.languages.language import Language
+from devstral_ls.languages.scopes.headers import header_of
+from devstral_ls.languages.scopes.lines import MAX_HEADER_CHARS, opens_block
+from devstral_ls.text import Span
+
+WHOLE_CHARS = 12 * 1024
+"""A text up to this, about 400 lines, is its own part."""
+
+BEFORE, AFTER = 3_000, 4_500
+"""Characters the part has before and behind the cursor at least, where the text has them."""
+
+_MAX_SEARCHED = 48 * 1024
+"""Characters in which the beginning of a top-level block is looked for; about 1,500 lines."""
+
+_HEAD_CHARS = 12 * 1024
+"""Where imports stand: of the beginning of a text at least so much, up to the next top-level block."""
+
+
+def part_around(text: str, offset: int, language: Language) -> Span | None:
+    """From a top-level definition before ``offset`` to one behind it, or to the ends of the text where they are near.
+
+    ``None``: all of it, or there is no such line.
+    """
+    if len(text) <= WHOLE_CHARS:
+        return None
+    start, end = _start(text, offset - BEFORE, language), _end(text, offset + AFTER, language)
+    return None if start is None or end is None or end - start == len(text) else Span(start, end)
+
+
+def head_of(text: str, language: Language) -> Span:
+    """The beginning of the text, where its imports are."""
+    return Span(0, _end(text, _HEAD_CHARS, language) or _HEAD_CHARS)
+
+
+def _start(text: str, at: int, language: Language) -> int | None:
+    low = max(0, at - _MAX_SEARCHED)
+    while at > low:
+        at = text.rfind("\n", low, at)
+        if at < 0:
+            break
+        if _begins_block(text, at + 1, language):
+            return _with_decorators(text, at + 1)
+    return 0 if low == 0 else None
+
+
+def _end(text: str, at: int, language: Language) -> int | None:
+    high = at + _MAX_SEARCHED
+    while (at := text.find("\n", at, high)) >= 0:
+        at += 1
+        if _begins_block(text, at, language):
+            return _with_decorators(text, at)
+    return len(text) if high >= len(text) else None
+
+
+def _begins_block(text: str, at: int, language: Language) -> bool:
+    """Does a definition begin in the first column at ``at``, the beginning of a line?"""
+    first = text[at : at + 1]
+    if not first.isalpha() and first != "_":
+        return False
+    end = text.find("\n", at, at + MAX_HEADER_CHARS)
+    line = text[at : end if end >= 0 else at + MAX_HEADER_CHARS].rstrip()
+    return header_of(line, language, opened=opens_block(line, language)) is not None
+
+
+def _with_decorators(text: str, at: int) -> int:
+    while at > 0:
+        above = text.rfind("\n", 0, at - 1) + 1
+        if not text.startswith(("@", "#["), above):
+            break
+        at = above
+    return at

@@ -1,0 +1,1 @@
+"""Fetching models: the hub, wheels, checks."""

@@ -1,0 +1,1 @@
+"""What the other files of a workspace say: what may be read of them, their definitions, secrets taken out."""

@@ -1,0 +1,137 @@
+"""Whether to ask at all, and for one line or many; no model is needed to know.
+
+The cheap questions come first (``declined``), those that need the syntax tree after (``declined_in``). A request that
+the user made by a key is only held back where nothing may be asked at all.
+"""
+
+from __future__ import annotations
+
+import re
+
+from devstral_ls.generation import ModelInfo
+from devstral_ls.languages.scopes.tree import CursorScope
+from devstral_ls.languages.table import Language, language_of
+from devstral_ls.retrieval.visibility import is_excluded_document
+from devstral_ls.settings.tree import InlineSettings, Settings
+from devstral_ls.suggest.brackets import only_closing
+from devstral_ls.suggest.trace import InlineQuery, Reason
+from devstral_ls.text import Snapshot, Span
+
+MAX_LINE = 4_000
+"""Characters; longer lines are data or minified code, where nobody waits for a suggestion."""
+
+MIN_LINES_TOKENS = 32
+"""Tokens of three short lines: with a smaller cap, what is asked for as a block ends in its middle."""
+
+_WORD = re.compile(r"\w")
+
+_DATA_CHARS = 160
+"""Characters before the cursor that tell data from code: two lines."""
+
+_DATA_SHARE = 0.8
+"""Of them are numbers and what stands between numbers, in data."""
+
+_NUMBERS = re.compile(r"\b(?:0x)?[\da-fA-F.]*\d[\da-fA-F.]*\b[\s,;+\-\[\](){}]*")
+_ENCODED = re.compile(r"[A-Za-z0-9+/=]{100}\Z")
+"""Base64 and the like; identifiers have underscores and end before that."""
+
+
+def declined(query: InlineQuery, settings: Settings) -> Reason | None:
+    """Why this query is not worth the model's time, by settings and by the line it stands on."""
+    language = language_of(query.snapshot.language, query.snapshot.uri)
+    if is_excluded_document(query.snapshot.uri, settings.privacy.exclude):
+        return Reason.EXCLUDED
+    if query.invoked:
+        return None
+    if not settings.inline.enable:
+        return Reason.DISABLED
+    if _is_disabled(language, query.snapshot, settings.inline):
+        return Reason.LANGUAGE_DISABLED
+    return _declined_by_line(query.snapshot, query.offset)
+
+
+def declined_by(query: InlineQuery, model: ModelInfo) -> Reason | None:
+    """Why not with this model."""
+    return Reason.TOO_SLOW if model.slow and not query.invoked else None
+
+
+def declined_in(query: InlineQuery, scope: CursorScope, settings: InlineSettings) -> Reason | None:
+    """Why not in this scope."""
+    if query.invoked:
+        return None
+    if scope.in_comment and not settings.in_comments:
+        return Reason.IN_COMMENT
+    if scope.in_string and not settings.in_strings:
+        return Reason.IN_STRING
+    return Reason.IN_DATA if _is_data(query.snapshot, query.offset) else None
+
+
+def declined_after(query: InlineQuery, removed: str) -> Reason | None:
+    """Why not now that the last key took ``removed`` away: a few characters, not lines."""
+    return Reason.JUST_DELETED if removed and "\n" not in removed and not query.invoked else None
+
+
+def min_confidence(settings: InlineSettings, strictness: float) -> float:
+    """How sure the model must be: what the user asks for, ``strictness`` times; that alone asks for 0.5 at most."""
+    asked = settings.min_confidence
+    return min(asked * strictness, max(asked, 0.5))
+
+
+def may_work_ahead(model: ModelInfo, settings: Settings) -> bool:
+    """May the model be used before anybody asks? Not where it keeps people waiting, and not on somebody else's bill."""
+    inline = settings.inline
+    return inline.enable and inline.ahead and not model.slow and settings.engine.kind == "managed"
+
+
+def wants_lines(scope: CursorScope, snapshot: Snapshot, offset: int, settings: InlineSettings) -> bool:
+    """Are several lines wanted here?"""
+    if settings.multiline != "auto":
+        return settings.multiline == "always"
+    return scope.block_due and not _after(snapshot, offset).strip()
+
+
+def is_gap(query: InlineQuery, scope: CursorScope, settings: InlineSettings) -> bool:
+    """Is something missing at the cursor, of which only what follows tells how many lines it has?
+
+    On a blank line among the statements of a definition; and, if somebody asks by key, where code follows on the line.
+    Not at the end of a line, where the statement alone is meant. A model that reads what follows ends there by itself.
+    """
+    if settings.multiline != "auto" or scope.in_comment or scope.in_string:
+        return False
+    snapshot, offset = query.snapshot, query.offset
+    line = snapshot.line_span(snapshot.line_at(offset))
+    if not only_closing(snapshot.text[offset : line.end]):
+        return query.invoked
+    return bool(scope.scopes) and not snapshot.of(line).strip()
+
+
+def can_afford_lines(model: ModelInfo, settings: InlineSettings) -> bool:
+    """Is the model quick enough here for several lines, by what was measured? Who wants them always has them."""
+    return settings.multiline == "always" or model.lines_tokens >= MIN_LINES_TOKENS
+
+
+def _declined_by_line(snapshot: Snapshot, offset: int) -> Reason | None:
+    line = snapshot.line_span(snapshot.line_at(offset))
+    if len(line) > MAX_LINE:
+        return Reason.TOO_LONG_LINE
+    after = snapshot.of(Span(min(offset, line.end), line.end))
+    if _WORD.match(after):
+        return Reason.MID_WORD
+    return None if only_closing(after) else Reason.TEXT_AFTER_CURSOR
+
+
+def _is_data(snapshot: Snapshot, offset: int) -> bool:
+    """Do numbers or encoded bytes stand before the cursor, on this line and the ones above?"""
+    before = snapshot.text[max(0, offset - _DATA_CHARS) : offset]
+    if len(before) < _DATA_CHARS:
+        return False
+    return _ENCODED.search(before) is not None or sum(map(len, _NUMBERS.findall(before))) > _DATA_SHARE * _DATA_CHARS
+
+
+def _after(snapshot: Snapshot, offset: int) -> str:
+    return snapshot.text[offset : snapshot.line_span(snapshot.line_at(offset)).end]
+
+
+def _is_disabled(language: Language, snapshot: Snapshot, settings: InlineSettings) -> bool:
+    names = {snapshot.language, language.id, *language.aliases}
+    return not names.isdisjoint(settings.disabled_languages)

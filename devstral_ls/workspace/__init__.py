@@ -1,1 +1,0 @@
-"""What the other files of a workspace say: what may be read of them, their definitions, and secrets taken out."""
