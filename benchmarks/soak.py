@@ -100,7 +100,7 @@ class Soak:
 
     async def _at_line_end(self) -> None:
         await self.desk.something()
-        too_much = self.cpu_s / self.core - max(60.0, time.monotonic() - self.has_started)
+        too_much = self.cpu_s / self.core - max(60.0, time.monotonic() - self.begun)
         await asyncio.sleep(max(0.0, too_much))
 
     def _sample(self) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class Soak:
             raise Ended(f"gone: {', '.join(gone)}")
         engine = report(states[0], self.running.places)
         return {
-            "t": round(time.monotonic() - self.has_started, 1),
+            "t": round(time.monotonic() - self.begun, 1),
             "pids": pids,
             "processes": {name: asdict(one) for name, one in found.items() if one},
             "engine": {"clients": engine.clients, "busy": engine.slots_busy, "waiting": engine.waiting},
