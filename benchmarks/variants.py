@@ -44,7 +44,7 @@ def without_syntax_cut() -> None:
 
     _put("devstral_ls.suggest.stops", "cut", cut)
     _put("devstral_ls.suggest.postprocess", "cut", cut)
-    whole = importlib.import_module("devstral_ls.suggest.syntax_trim").Whole
+    whole = importlib.import_module("devstral_ls.suggest.syntax_trim").SyntaxTrim
     whole.cut = lambda self, draft, query, trace: draft
 
 
