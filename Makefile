@@ -101,7 +101,6 @@ bench: starter ## measure; results and report.html in benchmarks/results/ (ITEMS
 	$(BIN)/python -m benchmarks.reuse
 	$(BIN)/python -m benchmarks.holes --limit $(ITEMS)
 	$(BIN)/python -m benchmarks.replay --files $(FILES) --characters 200
-	$(BIN)/python -m benchmarks.compare --limit $(ITEMS)
 	$(BIN)/python -m benchmarks.report
 
 docs: $(INSTALLED) ## write the pages that are made from the code

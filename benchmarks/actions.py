@@ -24,11 +24,12 @@ from pathlib import Path
 from benchmarks.item_kinds import ACTIONS
 from benchmarks.items import ActionCase, action_cases, digest
 from benchmarks.stats import mcnemar, wilson
-from devstral_ls.actions.chat_session import ChatSession, Question
+from devstral_ls.actions.chat_session import ChatRequest, ChatSession
 from devstral_ls.actions.checks import Checks
-from devstral_ls.actions.query import ActionQuery, Problem
+from devstral_ls.actions.query import ActionQuery
 from devstral_ls.actions.runner import ActionRunner
-from devstral_ls.cli.session import session, user_settings
+from devstral_ls.cli.command_session import open_session, user_settings
+from devstral_ls.code_context import Diagnostic
 from devstral_ls.errors import DevstralError
 from devstral_ls.generation import Engine
 from devstral_ls.platform.paths import directories
@@ -76,13 +77,13 @@ def snapshot_of(case: ActionCase) -> Snapshot:
     return Snapshot(f"file:///bench/{case.name}", 1, case.language, case.text)
 
 
-def problems_of(case: ActionCase) -> tuple[Problem, ...]:
+def problems_of(case: ActionCase) -> tuple[Diagnostic, ...]:
     """The diagnostics, as an editor hands them over."""
     starts = snapshot_of(case).line_starts
     return tuple(
-        Problem(
+        Diagnostic(
             Span(starts[one.line] + one.column, starts[one.end_line] + one.end_column),
-            one.message, one.severity, one.code, one.source,
+            one.severity, one.message, one.code, one.source,
         )
         for one in case.diagnostics
     )  # fmt: skip
@@ -96,7 +97,9 @@ async def ours(engine: Engine, case: ActionCase) -> Outcome:
     whole = case.action == "review" and case.target == Span(0, len(case.text))
     span = Span(0, 0) if whole else Span(at, at)
     try:
-        result = await ActionRunner(engine).run(ActionQuery(case.action, snapshot, span, problems=problems))
+        result = await ActionRunner(engine, review="on").run(
+            ActionQuery(case.action, snapshot, span, diagnostics=problems)
+        )
     except DevstralError as error:
         return Outcome(case.id, "actions", time.monotonic() - began, refused=error.message, bugs=len(case.bugs))
     outcome = Outcome(case.id, "actions", time.monotonic() - began, notes=list(result.notes))
@@ -116,14 +119,14 @@ async def plain(engine: Engine, case: ActionCase) -> Outcome:
     problems = "; ".join(one.message for one in case.diagnostics) or "it does not work"
     asked = _PLAIN[case.action].format(language=case.language, problems=problems, code=code)
     assert engine.model is not None
-    asker = ChatSession(engine, engine.model, f"{case.id}#plain", lambda progressed: None)
+    chat = ChatSession(engine, engine.model, f"{case.id}#plain", lambda progressed: None)
     try:
-        answer = (await asker.ask(Question("", asked, 700))).text
+        answer = (await chat.ask(ChatRequest("", asked, 700))).text
     except DevstralError as error:
         return Outcome(case.id, "plain", time.monotonic() - began, refused=error.message, bugs=len(case.bugs))
     outcome = Outcome(case.id, "plain", time.monotonic() - began)
-    if asker.usage is not None and asker.usage.decode_ms:
-        outcome.tokens_per_second = 1000 * asker.usage.generated_tokens / asker.usage.decode_ms
+    if chat.usage is not None and chat.usage.decode_ms:
+        outcome.tokens_per_second = 1000 * chat.usage.generated_tokens / chat.usage.decode_ms
     if case.action == "review":
         first = snapshot.line_at(case.target.start)
         judge_findings(case, [first + int(match[1]) - 1 for match in _LISTED.finditer(answer)], outcome)
@@ -234,8 +237,8 @@ async def run(
 ) -> tuple[list[Outcome], str]:
     outcomes = read(journal)
     known = {(one.case, one.way) for one in outcomes}
-    async with session(user_settings(directories()), quiet=True) as asked:
-        model = asked.engine.model
+    async with open_session(user_settings(directories()), quiet=True) as session:
+        model = session.engine.model
         name = model.name if model is not None else "?"
         for case in cases:
             if time.monotonic() > until:
@@ -243,7 +246,7 @@ async def run(
             for way in ways:
                 if (case.id, way) in known:
                     continue
-                outcome = await _WAYS[way](asked.engine, case)
+                outcome = await _WAYS[way](session.engine, case)
                 outcomes.append(outcome)
                 line = json.dumps(asdict(outcome), ensure_ascii=False)
                 print(line, flush=True)

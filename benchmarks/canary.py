@@ -27,13 +27,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.telltale_gguf import LETTERS, write_telltale
+
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.connection import Connection, connect
 from devstral_ls.engine.rates import Rates
 from devstral_ls.engine.spec import EngineOptions, spec_of
 from devstral_ls.generation import GenerationRequest, Priority, Text, Usage
 from devstral_ls.platform.paths import Directories
-from tests.telltale_gguf import LETTERS, write_telltale
 
 N_DOCUMENTS = 50
 N_CLIENTS = 3

@@ -10,7 +10,7 @@ from html import escape
 LABEL, PLOT, NUMBER, BAR, GAP, TOP = 190, 380, 130, 16, 8, 30
 """Pixels: widths of the label, of the plot and of the number; height of a bar, space between two, space for a title."""
 
-COLOURS = {"ours": "#2563a8", "rival": "#b0562c", "raw": "#8a8f98"}
+COLOURS = {"ours": "#2563a8", "llama.vim": "#b0562c", "raw": "#8a8f98"}
 OTHER = "#7aa6d6"
 
 

@@ -16,14 +16,15 @@ from typing import Any
 
 from benchmarks import holes, items, replay
 from benchmarks.results import header_lines, write
-from benchmarks.rig import Arm, Bench, to_the_end
+from benchmarks.rig import Arm, Bench
 from benchmarks.stats import mcnemar, paired_interval
 from benchmarks.variants import ARMS, OFF, SOURCE_ARMS
 from devstral_ls.errors import DevstralError
+from devstral_ls.testing.interruptible import run_interruptible
 
 PARTS = ("ours", *(f"without {name}" for name in OFF), *SOURCE_ARMS, "shipped", "layout fim-psm", "layout chat-prefill",
          "layout left-to-right")  # fmt: skip
-BASELINES = ("raw", "raw, cut", "rival")
+BASELINES = ("raw", "raw, cut", "llama.vim")
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "one line": ("line",), "several lines, span": ("lines", "span"), "other files": ("cross",),
 }  # fmt: skip
@@ -65,7 +66,7 @@ def rows(result: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, dict[str, A
 
 
 def markdown(results: Mapping[str, Mapping[str, Any]], command: str) -> list[str]:
-    """The table for ``docs/quality.md``."""
+    """The table for ``docs/lab/quality.md``."""
     lines = [f"Made by `{command}`; differences are to `ours`, on the same items, with their 95 % intervals.", ""]
     for result in results.values():
         lines += [*(f"{line}  " for line in header_lines(result["header"])), ""]
@@ -121,7 +122,7 @@ def main() -> int:
     parser.add_argument("--characters", type=int, default=200, help="typed of each file")
     options = parser.parse_args()
     try:
-        results = to_the_end(run(options))
+        results = run_interruptible(run(options))
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 130

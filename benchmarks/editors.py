@@ -8,10 +8,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from benchmarks import plain
+from benchmarks import llama_vim_baseline
 from benchmarks.rig import LONG_S, why
 from devstral_ls.generation import Engine
-from tests.server.lsp_client import LspClient, Refused, edit
+from devstral_ls.testing.lsp_client import LspClient, Refused, edit
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +151,13 @@ class RivalEditor:
             return Offer(text, 0, (time.perf_counter() - begun) * 1000, asked_model=False, reason="cached")
         model = self._engine.model
         assert model is not None
-        window = plain.window_of("rival", self._before, self._after, model.context_tokens)
+        window = llama_vim_baseline.window_of("llama.vim", self._before, self._after, model.context_tokens)
         try:
             async with asyncio.timeout(None if within_ms is None else within_ms / 1000):
-                said = await plain.say(self._engine, window, self._uri, one_line=True)
+                said = await llama_vim_baseline.say(self._engine, window, self._uri, one_line=True)
         except TimeoutError:
             return Offer("", 0, (time.perf_counter() - begun) * 1000, asked_model=True, reason="late", late=True)
-        text = plain.kept("rival", said.text, self._after, one_line=True)
+        text = llama_vim_baseline.kept("llama.vim", said.text, self._after, one_line=True)
         text = text if text.strip() else ""
         self._kept[self._before, self._after] = text
         while len(self._kept) > self.N_KEPT:

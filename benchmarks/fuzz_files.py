@@ -1,6 +1,6 @@
 """Feed hostile files of every kind to the code that reads them: ``python -m benchmarks.fuzz_files --files 100000 --seed 7``.
 
-A worker process for each kind (``tests/fuzz/files/kinds.py``), with a limit on its address space; a watchdog ends one
+A worker process for each kind (``devstral_ls/testing/fuzz/files/kinds.py``), with a limit on its address space; a watchdog ends one
 that takes over 2 s of processor time for a file. Nothing but a word may come of a file: an exception, a signal, too much
 time or memory is a defect, and the file is written to ``tests/fuzz/found/``, from where the suite reads it again.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import random
 import resource
 import sys
@@ -24,14 +23,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.processes import peak
-from tests.fuzz.files.kind import Kind
-from tests.fuzz.files.kinds import KINDS
+from devstral_ls.testing.fuzz.files.kind import MOST_SECONDS, Kind
+from devstral_ls.testing.fuzz.files.kinds import KINDS
+from devstral_ls.testing.lsp_client import ROOT
+from devstral_ls.testing.process_usage import cpu_s, peak
 
-FOUND = Path(__file__).parents[1] / "tests" / "fuzz" / "found"
-
-MOST_SECONDS = 2.0
-"""Of the processor, for one file; waiting for it is not the reader's fault."""
+FOUND = ROOT / "tests" / "fuzz" / "found"
 
 MOST_WALL_SECONDS = 120.0
 """For one file, whoever else has the machine: more means that it waits for something that does not come."""
@@ -102,7 +99,7 @@ def _work(kind: Kind, begin: int, end: int, seed: int, result: Result, how: tupl
             break
         if at.value != last:
             last, since = at.value, time.monotonic()
-        seconds = _processor_seconds(worker.pid or 0) - spent.value if spent.value else 0.0
+        seconds = cpu_s(worker.pid or 0) - spent.value if spent.value else 0.0
         if at.value == last and seconds > most_seconds:
             why = f"more than {most_seconds:g} s"
         elif time.monotonic() - since > MOST_WALL_SECONDS:
@@ -168,15 +165,6 @@ def _broke(kind: Kind, seed: int, number: int, why: str, result: Result, folder:
     if len(data) <= _MOST_KEPT_BYTES and sum(why in one for one in result.broken) == 1:
         (folder / kind.name).mkdir(parents=True, exist_ok=True)
         (folder / kind.name / f"{seed}-{number}").write_bytes(data)
-
-
-def _processor_seconds(pid: int) -> float:
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except OSError:
-        return 0.0
-    fields = text.rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def shares(files: int, names: Sequence[str]) -> dict[str, int]:

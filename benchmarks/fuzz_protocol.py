@@ -1,6 +1,6 @@
 """Fuzz the server over real stdio: ``python -m benchmarks.fuzz_protocol --messages 1000000 --seed 7``.
 
-Sessions of random and mutated messages (``tests/fuzz/chance.py``), each with a server process of its own and an engine
+Sessions of random and mutated messages (``devstral_ls/testing/fuzz/chance.py``), each with a server process of its own and an engine
 that costs nothing. Held to: every request answered, once, within 2 s; every document what the reference model says,
 compared every 50 steps; no traceback in the log; under 250 MB; the right exit code. Time in which the machine ran
 others is not counted. What breaks is made smaller and kept in ``tests/fuzz/found/``, from where the suite plays it.
@@ -17,10 +17,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.fuzz.chance import Chance
-from tests.fuzz.conversation import ENDS, Broken, Conversation, Played, Session, converse
-from tests.fuzz.found_sessions import keep
-from tests.fuzz.sessions import ENCODINGS
+from devstral_ls.testing.fuzz.chance import Chance
+from devstral_ls.testing.fuzz.conversation import ENDS, Broken, Conversation, Played, Session, converse
+from devstral_ls.testing.fuzz.found_sessions import keep
+from devstral_ls.testing.fuzz.sessions import ENCODINGS
 
 N_STEPS = (300, 8_000)
 """Of a session, evenly between: short ones for beginnings and ends, long ones for growth."""

@@ -15,10 +15,10 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.desk import CAPABLE
-from benchmarks.processes import held
+from benchmarks.session_noise import CAPABLE
 from benchmarks.source import TYPED, around_a_method
-from tests.server.lsp_client import LspClient, edit, start, stop
+from devstral_ls.testing.lsp_client import LspClient, edit, start, stop
+from devstral_ls.testing.process_usage import usage
 
 N_LINES = 100
 """Of the document."""
@@ -76,7 +76,9 @@ async def grown(
     workspace = folder / "workspace"
     workspace.mkdir()
     more = {"PYTHONTRACEMALLOC": "1"} if trace else {}
-    client = await start(folder, "--index", module="benchmarks.costless_server", DEVSTRAL_LS_CONFIG=str(config), **more)
+    client = await start(
+        folder, "--index", module="benchmarks.null_engine_server", DEVSTRAL_LS_CONFIG=str(config), **more
+    )
     assert client.process is not None
     try:
         await client.initialize(CAPABLE, folder=workspace)
@@ -86,7 +88,7 @@ async def grown(
             done += 1
             if done % every == 0:
                 client.received.clear()
-                found = held(client.process.pid)
+                found = usage(client.process.pid)
                 tell({"doing": name, "n": done, "rss_mb": found.rss_mb if found else None})
             if done in marks:
                 tell({"doing": name, "n": done, **await client.request("test/held")})

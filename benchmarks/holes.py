@@ -3,7 +3,7 @@
     python -m benchmarks.holes --limit 40 --kinds line
 
 Every item is asked of each arm in turn, greedy: ``ours`` (the server, unhurried), others of ``benchmarks.variants`` by
-``--arms``, and the baselines of ``benchmarks.plain``. The server is asked as an editor asks by itself, and where it
+``--arms``, and the baselines of ``benchmarks.llama_vim_baseline``. The server is asked as an editor asks by itself, and where it
 shows nothing then, or may have more for somebody who asks by key, once more so; the last answer is what is scored, the
 first is the shown rate.
 Answers are kept row by row, so a run that was broken off goes on, and only what changed is asked again: the server's
@@ -25,17 +25,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import items, plain
-from benchmarks.cross import workspace
+from benchmarks import items, llama_vim_baseline
+from benchmarks.cross_file import workspace
 from benchmarks.holes_table import summary, table
 from benchmarks.items import CrossHole, Hole, Quiet
 from benchmarks.journal import RESULTS, Journal, digest
 from benchmarks.results import write
-from benchmarks.rig import Arm, Bench, Rig, ask, rig, to_the_end
+from benchmarks.rig import Arm, Bench, Rig, ask, rig
 from benchmarks.variants import ARMS, SOURCE_ARMS
 from devstral_ls.errors import DevstralError
 from devstral_ls.languages.table import language_of
-from tests.server.lsp_client import LspClient
+from devstral_ls.testing.interruptible import run_interruptible
+from devstral_ls.testing.lsp_client import LspClient
 
 KINDS = ("line", "lines", "span", "quiet", "cross")
 
@@ -78,7 +79,7 @@ class Filler:
         ours = rows.get("ours")
         if arm.name not in SOURCE_ARMS or ours is None:
             return None
-        on = arm.settings["inline"]["excerpts"]
+        on = arm.settings["inline"]["context"]
         return {arm.name: ours} if set(ours["why"].get("excerpts", ())) <= set(on) else None
 
     async def _ours(self, arm: Arm, item: Item) -> dict[str, dict[str, Any]]:
@@ -93,17 +94,19 @@ class Filler:
 
     async def _baselines(self, hole: Hole) -> dict[str, dict[str, Any]]:
         rows = {}
-        for baseline in plain.BASELINES:
-            window = plain.window_of(baseline, hole.before, hole.after, self._rig.subject.model.context_tokens)
+        for baseline in llama_vim_baseline.BASELINES:
+            window = llama_vim_baseline.window_of(
+                baseline, hole.before, hole.after, self._rig.subject.model.context_tokens
+            )
             one_line = is_one_line(hole)
             key = digest(window.prefix, window.suffix, one_line)
             said = self._plain.get(key)
             if said is None:
                 begun = time.perf_counter()
-                answer = await plain.say(self._rig.engine, window, _uri(hole), one_line=one_line)
+                answer = await llama_vim_baseline.say(self._rig.engine, window, _uri(hole), one_line=one_line)
                 said = self._plain.add(key, asdict(answer))
                 self.seconds.append(time.perf_counter() - begun)
-            text = plain.kept(baseline, said["text"], hole.after, one_line=one_line)
+            text = llama_vim_baseline.kept(baseline, said["text"], hole.after, one_line=one_line)
             rows[baseline] = {**said, "text": text, "n_replaced": 0, "shown": bool(text.strip())}
         return rows
 
@@ -217,8 +220,8 @@ async def run(bench: Bench, arms: Sequence[Arm], asked: Sequence[Item], name: st
             header = running.header(
                 arms={arm.name: asdict(arm) for arm in usable},
                 layout=running.subject.candidates[0],
-                caps={"line": 48, "lines": 192, "baselines": plain.N_PREDICT},
-                trim="ours; raw: none, one line for a hole of one line; rival: the first line",
+                caps={"line": 48, "lines": 192, "baselines": llama_vim_baseline.N_PREDICT},
+                trim="ours; raw: none, one line for a hole of one line; llama.vim: the first line",
                 healing="ours only",
                 items={
                     "holes": items.digest(items.holes()),
@@ -257,7 +260,7 @@ def main() -> int:
     if not asked:
         parser.error("no items of these kinds and languages")
     try:
-        result = to_the_end(run(Bench(options.model, options.threads), arms, asked))
+        result = run_interruptible(run(Bench(options.model, options.threads), arms, asked))
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 130

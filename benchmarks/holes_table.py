@@ -6,17 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks import execution, score
-from benchmarks.cross import others
+from benchmarks.cross_file import others
 from benchmarks.items import CrossHole, Hole, Quiet
 from benchmarks.journal import digest
-from benchmarks.plain import BASELINES
+from benchmarks.llama_vim_baseline import BASELINES
 from benchmarks.results import header_lines, number
 from benchmarks.stats import mcnemar, mean, paired_interval, percentile, wilson
 
 Row = Mapping[str, Any]
 Rows = Sequence[tuple[Hole | Quiet, Mapping[str, Row]]]
 
-PAIRED_WITH = ("raw", "rival")
+PAIRED_WITH = ("raw", "llama.vim")
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "line": ("line",), "lines": ("lines",), "span": ("span",), "lines and span": ("lines", "span"),
     "cross": ("cross",),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmarks.case_files import item_id, parse_actions, parse_holes, parse_quiets
-from benchmarks.cross_cases import parse_cross
+from benchmarks.cross_file_cases import parse_cross
 from benchmarks.item_kinds import ACTIONS, Action, ActionCase, Bug, CrossHole, Diagnostic, Hole, HoleKind, Quiet, Replay
 
 __all__ = [

@@ -39,8 +39,9 @@ from devstral_ls.errors import ModelNotFound
 from devstral_ls.generation import GenerationRequest, Text
 from devstral_ls.models import store
 from devstral_ls.platform.paths import Directories, directories
-from tests.server.lsp_client import LspClient, edit, start
-from tests.server.lsp_client import stop as stop_client
+from devstral_ls.testing.lsp_client import LspClient, edit, start
+from devstral_ls.testing.lsp_client import stop as stop_client
+from devstral_ls.testing.process_usage import rss
 
 RESULTS = Path(__file__).parent / "results" / "latency.json"
 N_STARTS = 5
@@ -56,14 +57,6 @@ Row = tuple[str, float, str]
 def percentile(values: Sequence[float], share: float) -> float:
     """The value below which ``share`` of ``values`` lie, 0 to 1."""
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
-
-
-def resident_mb(pid: int) -> float:
-    """Resident memory of a process, in MB (10^6 bytes)."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    return float("nan")
 
 
 async def start_ups(folder: Path) -> list[Row]:
@@ -97,7 +90,7 @@ async def overhead(folder: Path) -> list[Row]:
             await client.inline(uri, at, 8 + len(f"v{n} = "))
             taken.append((time.perf_counter() - begun) * 1000)
         assert client.process is not None
-        memory = resident_mb(client.process.pid)
+        memory = rss(client.process.pid) / 1e6
         asked = (await client.script())["asked"]
     finally:
         await stop_client(client)
@@ -133,7 +126,7 @@ async def with_model(folder: Path, model: Path) -> list[Row]:
         rows += await _type_through(client, uri, line, items[0]["insertText"]) if items else []
         rows += await _type_on(client, uri, line + 4)
         assert client.process is not None
-        rows.append(("server with model client, resident", resident_mb(client.process.pid), "MB"))
+        rows.append(("server with model client, resident", rss(client.process.pid) / 1e6, "MB"))
     finally:
         await stop_client(client)
     return rows

@@ -30,14 +30,15 @@ from benchmarks.charts import Bar, bars
 from benchmarks.editors import Offer
 from benchmarks.journal import RESULTS
 from benchmarks.keystrokes import stretch
-from benchmarks.person import Person
-from benchmarks.processes import held
 from benchmarks.results import header_lines, write
-from benchmarks.rig import Arm, Bench, Rig, rig, to_the_end
+from benchmarks.rig import Arm, Bench, Rig, rig
 from benchmarks.stats import percentile
+from benchmarks.typist import Typist
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.report import report
 from devstral_ls.errors import DevstralError
+from devstral_ls.testing.interruptible import run_interruptible
+from devstral_ls.testing.process_usage import usage
 
 CONTEXT_TOKENS = 256
 """Prompts are then as long as on a slow machine (``budget.FLOOR``), and answers need not be cut short by the time."""
@@ -78,21 +79,21 @@ class Seat:
             self.did["given up"] += offer.late
 
 
-async def type_on(person: Person, number: int, end: float) -> None:
+async def type_on(typist: Typist, number: int, end: float) -> None:
     """Type one file after another, each of the people beginning with another one."""
     files = items.replays()
     for n, file in enumerate(cycle([*files[number % len(files) :], *files[: number % len(files)]])):
         if time.monotonic() >= end:
             return
         part = stretch(file.text, CHARACTERS, with_rest=(n + number) % 2 == 0)
-        await person.type_part(f"file:///seat{number}/{n}_{file.name}", file.language, part)
+        await typist.type_part(f"file:///seat{number}/{n}_{file.name}", file.language, part)
 
 
 def look(running: Rig) -> dict[str, Any]:
     """What the engine has to do, as ``engine status --json`` says it."""
     (state,) = rendezvous.engines(running.places)
     found = report(state, running.places)
-    memory = held(state.pid) if state.pid else None
+    memory = usage(state.pid) if state.pid else None
     return {
         "t": time.monotonic(),
         "clients": found.clients,
@@ -117,7 +118,7 @@ async def load(bench: Bench, n_servers: int, seconds: float) -> dict[str, Any]:
                 arm = Arm(f"seat {seat.number}", settings={"inline": {"debounceMs": "auto"}})
                 client = await stack.enter_async_context(running.server(arm))
                 dice = Random(f"seat {seat.number}")
-                people.append(Person(client, dice, seat.did, seat.take, patient_ms=1000.0 * seconds))
+                people.append(Typist(client, dice, seat.did, seat.take, patient_ms=1000.0 * seconds))
             begun = time.monotonic()
             work = [asyncio.create_task(type_on(one, n, begun + seconds)) for n, one in enumerate(people)]
             try:
@@ -132,7 +133,7 @@ async def load(bench: Bench, n_servers: int, seconds: float) -> dict[str, Any]:
                 if isinstance(end, Exception):
                     raise end
             idle_s = await _idle_after(running)
-            memory = [held(one.client.process.pid) for one in people if one.client.process]
+            memory = [usage(one.client.process.pid) for one in people if one.client.process]
             header = running.header(seconds=seconds, servers=n_servers, items=items.digest(items.replays()))
     found = {
         "idle_s": idle_s,
@@ -246,7 +247,7 @@ def main() -> int:
     options = parser.parse_args()
     bench = Bench(options.model, options.threads, options.slots, CONTEXT_TOKENS)
     try:
-        result = to_the_end(load(bench, options.servers, 60 * options.minutes))
+        result = run_interruptible(load(bench, options.servers, 60 * options.minutes))
     except KeyboardInterrupt:
         print("stopped; nothing is kept", file=sys.stderr)
         return 130

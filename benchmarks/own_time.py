@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.source import TYPED, around_a_method, one_line
 from benchmarks.stats import percentile
-from tests.server.lsp_client import LspClient, edit, start, stop
+from devstral_ls.testing.lsp_client import LspClient, edit, start, stop
 
 Row = tuple[str, float, str]
 """What, how much, of what."""
@@ -114,7 +114,7 @@ async def typed(folder: Path, case: Case) -> list[Key]:
     workspace.mkdir(exist_ok=True)
     for n in range(N_FILES):
         (workspace / f"module{n}.py").write_text(OTHER.format(n=n))
-    client = await start(folder, "--index", module="benchmarks.costless_server", DEVSTRAL_LS_CONFIG=str(config))
+    client = await start(folder, "--index", module="benchmarks.null_engine_server", DEVSTRAL_LS_CONFIG=str(config))
     try:
         await client.initialize(folder=workspace)
         uri = client.open(case.text, (workspace / "a.txt").as_uri(), case.language)

@@ -29,11 +29,12 @@ from benchmarks.items import Replay
 from benchmarks.journal import RESULTS, Journal, digest
 from benchmarks.keystrokes import Key, Stretch, accepted, key_at, keys_at, n_keys, stretch
 from benchmarks.results import header_lines, number, write
-from benchmarks.rig import SHIPPED_MS, Arm, Bench, Rig, rig, to_the_end
+from benchmarks.rig import SHIPPED_MS, Arm, Bench, Rig, rig
 from benchmarks.stats import percentile
 from benchmarks.variants import ARMS
 from devstral_ls.errors import DevstralError
 from devstral_ls.languages.table import language_of
+from devstral_ls.testing.interruptible import run_interruptible
 
 SEED = 4
 
@@ -175,7 +176,7 @@ async def run(
     characters: int | None,
     manner: Manner | None = None,
     *,
-    rival: bool = True,
+    baseline: bool = True,
 ) -> dict[str, Any]:
     """Type all files with each arm, and write ``results/replay.json``.
 
@@ -183,7 +184,7 @@ async def run(
         DevstralError: no model, or no engine.
     """
     manner = manner or Manner()
-    runs: dict[str, list[dict[str, Any]]] = {arm.name: [] for arm in arms} | ({"rival": []} if rival else {})
+    runs: dict[str, list[dict[str, Any]]] = {arm.name: [] for arm in arms} | ({"llama.vim": []} if baseline else {})
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         async with rig(Path(folder), bench) as running:
             header = running.header(
@@ -209,7 +210,7 @@ async def _typed(
     depends_on = {name: header[name] for name in ("sha256", "engine", "context", "batch", "threads", "pace", "seed")}
     if not manner.takes:
         depends_on["takes"] = header["takes"]
-    name = arm.name if arm else "rival"
+    name = arm.name if arm else "llama.vim"
     if arm is not None:
         depends_on |= {"arm": asdict(arm), "code": header["code"]}
     journal = Journal(f"replay-{name.replace(' ', '-')}", depends_on)
@@ -240,10 +241,12 @@ def table(result: dict[str, Any]) -> list[str]:
     lines += [f"{'':34}" + "".join(f"{name:>16}" for name in arms)]
     for title, value in _ROWS:
         lines.append(f"{title:34}" + "".join(f"{value(found):>16}" for found in arms.values()))
-    rival = arms.get("rival")
+    baseline = arms.get("llama.vim")
     for name, found in arms.items():
-        if name != "rival" and rival and rival["saved"] > 0:
-            lines.append(f"{name}: saves {found['saved'] / rival['saved']:.2f} times what the rival's prompt saves")
+        if name != "llama.vim" and baseline and baseline["saved"] > 0:
+            lines.append(
+                f"{name}: saves {found['saved'] / baseline['saved']:.2f} times what the llama.vim prompt saves"
+            )
     for name, found in arms.items():
         lines.append(f"reasons, {name}: " + ", ".join(f"{why} {n}" for why, n in found["reasons"].items()))
     return lines
@@ -279,7 +282,7 @@ def main() -> int:
     parser.add_argument("--pace", choices=("patient", "real"), default="patient")
     parser.add_argument("--take", choices=("right", "nothing"), default="right", help="what is right, or nothing")
     parser.add_argument("--arms", default="", help=f"with commas, of: {', '.join(ARMS)}; by default ours, or shipped")
-    parser.add_argument("--no-rival", action="store_true", help="without the plain client, which is slow")
+    parser.add_argument("--no-baseline", action="store_true", help="without the plain client, which is slow")
     options = parser.parse_args()
     real = options.pace == "real"
     names = [name for name in options.arms.split(",") if name] or ["shipped" if real else "ours"]
@@ -287,9 +290,9 @@ def main() -> int:
     try:
         work = run(
             Bench(options.model, options.threads), [ARMS[name] for name in names], files, options.characters,
-            Manner(real, options.take == "right"), rival=not options.no_rival,
+            Manner(real, options.take == "right"), baseline=not options.no_baseline,
         )  # fmt: skip
-        print("\n".join(table(to_the_end(work))))
+        print("\n".join(table(run_interruptible(work))))
     except KeyboardInterrupt:
         print("stopped; the same command goes on with the file that was not finished", file=sys.stderr)
         return 130

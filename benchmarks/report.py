@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from benchmarks import compare, flat, holes_table, load, replay, reuse, workspace
+from benchmarks import compare, growth_report, holes_table, load, replay, reuse, workspace
 from benchmarks.charts import Bar, bars
 from benchmarks.journal import RESULTS
 from benchmarks.results import read_all
@@ -75,7 +75,7 @@ SECTIONS: Mapping[str, tuple[Callable[[Any], list[str]], Callable[[Result], dict
     "reuse": (reuse.table, reuse_charts),
     "holes": (holes_table.table, holes_charts),
     "replay": (replay.table, replay_charts),
-    "soak": (flat.table, flat.charts),
+    "soak": (growth_report.table, growth_report.charts),
     "load": (load.table, load.charts),
     "workspace": (workspace.table, _nothing),
     "compare": (lambda result: list(result["markdown"]), _nothing),

@@ -3,7 +3,7 @@
     python -m benchmarks.reuse
 
 The server runs the real pipeline over an engine that notes its prompts and says nothing, so every key asks. Beside it,
-from the same keys: a window that slides by characters with the suffix last, and the rival's 256 and 64 lines. The unit
+from the same keys: a window that slides by characters with the suffix last, and llama.vim's 256 and 64 lines. The unit
 is the character, of the text between control tokens; what token healing takes back is not in the prompt.
 """
 
@@ -18,15 +18,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks import items, plain
+from benchmarks import items, llama_vim_baseline
 from benchmarks.items import Replay
 from benchmarks.journal import code_digest
 from benchmarks.keystrokes import Stretch, key_at, stretch
 from benchmarks.results import write
 from benchmarks.stats import percentile
 from devstral_ls import __version__
-from tests.server.lsp_client import LspClient, start
-from tests.server.lsp_client import stop as stop_client
+from devstral_ls.testing.lsp_client import LspClient, start
+from devstral_ls.testing.lsp_client import stop as stop_client
 
 CHARACTERS = 600
 """Typed in each file."""
@@ -53,9 +53,9 @@ def sliding(cursor: Cursor) -> str:
     return before[-SLIDING[0] :] + "\0" + after[: SLIDING[1]]
 
 
-def rival(cursor: Cursor) -> str:
+def llama_vim(cursor: Cursor) -> str:
     """256 lines before, 64 after, the suffix last."""
-    window = plain.window_of("rival", *cursor, context_tokens=1 << 20)
+    window = llama_vim_baseline.window_of("llama.vim", *cursor, context_tokens=1 << 20)
     return window.prefix + "\0" + window.suffix
 
 
@@ -96,7 +96,7 @@ async def ours(client: LspClient, file: Replay, part: Stretch) -> list[str]:
 
 async def measure(files: Sequence[Replay], characters: int) -> dict[str, Any]:
     """All files, each with its rest below the cursor, in a server each."""
-    others: dict[str, Callable[[Cursor], str]] = {"sliding by characters": sliding, "rival": rival}
+    others: dict[str, Callable[[Cursor], str]] = {"sliding by characters": sliding, "llama.vim": llama_vim}
     found: dict[str, list[tuple[int, int, int]]] = {"ours": [], **{name: [] for name in others}}
     by_file = {}
     for file in files:

@@ -7,13 +7,11 @@ are the same in every run and on every machine; what they are is in the header o
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import json
 import platform
-import signal
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -31,9 +29,9 @@ from devstral_ls.errors import EngineUnavailable
 from devstral_ls.models import store
 from devstral_ls.models.families.table import FAMILIES
 from devstral_ls.platform.paths import Directories, directories
-from tests.server.lsp_client import LspClient
-from tests.server.lsp_client import start as start_client
-from tests.server.lsp_client import stop as stop_client
+from devstral_ls.testing.lsp_client import LspClient
+from devstral_ls.testing.lsp_client import start as start_client
+from devstral_ls.testing.lsp_client import stop as stop_client
 
 T = TypeVar("T")
 
@@ -81,26 +79,6 @@ class Arm:
     """Parts of ours that are switched off, by their names in ``benchmarks.variants``."""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Further settings, by section."""
-
-
-def to_the_end(work: Coroutine[Any, Any, T]) -> T:
-    """Run ``work``; SIGTERM ends it as Ctrl-C does, so that no engine is left behind.
-
-    Raises:
-        KeyboardInterrupt: it was ended by a signal.
-    """
-
-    async def ended_by_signals() -> T:
-        task = asyncio.current_task()
-        assert task is not None
-        with contextlib.suppress(NotImplementedError):  # Windows has no such signals
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        return await work
-
-    try:
-        return asyncio.run(ended_by_signals())
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
 
 
 class Rig:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import tree_sitter
+from rapidfuzz.distance import Levenshtein
 
+from devstral_ls.languages.lexing import scan_brackets
 from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.languages.table import language_of
-from devstral_ls.suggest.brackets import scan
 from devstral_ls.text import Snapshot
 
 MIN_REPEATED = 4
@@ -53,17 +53,7 @@ def edit_similarity(one: str, other: str) -> float:
     """100 x (1 - Levenshtein distance / length of the longer), both right-stripped."""
     one, other = one.rstrip(), other.rstrip()
     longer = max(len(one), len(other))
-    return 100.0 * (1 - levenshtein(one, other) / longer) if longer else 100.0
-
-
-def levenshtein(one: Sequence[str], other: Sequence[str]) -> int:
-    """The fewest insertions, deletions and replacements that turn one into the other."""
-    row = list(range(len(other) + 1))
-    for i, a in enumerate(one, 1):
-        diagonal, row[0] = row[0], i
-        for j, b in enumerate(other, 1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (a != b))
-    return row[-1]
+    return 100.0 * (1 - Levenshtein.distance(one, other) / longer) if longer else 100.0
 
 
 def repeats_suffix(before: str, answer: str, after: str) -> bool:
@@ -111,7 +101,7 @@ def is_valid(before: str, after: str, answer: Answer, language: str) -> bool:
     texts = before + after, document(before, answer, after)
     if not after.strip():
         row = language_of(language, "")
-        texts = tuple(f"{text}\n{scan(text, row).due}" for text in texts)
+        texts = tuple(f"{text}\n{scan_brackets(text, row).due}" for text in texts)
     was, now = (n_errors(text, language) for text in texts)
     return was is None or now is None or now <= was
 

@@ -6,7 +6,7 @@
 Files are typed with slips, suggestions taken, dismissed and taken back; other documents are opened, edited, saved and
 closed; settings change; other servers come, ask and are killed. Every few seconds a line with what each process holds
 goes to ``--samples``; ``--read`` makes figures and plot of it, also while it grows and after a run that was killed. The
-exit status is 1 if something was not flat (``benchmarks.flat``). Between two lines the person rests for as long as all
+exit status is 1 if something was not flat (``benchmarks.growth_report``). Between two lines the person rests for as long as all
 of this has had more than ``--core`` of a core.
 """
 
@@ -26,17 +26,18 @@ from pathlib import Path
 from random import Random
 from typing import Any, TextIO
 
-from benchmarks import flat, items
-from benchmarks.desk import CAPABLE, Desk
+from benchmarks import growth_report, items
 from benchmarks.keystrokes import stretch
-from benchmarks.person import Person
-from benchmarks.processes import children, held, on_disk
 from benchmarks.results import write
-from benchmarks.rig import Arm, Bench, Rig, ask, rig, to_the_end
+from benchmarks.rig import Arm, Bench, Rig, ask, rig
+from benchmarks.session_noise import CAPABLE, SessionNoise
+from benchmarks.typist import Typist
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.report import report
 from devstral_ls.errors import DevstralError
-from tests.server.lsp_client import LspClient
+from devstral_ls.testing.interruptible import run_interruptible
+from devstral_ls.testing.lsp_client import LspClient
+from devstral_ls.testing.process_usage import children, on_disk, usage
 
 CHARACTERS = 500
 """Typed of each file at a time."""
@@ -56,8 +57,8 @@ class Soak:
 
     running: Rig
     client: LspClient
-    desk: Desk
-    person: Person
+    noise: SessionNoise
+    typist: Typist
     out: TextIO
     core: float
     visit_s: float
@@ -70,8 +71,8 @@ class Soak:
         while time.monotonic() < end:
             n, file = next(parts)
             part = stretch(file.text, CHARACTERS, with_rest=n % 2 == 0)
-            uri = (self.desk.workspace / file.name).as_uri()
-            await self.person.type_part(uri, file.language, part, self._at_line_end)
+            uri = (self.noise.workspace / file.name).as_uri()
+            await self.typist.type_part(uri, file.language, part, self._at_line_end)
 
     async def sample_for_ever(self) -> None:
         """A line every few seconds.
@@ -93,13 +94,13 @@ class Soak:
         file = items.replays()[0]
         for n in range(1 << 30):
             await asyncio.sleep(self.visit_s)
-            async with self.running.server(Arm("visitor", settings=ARM.settings), self.desk.workspace) as client:
+            async with self.running.server(Arm("visitor", settings=ARM.settings), self.noise.workspace) as client:
                 uri = client.open(file.text, f"file:///visit/{n}.py", file.language)
                 await ask(client, uri, file.text.count("\n"), 0, invoked=True)
-            self.person.did["visits"] += 1
+            self.typist.did["visits"] += 1
 
     async def _at_line_end(self) -> None:
-        await self.desk.something()
+        await self.noise.something()
         too_much = self.cpu_s / self.core - max(60.0, time.monotonic() - self.begun)
         await asyncio.sleep(max(0.0, too_much))
 
@@ -109,7 +110,7 @@ class Soak:
         states = rendezvous.engines(self.running.places)
         index = children(server)
         pids = {"server": server, "index": index[0] if index else 0, "engine": states[0].pid if states else 0}
-        found = {name: held(pid) for name, pid in pids.items()}
+        found = {name: usage(pid) for name, pid in pids.items()}
         if gone := [name for name, one in found.items() if one is None]:
             raise Ended(f"gone: {', '.join(gone)}")
         engine = report(states[0], self.running.places)
@@ -120,7 +121,7 @@ class Soak:
             "engine": {"clients": engine.clients, "busy": engine.slots_busy, "waiting": engine.waiting},
             "unanswered": self.client.n_unanswered,
             "disk_mb": on_disk(self.running.places.data, self.running.places.runtime) / 1e6,
-            "did": dict(self.person.did),
+            "did": dict(self.typist.did),
         }
 
 
@@ -147,8 +148,8 @@ async def soak(bench: Bench, seconds: float, samples: Path, core: float, visit_s
             header = running.header(seconds=seconds, core=core, seed=seed, items=items.digest(items.replays()))
             out.write(json.dumps({"header": header}) + "\n")
             did: Counter[str] = Counter()
-            desk = Desk(client, workspace, Random(f"desk {seed}"), did)
-            run = Soak(running, client, desk, Person(client, Random(f"person {seed}"), did), out, core, visit_s)
+            noise = SessionNoise(client, workspace, Random(f"desk {seed}"), did)
+            run = Soak(running, client, noise, Typist(client, Random(f"person {seed}"), did), out, core, visit_s)
             await _first_of(run.type_until(time.monotonic() + seconds), run.sample_for_ever(), run.visit_for_ever())
 
 
@@ -190,9 +191,9 @@ def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
 def told(samples: Path) -> int:
     """Figures of ``samples``: written, printed, and judged; the exit status."""
     header, rows = rows_of(samples)
-    result = {"benchmark": "soak", "header": header, **flat.figures(rows)}
+    result = {"benchmark": "soak", "header": header, **growth_report.figures(rows)}
     write("soak", result)
-    print("\n".join(flat.table(result)))
+    print("\n".join(growth_report.table(result)))
     return 1 if result["broken"] else 0
 
 
@@ -211,7 +212,7 @@ def main() -> int:
     why = ""
     try:
         bench = Bench(options.model, options.threads)
-        to_the_end(soak(bench, 3600 * options.hours, options.samples, options.core, options.visit))
+        run_interruptible(soak(bench, 3600 * options.hours, options.samples, options.core, options.visit))
     except KeyboardInterrupt:
         why = "stopped before its end"
     except DevstralError as error:

@@ -11,18 +11,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.plain import RIVAL_AFTER, RIVAL_BEFORE
+from benchmarks.llama_vim_baseline import LLAMA_VIM_AFTER, LLAMA_VIM_BEFORE
 from benchmarks.rig import SHIPPED_MS, Arm
 from devstral_ls.code_context import SOURCES
 from devstral_ls.prompt.window import Window
 
 
 def without_window() -> None:
-    """A fixed number of lines around the cursor, as the rival cuts them, in the place of the budgeted, sticky window."""
+    """A fixed number of lines around the cursor, as llama.vim cuts them, in place of the budgeted, sticky window."""
 
     def lines_around(snapshot: Any, offset: int, *_: Any, **__: Any) -> Window:
         before, after = snapshot.text[:offset], snapshot.text[offset:]
-        above, below = before.split("\n")[-RIVAL_BEFORE - 1 :], after.split("\n")[: RIVAL_AFTER + 1]
+        above, below = before.split("\n")[-LLAMA_VIM_BEFORE - 1 :], after.split("\n")[: LLAMA_VIM_AFTER + 1]
         return Window("\n".join(above), "\n".join(below))
 
     _put("devstral_ls.suggest.generator", "cut", lines_around)
@@ -72,10 +72,10 @@ OFF: Mapping[str, Callable[[], None]] = {
 LAYOUT_NAMES = ("fim-spm-in-psm", "fim-psm", "fim-spm", "chat-prefill", "chat-overlap", "left-to-right")
 
 SOURCE_ARMS: Mapping[str, Arm] = {
-    "without excerpts": Arm("without excerpts", settings={"inline": {"excerpts": []}}),
+    "without excerpts": Arm("without excerpts", settings={"inline": {"context": []}}),
     **{
         f"without {name}": Arm(
-            f"without {name}", settings={"inline": {"excerpts": [one for one in SOURCES if one != name]}}
+            f"without {name}", settings={"inline": {"context": [one for one in SOURCES if one != name]}}
         )
         for name in SOURCES
     },

@@ -21,12 +21,12 @@ from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
-from benchmarks.processes import children, held, rss
 from benchmarks.results import write
 from benchmarks.rig import LONG_S
 from benchmarks.stats import percentile
-from tests.server import lsp_client
-from tests.server.lsp_client import LspClient
+from devstral_ls.testing import lsp_client
+from devstral_ls.testing.lsp_client import LspClient
+from devstral_ls.testing.process_usage import children, rss, usage
 
 N_FILES, N_FOLDERS = 100_000, 1_000
 N_OPEN = 500
@@ -108,7 +108,7 @@ async def serving(folder: Path, root: Path) -> AsyncIterator[tuple[LspClient, fl
     config = folder / "workspace.toml"
     config.write_text("[inline]\ndebounceMs = 0\n")
     client = await lsp_client.start(
-        folder, "--index", module="benchmarks.costless_server", DEVSTRAL_LS_CONFIG=str(config)
+        folder, "--index", module="benchmarks.null_engine_server", DEVSTRAL_LS_CONFIG=str(config)
     )
     client.timeout_s = LONG_S
     try:
@@ -125,7 +125,7 @@ def memory(client: LspClient) -> dict[str, float]:
     """Resident memory, 10^6 bytes, and the CPU time of the index."""
     assert client.process is not None
     pid = client.process.pid
-    index = [one for child in children(pid) if (one := held(child)) is not None]
+    index = [one for child in children(pid) if (one := usage(child)) is not None]
     return {
         "server_mb": round(rss(pid) / 1e6, 1),
         "index_mb": round(sum(one.rss_mb for one in index), 1),

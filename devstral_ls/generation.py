@@ -135,6 +135,8 @@ class ModelInfo:
     """The most tokens of a suggestion of several lines."""
     slow: bool = False
     """Is it too slow on this machine to suggest by itself? It still answers who asks."""
+    parameters: int | None = None
+    """The number of the model's parameters; None where the engine does not tell it."""
 
 
 class Engine(Protocol):
@@ -154,4 +156,24 @@ class Engine(Protocol):
             GenerationFailed: it broke off.
             PromptTooLong: the prompt does not fit its context.
         """
+        ...
+
+
+class GenerationObserver(Protocol):
+    """Told by an engine client how each generation goes. Its methods return at once and raise nothing.
+
+    ``started`` is followed by exactly one ``finished``, whatever becomes of the generation: it ends by itself, fails, or
+    its caller leaves. ``first_chunk`` comes between them at most once.
+    """
+
+    def started(self, request: GenerationRequest) -> None:
+        """The engine was asked to run ``request``."""
+        ...
+
+    def first_chunk(self, request: GenerationRequest) -> None:
+        """The first piece of the answer has arrived, or, with ``max_tokens`` 0, the prompt is in the KV cache."""
+        ...
+
+    def finished(self, request: GenerationRequest) -> None:
+        """The generation has ended, or was left by its caller."""
         ...

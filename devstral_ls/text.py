@@ -70,6 +70,11 @@ def single_edit(before: str, after: str) -> Edit:
     return Edit(Span(start, len(before) - n_tail), after[start : len(after) - n_tail])
 
 
+def unix_newlines(text: str) -> str:
+    r"""``text`` with ``\n`` for every ``\r\n`` and lone ``\r``, as models write and are shown it."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
 def _common_prefix(a: str, b: str) -> int:
     low, high = 0, min(len(a), len(b))
     if a[:high] == b[:high]:

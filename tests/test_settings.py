@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from devstral_ls.code_context import SOURCES
+from devstral_ls.server.configuration import Configuration
 from devstral_ls.settings.schema import markdown, schema, vscode_configuration
 from devstral_ls.settings.sources import over_environment, read_user_file
 from devstral_ls.settings.tree import USER_ONLY, InlineSettings, Settings, read
@@ -51,12 +52,61 @@ def test_a_bad_value_costs_itself_and_one_message(tree: Any, key: str) -> None:
 
 
 def test_names_that_no_source_has_are_said_and_the_others_used() -> None:
-    settings, (problem,) = read({"inline": {"excerpts": ["imports", "clipboard", "test", "imports", "tests"]}})
-    assert settings.inline.excerpts == ("imports", "test")
-    assert problem.key == "inline.excerpts"
+    settings, (problem,) = read({"inline": {"context": ["imports", "clipboard", "test", "imports", "tests"]}})
+    assert settings.inline.context == ("imports", "test")
+    assert problem.key == "inline.context"
     assert '"clipboard", "tests"' in problem.message
     assert all(source in problem.message for source in SOURCES)
-    assert read({"inline": {"excerpts": []}}) == (Settings(inline=InlineSettings(excerpts=())), [])
+    assert read({"inline": {"context": []}}) == (Settings(inline=InlineSettings(context=())), [])
+
+
+OLD = {"inline": {"ahead": False, "excerpts": ["imports"]}, "completion": {"waitMs": 300}}
+NEW = {"inline": {"prefetch": False, "context": ["imports"]}, "completion": {"timeoutMs": 300}}
+WARNINGS = {
+    "inline.ahead": "inline.prefetch", "inline.excerpts": "inline.context", "completion.waitMs": "completion.timeoutMs",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("user", [True, False])
+def test_an_old_name_works_and_its_warning_names_the_new_one(user: bool) -> None:
+    settings, problems = read(OLD, user=user)
+    assert (settings, []) == read(NEW)
+    assert {problem.key: problem.message for problem in problems} == {
+        old: f"is now {new}; this release still takes both" for old, new in WARNINGS.items()
+    }
+
+
+@pytest.mark.parametrize("section", [{"ahead": True, "prefetch": False}, {"prefetch": False, "ahead": True}])
+def test_the_new_name_wins_over_the_old_one(section: dict[str, bool]) -> None:
+    settings, problems = read({"inline": section})
+    assert settings.inline.prefetch is False
+    assert [problem.key for problem in problems] == ["inline.ahead"]
+
+
+def test_a_bad_value_under_an_old_name_is_refused_under_the_new_one() -> None:
+    settings, problems = read({"completion": {"waitMs": -1}})
+    assert settings == Settings()
+    assert [problem.key for problem in problems] == ["completion.waitMs", "completion.timeoutMs"]
+
+
+def test_old_names_work_in_every_source_and_each_is_warned_of_once(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text('[inline]\nahead = false\nexcerpts = ["imports"]\n[completion]\nwaitMs = 300\n')
+    from_file = Configuration(file, {})
+    assert {problem.key for problem in from_file.refresh()} == set(WARNINGS)
+    assert from_file.initialize(OLD) == []
+    assert from_file.workspace(OLD) == []
+    from_options, from_workspace = Configuration(tmp_path / "none", {}), Configuration(tmp_path / "none", {})
+    assert len(from_options.initialize(OLD)) == len(from_workspace.workspace(OLD)) == 3
+    expected, _ = read(NEW)
+    assert from_file.settings == from_options.settings == from_workspace.settings == expected
+
+
+def test_editors_are_told_that_an_old_name_is_deprecated() -> None:
+    assert schema()["properties"]["inline"]["properties"]["ahead"]["deprecated"] is True
+    (page,) = (page for page in vscode_configuration() if page["title"] == "Completion")
+    assert page["properties"]["devstral.completion.waitMs"]["markdownDeprecationMessage"] == "Renamed to `timeoutMs`."
+    assert "waitMs" not in markdown()
 
 
 def test_the_clipboard_is_no_source() -> None:

@@ -1,4 +1,4 @@
-"""The code in what a model wrote: fences and prose taken off, as far as the answer has come."""
+"""The code in a model's answer: fences and prose removed, as far as the answer has arrived."""
 
 from __future__ import annotations
 
@@ -10,58 +10,63 @@ FENCE = "```"
 _OPENING = re.compile(r"^```[\w+#-]+[ \t]*$", re.MULTILINE)
 
 MIN_REPEATED = 4
-"""Characters of a line that counts as repeated; closers come again by right."""
+"""Characters from which a line counts as repeated; shorter ones, closing brackets, repeat in good code."""
 
 _MAX_PERIOD = 8
-"""Lines of a group that may come again and again."""
+"""The most lines of a group that is checked for repetition."""
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
-    """The code found in an answer."""
+class FencedCode:
+    """The code of an answer."""
 
     text: str
-    """Without the line end before the fence."""
+    """Without the line end before the closing fence."""
     in_fence: bool
-    """Was it between fences, or in an answer that was opened with one?"""
+    """True when it stands between fences, or the answer's prefix opened a fence."""
     closed: bool
-    """Has the fence ended? Nothing more is to come then."""
+    """True when the fence has ended, so that no more code follows."""
 
 
-def opened_with(language: str, code: str) -> str:
-    """The beginning of an answer: a fence, and the first lines of the code."""
+def fence_prefix(language: str, code: str) -> str:
+    """The prefix of an answer: an opening fence and the first lines of the code."""
     return f"{FENCE}{language}\n{code}"
 
 
-def code_in(opened: str, answer: str) -> Code:
-    """The code of an answer that was begun with ``opened`` (empty, or made by ``opened_with``).
+def code_in(prefix: str, answer: str) -> FencedCode:
+    """The code of ``answer``, which continues ``prefix`` (empty, or made by ``fence_prefix``).
 
-    A model that did not take the beginning up and began anew is understood, too.
+    A model that starts over instead of continuing the prefix is understood, too.
     """
-    if opened:
-        begun = opened.partition("\n")[2]
-        anew = answer.lstrip()
+    if prefix:
+        first_lines = prefix.partition("\n")[2]
+        restart = answer.lstrip()
         second = _OPENING.search(answer)  # a fence with a language opens, it does not close
-        if anew.startswith(FENCE) or second is not None:
-            return code_in("", anew if second is None else answer[second.start() :])
-        first_line = begun.partition("\n")[0].strip()
-        if first_line and anew.startswith(first_line):
-            begun, answer = "", anew
-        return _up_to_fence(begun + answer)
+        if restart.startswith(FENCE) or second is not None:
+            return code_in("", restart if second is None else answer[second.start() :])
+        first_line = first_lines.partition("\n")[0].strip()
+        if first_line and restart.startswith(first_line):
+            return _up_to_fence(restart)
+        return _up_to_fence(first_lines + answer)
     lines = answer.split("\n")
     for number, line in enumerate(lines):
         if line.lstrip().startswith(FENCE):
             return _up_to_fence("\n".join(lines[number + 1 :]))
-    return Code(answer, in_fence=False, closed=False)
+    return FencedCode(answer, in_fence=False, closed=False)
+
+
+def is_closed(prefix: str, answer: str) -> bool:
+    """True when the line that closes the code of ``answer`` is whole."""
+    return answer.endswith("\n") and code_in(prefix, answer).closed
 
 
 def whole_lines(text: str) -> list[str]:
-    """The lines of ``text`` that are finished."""
+    """The lines of ``text`` that have a line end."""
     return text.split("\n")[:-1]
 
 
 def loops(text: str, allowed: int) -> bool:
-    """Does ``text`` end with the same line, or group of lines, more than ``allowed`` times in a row?"""
+    """True when ``text`` ends with the same line, or group of lines, more than ``allowed`` times in a row."""
     lines = [line.strip() for line in whole_lines(text)]
     for period in range(1, _MAX_PERIOD + 1):
         group = lines[-period:]
@@ -74,7 +79,7 @@ def loops(text: str, allowed: int) -> bool:
 
 
 def longest_run(text: str) -> int:
-    """How often a line comes in a row in ``text``: what an answer about it may do, too."""
+    """The most times that a line stands in a row in ``text``; an answer about it may repeat it as often."""
     longest, run, last = 1, 1, None
     for line in text.split("\n"):
         stripped = line.strip()
@@ -83,8 +88,8 @@ def longest_run(text: str) -> int:
     return longest
 
 
-def _up_to_fence(text: str) -> Code:
+def _up_to_fence(text: str) -> FencedCode:
     at = 0 if text.startswith(FENCE) else text.find(f"\n{FENCE}") + 1
     if text.startswith(FENCE) or at > 0:
-        return Code(text[:at].rstrip("\n"), in_fence=True, closed=True)
-    return Code(text, in_fence=True, closed=False)
+        return FencedCode(text[:at].rstrip("\n"), in_fence=True, closed=True)
+    return FencedCode(text, in_fence=True, closed=False)

@@ -1,4 +1,4 @@
-"""One question to the engine: the stream read line by line, with an end to it where nothing good can follow."""
+"""ChatSession: the requests of one action to the engine, each stream read line by line and ended early where it can be."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from devstral_ls.actions.answer import loops
-from devstral_ls.actions.query import ActionRefused, Progressed, Report
+from devstral_ls.actions.query import ActionRefused, Progressed, ReportProgress
 from devstral_ls.generation import Engine, FinishReason, GenerationRequest, ModelInfo, Priority, Prompt, Usage
 from devstral_ls.prompt.chat import conversation, stops
 
@@ -19,86 +19,99 @@ REPORT_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked."""
+class ChatRequest:
+    """One question to the model."""
 
     system: str
     user: str
     max_tokens: int
-    opened: str = ""
-    """How the answer begins."""
-    turns: tuple[tuple[str, str], ...] = ()
+    prefix: str = ""
+    """The beginning of the answer, which the model continues."""
+    history: tuple[tuple[str, str], ...] = ()
     """Earlier questions and answers."""
     stop: tuple[str, ...] = ()
-    repeats: int = 6
-    """How often the same line may come in a row."""
+    max_repeats: int = 6
+    """How often the same line may stand in a row."""
     temperature: float = TEMPERATURE
     top_p: float = 0.95
 
+    def followed_by(self, answer: ChatAnswer, user: str) -> ChatRequest:
+        """The next question of the same conversation, after ``answer``."""
+        return replace(self, history=((self.user, self.prefix + answer.text),), user=user)
+
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the model wrote, without what its answer was begun with."""
+class ChatAnswer:
+    """The model's answer, without its prefix."""
 
     text: str
     complete: bool
-    """Did it end by itself?"""
+    """True when the model ended it, or the caller had read enough; False when the limit of tokens cut it."""
 
 
-Enough = Callable[[str], bool]
-Lines = Callable[[str], Awaitable[None]]
+IsEnough = Callable[[str], bool]
+OnLines = Callable[[str], Awaitable[None]]
 
 
 @dataclass(slots=True)
 class ChatSession:
-    """Asks the questions of one action, and counts what they cost."""
+    """Asks the requests of one action, reports progress, and adds up their usage."""
 
     engine: Engine
     model: ModelInfo
     conversation: str
-    report: Report
+    """Requests with the same one share a KV cache."""
+    report: ReportProgress
     clock: Callable[[], float] = time.monotonic
-    usage: Usage | None = field(default=None)
-    stage: str = "reading the code"
-    _n_tokens: int = 0
-    _began: float = 0.0
-    _reported: float = 0.0
+    """Seconds."""
+    usage: Usage | None = field(default=None, init=False)
+    """Of all requests so far."""
+    _stage: str = field(default="reading the code", init=False)
+    _n_tokens: int = field(default=0, init=False)
+    _first_token_at: float = field(default=0.0, init=False)
+    _reported_at: float = field(default=0.0, init=False)
 
-    async def ask(self, question: Question, enough: Enough = lambda text: False, lines: Lines | None = None) -> Answer:
-        """The answer, read until it ends, ``enough`` says so of it, or it goes round in circles.
+    def enter(self, stage: str) -> None:
+        """Name the stage that reports of progress show from now on."""
+        self._stage = stage
 
-        ``lines`` hears the answer so far after each whole line.
+    async def ask(
+        self, request: ChatRequest, is_enough: IsEnough = lambda text: False, on_lines: OnLines | None = None
+    ) -> ChatAnswer:
+        """The answer, read until the model ends it or ``is_enough`` is true of it.
+
+        ``on_lines`` is called with the answer so far after each whole line.
 
         Raises:
-            ActionRefused: it repeats itself.
+            ActionRefused: the answer repeats itself.
             EngineError, PromptTooLong: see ``generation.Engine``.
         """
-        request = self._request(question)
-        text, complete, used, said = "", False, None, 0
-        async with self.engine.generate(request) as chunks:
-            async for chunk in chunks:
-                text += chunk.text
-                used = chunk.usage or used
-                complete = chunk.finish is FinishReason.STOP
-                self._count(bool(chunk.text))
-                if enough(text):
-                    complete = True
-                    break
-                if text.count("\n", said) == 0:
-                    continue
-                said = text.rindex("\n") + 1
-                if loops(text, question.repeats):
-                    self._add(used)
-                    raise ActionRefused("the model repeated the same lines over and over", hint=_AGAIN)
-                if lines is not None:
-                    await lines(text)
-        self._add(used)
-        return Answer(text, complete)
+        text, complete, usage, n_checked = "", False, None, 0
+        try:
+            async with self.engine.generate(self._generation(request)) as chunks:
+                async for chunk in chunks:
+                    text += chunk.text
+                    usage = chunk.usage or usage
+                    complete = chunk.finish is FinishReason.STOP
+                    self._count(bool(chunk.text))
+                    if is_enough(text):
+                        complete = True
+                        break
+                    if text.count("\n", n_checked) == 0:
+                        continue
+                    n_checked = text.rindex("\n") + 1
+                    if loops(text, request.max_repeats):
+                        raise ActionRefused("the model repeated the same lines over and over", hint=_AGAIN)
+                    if on_lines is not None:
+                        await on_lines(text)
+        finally:
+            self._add(usage)
+        return ChatAnswer(text, complete)
 
-    async def weigh(self, prompt: Prompt, text: str) -> tuple[float, ...] | None:
+    async def logprobs(self, prompt: Prompt, text: str) -> tuple[float, ...] | None:
         """The natural logarithms of the probabilities of the tokens of ``text`` as the answer to ``prompt``.
 
-        ``None`` where the engine does not say them.
+        None where the engine does not report them.
 
         Raises:
             EngineError, PromptTooLong: see ``generation.Engine``.
@@ -111,28 +124,27 @@ class ChatSession:
             priority=Priority.ACTION,
             logprobs=True,
         )
-        told: tuple[float, ...] = ()
-        used, n_read, is_told = None, 0, True
+        logprobs: tuple[float, ...] = ()
+        usage, n_read, has_logprobs = None, 0, True
         async with self.engine.generate(request) as chunks:
             async for chunk in chunks:
-                used = chunk.usage or used
+                usage = chunk.usage or usage
                 self._count(bool(chunk.text))
-                is_told = is_told and bool(chunk.logprobs or not chunk.text)
-                told += chunk.logprobs
+                has_logprobs = has_logprobs and bool(chunk.logprobs or not chunk.text)
+                logprobs += chunk.logprobs
                 n_read += len(chunk.text)
-                if n_read >= len(text) or not is_told:
+                if n_read >= len(text) or not has_logprobs:
                     break
-        self._add(used)
-        return told if is_told and n_read >= len(text) else None
+        self._add(usage)
+        return logprobs if has_logprobs and n_read >= len(text) else None
 
-    def _request(self, question: Question) -> GenerationRequest:
-        prompt = conversation(self.model, question.system, question.turns, question.user, question.opened)
+    def _generation(self, request: ChatRequest) -> GenerationRequest:
         return GenerationRequest(
-            prompt=prompt,
-            max_tokens=question.max_tokens,
-            stop=(*stops(self.model), *question.stop),
-            temperature=question.temperature,
-            top_p=question.top_p,
+            prompt=conversation(self.model, request.system, request.history, request.user, request.prefix),
+            max_tokens=request.max_tokens,
+            stop=(*stops(self.model), *request.stop),
+            temperature=request.temperature,
+            top_p=request.top_p,
             conversation=self.conversation,
             priority=Priority.ACTION,
         )
@@ -141,28 +153,23 @@ class ChatSession:
         now = self.clock()
         self._n_tokens += has_text
         if self._n_tokens == 1:
-            self._began = now
-        if now - self._reported >= REPORT_S and self._n_tokens:
-            self._reported = now
-            elapsed = now - self._began
+            self._first_token_at = now
+        if now - self._reported_at >= REPORT_S and self._n_tokens:
+            self._reported_at = now
+            elapsed = now - self._first_token_at
             rate = (self._n_tokens - 1) / elapsed if elapsed > 0 else 0.0
-            self.report(Progressed(self._n_tokens, rate, self.stage))
+            self.report(Progressed(self._n_tokens, rate, self._stage))
 
     def _add(self, usage: Usage | None) -> None:
-        if usage is None:
+        if usage is None or self.usage is None:
+            self.usage = usage or self.usage
             return
-        sum_ = self.usage
-        self.usage = (
-            usage
-            if sum_ is None
-            else replace(
-                sum_,
-                prompt_tokens=sum_.prompt_tokens + usage.prompt_tokens,
-                cached_tokens=sum_.cached_tokens + usage.cached_tokens,
-                generated_tokens=sum_.generated_tokens + usage.generated_tokens,
-                prefill_ms=sum_.prefill_ms + usage.prefill_ms,
-                decode_ms=sum_.decode_ms + usage.decode_ms,
-            )
+        self.usage = Usage(
+            prompt_tokens=self.usage.prompt_tokens + usage.prompt_tokens,
+            cached_tokens=self.usage.cached_tokens + usage.cached_tokens,
+            generated_tokens=self.usage.generated_tokens + usage.generated_tokens,
+            prefill_ms=self.usage.prefill_ms + usage.prefill_ms,
+            decode_ms=self.usage.decode_ms + usage.decode_ms,
         )
 
 

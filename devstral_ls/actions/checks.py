@@ -1,10 +1,10 @@
-"""Is an edit one to offer? It parses as well as before, keeps the names others use, and changes no code it may not."""
+"""Checks of an edit before it is offered: it parses as well as before and changes no code that it must not change."""
 
 from __future__ import annotations
 
-from devstral_ls.languages.code_equality import code_of
-from devstral_ls.languages.defined import Defined, outline, words
-from devstral_ls.languages.syntax.errors import parse_errors
+from devstral_ls.languages.code_equality import code_tokens
+from devstral_ls.languages.symbols import Symbol, document_symbols, identifiers_in
+from devstral_ls.languages.syntax.parse_errors import parse_errors
 from devstral_ls.languages.syntax.tree import Syntax, SyntaxTrees
 from devstral_ls.text import Edit, Snapshot, Span, apply
 
@@ -35,64 +35,68 @@ _ANNOTATIONS_RUN = frozenset({"python"})
 
 
 class Checks:
-    """Checks of edits of one document. Texts that are looked at get trees of their own."""
+    """Checks of edits of one document. Changed texts are parsed in trees of their own."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self._trees = SyntaxTrees(max_documents=4)
         self.syntax = self.parsed(snapshot.text)
-        """The document as it is; ``None`` without a grammar."""
+        """The document's tree; None without a grammar."""
 
     def parsed(self, text: str) -> Syntax | None:
-        """The tree of ``text`` in the document's language."""
+        """The tree of ``text`` in the document's language; None without a grammar."""
         before = self.snapshot
         return self._trees.tree(Snapshot(before.uri, before.version, before.language, text))
 
+    def after(self, edit: Edit) -> Syntax | None:
+        """The tree of the document with ``edit`` applied; None without a grammar."""
+        return self.parsed(apply(self.snapshot.text, edit))
+
     def worse(self, edit: Edit) -> str:
-        """How ``edit`` makes the document parse worse; empty if it does not, or if nobody can tell."""
-        after = self.parsed(apply(self.snapshot.text, edit))
+        """The first new parse error after ``edit``; empty if there is none, or no grammar."""
+        after = self.after(edit)
         if self.syntax is None or after is None:
             return ""
-        found, was = parse_errors(after), parse_errors(self.syntax)
-        if found.n_errors <= was.n_errors:
+        errors = parse_errors(after)
+        if errors.n_errors <= parse_errors(self.syntax).n_errors:
             return ""
         lines = after.snapshot.text.split("\n")
-        shown = lines[found.line].strip()[:120] if found.line < len(lines) else ""
-        return f"{found.first}: `{shown}`" if shown else found.first
+        shown = lines[errors.line].strip()[:120] if errors.line < len(lines) else ""
+        return f"{errors.first}: `{shown}`" if shown else errors.first
 
     def changes_code(self, edit: Edit, *, types: bool) -> bool:
-        """Does ``edit`` change more than comments and docstrings (and annotations, with ``types`` false)?
+        """True when ``edit`` changes more than comments and docstrings, or there is no grammar.
 
-        Where nobody can tell, it does.
+        With ``types`` false, changed annotations do not count either.
         """
-        after = self.parsed(apply(self.snapshot.text, edit))
+        after = self.after(edit)
         if self.syntax is None or after is None:
             return True
-        return code_of(self.syntax, types=types) != code_of(after, types=types)
+        return code_tokens(self.syntax, types=types) != code_tokens(after, types=types)
 
     def unknown_types(self, header: str) -> frozenset[str]:
-        """Names in a new header that are evaluated and that nothing in the file makes known."""
+        """Names in a new header that are evaluated and that the file does not mention otherwise."""
         if self.syntax is None or self.syntax.language.queries not in _ANNOTATIONS_RUN:
             return frozenset()
         tree = self.parsed(f"{header}\n    pass\n")
         if tree is None:
             return frozenset()
-        used = words(tree, _all(tree.snapshot.text))
-        return used - words(self.syntax, _all(self.snapshot.text)) - _BUILTIN_TYPES
+        used = identifiers_in(tree, _all(tree.snapshot.text))
+        return used - identifiers_in(self.syntax, _all(self.snapshot.text)) - _BUILTIN_TYPES
 
     def dropped(self, edit: Edit) -> tuple[str, ...]:
-        """Public definitions that ``edit`` takes out of the document."""
-        after = self.parsed(apply(self.snapshot.text, edit))
+        """Names of public definitions that ``edit`` removes from the document."""
+        after = self.after(edit)
         if self.syntax is None or after is None:
             return ()
-        kept = {one.name for one in outline(after)}
-        gone = [one.name for one in outline(self.syntax) if is_public(one) and one.name not in kept]
+        names = {definition.name for definition in document_symbols(after)}
+        gone = [item.name for item in document_symbols(self.syntax) if is_public(item) and item.name not in names]
         return tuple(dict.fromkeys(gone))
 
 
-def is_public(one: Defined) -> bool:
-    """May others use it by its name?"""
-    return bool(one.name) and not one.name.startswith("_")
+def is_public(definition: Symbol) -> bool:
+    """True when other code may use the definition by its name."""
+    return bool(definition.name) and not definition.name.startswith("_")
 
 
 def _all(text: str) -> Span:

@@ -1,122 +1,150 @@
-"""What the model is shown beside the target: imports, enclosing headers, lines around it, signatures of what it uses."""
+"""ActionContext: one running action, with the steps that all kinds of output share."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-from devstral_ls.actions.indentation import unix
-from devstral_ls.actions.query import ActionQuery, Problem
-from devstral_ls.actions.target import Target, language_at
-from devstral_ls.languages.defined import outline, words
-from devstral_ls.languages.syntax.tree import Syntax
-from devstral_ls.text import Snapshot, Span
+from devstral_ls.actions.answer import fence_prefix, longest_run
+from devstral_ls.actions.chat_session import ChatRequest, ChatSession
+from devstral_ls.actions.checks import Checks
+from devstral_ls.actions.query import ActionCallbacks, ActionQuery, ActionRefused, Project, Result
+from devstral_ls.actions.table import Action
+from devstral_ls.actions.target.find import Target, language_at
+from devstral_ls.actions.target.line_style import LineStyle, dedent, line_style_of
+from devstral_ls.actions.target.pieces import answer_tokens, piece_chars
+from devstral_ls.actions.target.surroundings import describe_diagnostics, describe_surroundings
+from devstral_ls.actions.templates import fill_template
+from devstral_ls.generation import ModelInfo
+from devstral_ls.languages.language import Language
+from devstral_ls.prompt.chat import continues_answers
+from devstral_ls.settings.tree import PrivacySettings
+from devstral_ls.text import Edit, Snapshot, Span
 
-MAX_IMPORT_CHARS = 1_200
-MAX_SIGNATURES = 12
-MAX_AROUND_LINES = 6
-"""Lines above and below a piece of a definition."""
-
-MAX_LINE = 200
-"""Characters of a line of context."""
-
-MAX_NAMES = 48
-"""Looked for in other files."""
-
-_MAX_PROBLEMS = 5
-
-_NAME = re.compile(r"(?<![\w.])[A-Za-z_$][\w$]{2,}(?:(?:\.|::)[A-Za-z_$][\w$]*)?")
-
-_SELVES = frozenset({"self", "this", "cls", "super"})
+MIN_REPEATS = 6
+"""An answer may repeat a line this often in a row, and more often where the code itself does."""
 
 
-def around(query: ActionQuery, target: Target, syntax: Syntax | None, signatures: Mapping[str, str]) -> str:
-    """Everything around ``target`` as text in front of it; empty where there is nothing."""
-    snapshot, fence = query.snapshot, language_at(query.snapshot).id
-    blocks = []
-    imports = _shortened([snapshot.of(span) for span in target.scope.imports], MAX_IMPORT_CHARS)
-    if imports:
-        blocks.append(("The file begins with:", imports))
-    headers = [unix(snapshot.of(scope.header)) for scope in target.scope.scopes if scope.span.start < target.span.start]
-    if headers:
-        blocks.append(("The code is inside of:", headers[-3:]))
-    if target.kind in ("selection", "lines"):
-        blocks += _neighbours(snapshot, target.span)
-    used = _used(snapshot, target, syntax, signatures)
-    if used:
-        blocks.append(("It uses:", used))
-    return "".join(f"{says}\n```{fence}\n{_joined(lines)}\n```\n" for says, lines in blocks)
+@dataclass(frozen=True, slots=True)
+class ActionContext:
+    """What is needed to do one action."""
 
+    action: Action
+    query: ActionQuery
+    """Secrets masked."""
+    target: Target
+    checks: Checks
+    chat: ChatSession
+    callbacks: ActionCallbacks
+    project: Project
+    signatures: Mapping[str, str]
+    """Of what the target uses and other files define, by name."""
+    privacy: PrivacySettings
+    is_visible: Callable[[Snapshot], Awaitable[bool]]
+    """True for a document that no ignore file matches."""
+    secrets: tuple[Span, ...] = ()
+    """The masked spans of the document."""
 
-def unknown(syntax: Syntax | None, snapshot: Snapshot, span: Span) -> list[str]:
-    """Names used in ``span`` that other files may define: ``a`` and ``a.b``, in the order of the text."""
-    if syntax is None:
-        return []
-    asked = words(syntax, span) - {one.name for one in outline(syntax)} - _SELVES
-    found = (match[0].replace("::", ".") for match in _NAME.finditer(snapshot.of(span)))
-    return list(dict.fromkeys(name for name in found if name.partition(".")[0] in asked))[:MAX_NAMES]
+    @property
+    def snapshot(self) -> Snapshot:
+        """The document, secrets masked."""
+        return self.query.snapshot
 
+    @property
+    def model(self) -> ModelInfo:
+        """The model that answers."""
+        return self.chat.model
 
-def problems_said(snapshot: Snapshot, target: Span, problems: Sequence[Problem]) -> str:
-    """The diagnostics, with the lines they are on."""
-    if not problems:
-        return "It does not do what it should.\n"
-    said = []
-    for problem in problems[:_MAX_PROBLEMS]:
-        line = snapshot.line(snapshot.line_at(problem.span.start)).strip()[:MAX_LINE]
-        code = f" ({problem.code})" if problem.code else ""
-        said.append(f"- {' '.join(problem.message.split())[:500]}{code}, on the line `{line}`")
-    return "Problem reported in it:\n" + "\n".join(said) + "\n"
+    @property
+    def language(self) -> Language:
+        """The row of the document's language."""
+        return language_at(self.snapshot)
 
+    @property
+    def title(self) -> str:
+        """The action in words, for people."""
+        return self.action.title.format(what=self.target.words)
 
-def _neighbours(snapshot: Snapshot, span: Span) -> list[tuple[str, list[str]]]:
-    first, last = snapshot.line_at(span.start), snapshot.line_at(span.end)
-    above = [snapshot.line(line)[:MAX_LINE] for line in range(max(0, first - MAX_AROUND_LINES), first)]
-    below = [
-        snapshot.line(line)[:MAX_LINE] for line in range(last + 1, min(snapshot.n_lines, last + 1 + MAX_AROUND_LINES))
-    ]
-    found = []
-    if "".join(above).strip():
-        found.append(("Right above it:", above))
-    if "".join(below).strip():
-        found.append(("Right below it:", below))
-    return found
+    def line_style(self, span: Span) -> LineStyle:
+        """The indentation and line ends of the code at ``span``."""
+        return line_style_of(self.snapshot.of(span), self.snapshot.text)
 
+    def refuse_secrets(self, span: Span) -> None:
+        """Refuse to rewrite code that contains a secret.
 
-def _used(snapshot: Snapshot, target: Target, syntax: Syntax | None, signatures: Mapping[str, str]) -> list[str]:
-    """First lines of what the target uses: definitions of this file, then those the index knows."""
-    if syntax is None:
-        return []
-    names = words(syntax, target.span) - {target.name}
-    here = [
-        _first_line(snapshot, one.span)
-        for one in outline(syntax)
-        if one.name in names and (one.span.end <= target.span.start or one.span.start >= target.span.end)
-    ]
-    text = snapshot.of(target.span)
-    elsewhere = [signature for name, signature in signatures.items() if re.search(rf"\b{re.escape(name)}\b", text)]
-    return [line for line in dict.fromkeys([*here, *elsewhere]) if line][:MAX_SIGNATURES]
+        Raises:
+            ActionRefused: there is one in ``span``.
+        """
+        for secret in self.secrets:
+            if secret.start < span.end and span.start < secret.end:
+                line = self.snapshot.line_at(secret.start) + 1
+                raise ActionRefused(
+                    f"{self.target.words} has what looks like a secret on line {line}, and no model is shown that",
+                    hint="Move it out of the code, select less, or switch privacy.redactSecrets off.",
+                )
 
+    def too_long(self) -> ActionRefused:
+        """The error for a target that does not fit the model's context."""
+        return ActionRefused(
+            f"{self.target.words} is too long for {self.model.name}",
+            hint="Select a smaller piece, or raise model.contextTokens.",
+        )
 
-def _first_line(snapshot: Snapshot, span: Span) -> str:
-    """The line of the definition itself, decorators left out."""
-    for line in range(snapshot.line_at(span.start), min(snapshot.n_lines, snapshot.line_at(span.start) + 10)):
-        text = snapshot.line(line).strip()
-        if not text.startswith(("@", "#[")):
-            return text[:MAX_LINE]
-    return ""
+    def readable_beginning(self) -> Target:
+        """The target, or as much of its beginning as fits a request that does not rewrite it."""
+        span, room = self.target.span, piece_chars(self.model, rewrites=False)
+        if len(span) <= room:
+            return self.target
+        self.chat.enter("reading its beginning")
+        end = self.snapshot.line_span(max(self.snapshot.line_at(span.start + room) - 1, 0)).end
+        return replace(self.target, span=Span(span.start, max(end, span.start + 1)))
 
+    def note_on_beginning(self, shown: Target) -> tuple[str, ...]:
+        """The note for the user when only ``shown`` of the target was read; empty when all of it was."""
+        if len(shown.span) == len(self.target.span):
+            return ()
+        n_lines = self.snapshot.of(shown.span).count("\n") + 1
+        return (f"only the first {n_lines} lines of {self.target.words} were read: it is long for {self.model.name}",)
 
-def _shortened(texts: Sequence[str], room: int) -> list[str]:
-    kept = []
-    for text in texts:
-        room -= len(text) + 1
-        if room < 0:
-            kept.append("...")
-            break
-        kept.append(unix(text).rstrip("\n"))
-    return kept
+    async def draft(self, edit: Edit) -> None:
+        """Show an unfinished edit, where the client wants drafts."""
+        if self.callbacks.draft is not None:
+            await self.callbacks.draft(edit)
 
+    def result(self, **outcome: Any) -> Result:
+        """The result of the action; ``outcome`` are fields of ``Result``."""
+        return Result(self.action.id, self.title, usage=self.chat.usage, **outcome)
 
-def _joined(lines: Sequence[str]) -> str:
-    return "\n".join(lines)
+    def request(self, target: Target, first_lines: str | None, **values: str) -> ChatRequest:
+        """The action's template about ``target``, filled with its usual variables and ``values``.
+
+        ``first_lines`` start the code of the answer, where the model can continue one; None: the answer is no code.
+        """
+        code = dedent(self.snapshot.of(target.span), self.line_style(target.span))
+        system, user = fill_template(self.action.template, self._variables(target, code) | values)
+        has_prefix = first_lines is not None and continues_answers(self.model)
+        return ChatRequest(
+            system,
+            user,
+            answer_tokens(code, self.model),
+            prefix=fence_prefix(self.language.id, first_lines or "") if has_prefix else "",
+            stop=("\n```",) if has_prefix else (),
+            max_repeats=max(MIN_REPEATS, longest_run(code) + 2),
+        )
+
+    def _variables(self, target: Target, code: str) -> dict[str, str]:
+        query, fence, selection = self.query, self.language.id, self.target.selection
+        failed = f"This was tried, and the problem stayed:\n```{fence}\n{query.failed_attempt}\n```\n"
+        return {
+            "language": self.language.name,
+            "fence": fence,
+            "target": code,
+            "name": target.words,
+            "context": describe_surroundings(self.snapshot, target, self.checks.syntax, self.signatures),
+            "path": self.project.path(self.snapshot.uri) or self.snapshot.uri.rpartition("/")[2],
+            "instruction": query.instruction,
+            "problems": describe_diagnostics(self.snapshot, query.diagnostics),
+            "tried": failed if query.failed_attempt else "",
+            "selection": "" if selection is None else dedent(self.snapshot.of(selection), self.line_style(selection)),
+        }

@@ -1,24 +1,24 @@
-"""Which rows apply at a range: fast, without the model, since editors ask at every move of the cursor."""
+"""Which actions to offer at a range: fast, without the model, since editors ask at every move of the cursor."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from devstral_ls.actions.document import undocumented
-from devstral_ls.actions.frameworks import rows_of
-from devstral_ls.actions.header import typable
-from devstral_ls.actions.instruction import instruction_for
-from devstral_ls.actions.query import Problem
+from devstral_ls.actions.outputs.table import OUTPUTS
 from devstral_ls.actions.runner import NO_CHAT
-from devstral_ls.actions.table import ACTIONS, Action, OutputKind, TargetKind, wanted
-from devstral_ls.actions.target import Target, language_at, target_of
+from devstral_ls.actions.table import ACTIONS, Action, TargetKind, is_requested, switched_off
+from devstral_ls.actions.target.find import Target, language_at, target_of
+from devstral_ls.actions.target.instruction import instruction_for
+from devstral_ls.code_context import Diagnostic
 from devstral_ls.generation import ModelInfo
 from devstral_ls.languages.syntax.tree import Syntax
 from devstral_ls.prompt.chat import chat_format
+from devstral_ls.settings.tree import ReviewMode
 from devstral_ls.text import Snapshot, Span
 
-_SHOWN_MESSAGE = 60
+_MAX_TITLE = 60
+"""Characters of a message or instruction in a title."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,89 +27,85 @@ class Offer:
 
     action: Action
     title: str
-    problems: tuple[Problem, ...] = ()
-    """The diagnostics it is about."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """Those it is about."""
     disabled: str = ""
     """Why it cannot be done here; empty if it can."""
     needs_instruction: bool = False
-    """Must the user be asked what to do?"""
+    """True when the client has to ask the user what to change."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a client asks for."""
+class OfferRequest:
+    """The range and the abilities of the client."""
 
     snapshot: Snapshot
     span: Span
-    problems: tuple[Problem, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
     only: tuple[str, ...] | None = None
+    """The kinds of code action that the client asks for; None: all."""
     automatic: bool = False
-    """Does the client ask by itself? Then only what belongs to diagnostics is offered."""
+    """True when no user opened a menu: only actions on diagnostics are offered then."""
     asks_instructions: bool = False
-    """Can the client ask its user what to do?"""
+    """True when the client can ask its user what to change."""
     hidden: str = ""
     """Why no model may see the document; empty if it may."""
+    review: ReviewMode = "auto"
+    """The setting ``actions.review``."""
 
 
-def offers(asked: Asked, syntax: Syntax | None, model: ModelInfo | None) -> list[Offer]:
-    """What to offer, in the order of the table."""
-    made: list[Offer] = []
+def offers(request: OfferRequest, syntax: Syntax | None, model: ModelInfo | None) -> list[Offer]:
+    """What to offer, in the order of the table. ``model`` is the one that would answer, None while none is ready."""
+    menu: list[Offer] = []
     targets: dict[TargetKind, Target | str] = {}
     for action in ACTIONS.values():
-        if not wanted(action.kind, asked.only) or (asked.automatic and action.where is not TargetKind.PROBLEM):
+        if not _applies(action, request) or switched_off(action, request.review, model):
             continue
-        if action.where is TargetKind.PROBLEM and not asked.problems:
-            continue
-        if action.where not in targets:
-            problems = tuple(problem.span for problem in asked.problems)
-            targets[action.where] = target_of(action, syntax, asked.snapshot, asked.span, problems)
-        offer = _offer(action, asked, targets[action.where], model)
-        made.append(replace(offer, disabled=asked.hidden, needs_instruction=False) if asked.hidden else offer)
-    return made
+        if action.target not in targets:
+            spans = tuple(item.span for item in request.diagnostics)
+            targets[action.target] = target_of(action, syntax, request.snapshot, request.span, spans)
+        offer = _offer(action, request, targets[action.target], model)
+        menu.append(replace(offer, disabled=request.hidden, needs_instruction=False) if request.hidden else offer)
+    return menu
 
 
-def _offer(action: Action, asked: Asked, target: Target | str, model: ModelInfo | None) -> Offer:
-    problems = asked.problems if action.where is TargetKind.PROBLEM else ()
+def _applies(action: Action, request: OfferRequest) -> bool:
+    """True when the client asks for such actions here."""
+    if not is_requested(action.kind, request.only):
+        return False
+    return bool(request.diagnostics) if action.target is TargetKind.DIAGNOSTIC else not request.automatic
+
+
+def _offer(action: Action, request: OfferRequest, target: Target | str, model: ModelInfo | None) -> Offer:
+    diagnostics = request.diagnostics if action.target is TargetKind.DIAGNOSTIC else ()
     if isinstance(target, str):
-        title = action.title.format(what=_about(problems) or "code")
-        return Offer(action, title, problems, target)
-    title = action.title.format(what=_about(problems) or target.words)
+        title = action.title.format(what=_in_words(diagnostics) or "code")
+        return Offer(action, title, diagnostics, target)
+    title = action.title.format(what=_in_words(diagnostics) or target.words)
     if model is not None and chat_format(model) is None:
-        return Offer(action, title, problems, f"{model.name} {NO_CHAT}")
+        return Offer(action, title, diagnostics, f"{model.name} {NO_CHAT}")
     if action.needs_instruction:
-        return _with_instruction(action, asked, target)
-    return Offer(action, title, problems, _hindrance(action, asked.snapshot, target))
+        return _instructed(action, request, target)
+    return Offer(action, title, diagnostics, OUTPUTS[action.output].hindrance(request.snapshot, target))
 
 
-def _with_instruction(action: Action, asked: Asked, target: Target) -> Offer:
-    written = instruction_for(asked.snapshot, asked.span, target.span, language_at(asked.snapshot))
+def _instructed(action: Action, request: OfferRequest, target: Target) -> Offer:
+    """The offer of an action that needs an instruction: from the comment above the code, or from the user."""
+    written = instruction_for(request.snapshot, request.span, target.span, language_at(request.snapshot))
     title = action.title.format(what=target.words)
     if written is not None and written[0]:
-        return Offer(action, f"Rewrite: {_short(written[0])}")
-    if asked.asks_instructions:
+        return Offer(action, f"Rewrite: {_shortened(written[0])}")
+    if request.asks_instructions:
         return Offer(action, title.replace(" as instructed", "…"), needs_instruction=True)
     return Offer(action, title, disabled="write what to change above the code as a comment: devstral: use a loop")
 
 
-def _hindrance(action: Action, snapshot: Snapshot, target: Target) -> str:
-    language = language_at(snapshot)
-    if action.gives is OutputKind.DOC:
-        return undocumented(snapshot, target)
-    if action.gives is OutputKind.HEADER:
-        return typable(snapshot, target)
-    if action.gives is OutputKind.TESTS and not rows_of(language.id):
-        return f"no test framework is known for {language.name}"
-    if action.gives is OutputKind.TESTS and not snapshot.uri.startswith("file:"):
-        return "this document is no file, so there is no place beside it for tests"
-    return ""
-
-
-def _about(problems: Sequence[Problem]) -> str:
-    if not problems:
+def _in_words(diagnostics: Sequence[Diagnostic]) -> str:
+    if not diagnostics:
         return ""
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return _short(" ".join(problems[0].message.split())) + more
+    more = f" (and {len(diagnostics) - 1} more)" if len(diagnostics) > 1 else ""
+    return _shortened(" ".join(diagnostics[0].message.split())) + more
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN_MESSAGE else text[: _SHOWN_MESSAGE - 1].rstrip() + "…"
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_TITLE else text[: _MAX_TITLE - 1].rstrip() + "…"

@@ -1,34 +1,22 @@
-"""What an action is asked with and what comes of it, as values."""
+"""The input and output of an action as values, and the ports through which it reads the project and reports progress."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
+from devstral_ls.code_context import Diagnostic, Severity
 from devstral_ls.errors import EngineError
 from devstral_ls.generation import Usage
 from devstral_ls.text import Edit, Snapshot, Span
 
-Severity = Literal["error", "warning", "information"]
-
 
 class ActionRefused(EngineError):
-    """The model's answer is not one to offer, or there is nothing to do."""
+    """The action cannot be done here, or the model's answer failed its checks; nothing was changed."""
 
     code = "action-refused"
     hint = "Nothing was changed."
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A diagnostic somebody else reported."""
-
-    span: Span
-    message: str
-    severity: str = "error"
-    code: str = ""
-    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,45 +27,48 @@ class ActionQuery:
     """A key of ``table.ACTIONS``."""
     snapshot: Snapshot
     span: Span
-    """What is selected; empty: the cursor."""
+    """The selection; empty: the cursor."""
     instruction: str = ""
-    problems: tuple[Problem, ...] = ()
-    tried: str = ""
-    """An earlier answer that did not help, for the model to do otherwise."""
+    """What to change, in the user's words."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """Those to fix."""
+    failed_attempt: str = ""
+    """An earlier answer that was applied and did not help; the model is asked for another one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something a review found."""
+    """A bug that a review reports."""
 
     line: int
     """From 0."""
     severity: Severity
     code: str
+    """A key of ``outputs.review.CODES``."""
     message: str
     fix: str | None = None
-    """The line as it should be, where one line suffices."""
+    """The line as it should be; None where the repair is not a change of one line."""
     related: Span | None = None
-    """The definition the line is in."""
+    """The definition that contains the line."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileEdit:
-    """Another file that an action makes or adds to."""
+    """Another file that an action creates or adds to."""
 
     path: str
     """Relative to the project's root, with slashes."""
     text: str
-    """What is put in."""
+    """The text to insert."""
     at: int | None
-    """Where, in code points of the text that is there; ``None``: the file is new."""
+    """Where, in code points of ``before``; None: the file is new."""
     before: str = ""
-    """The text that is there."""
+    """The current text of the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What an action did."""
+    """The outcome of an action."""
 
     action: str
     title: str
@@ -87,36 +78,50 @@ class Result:
     findings: tuple[Finding, ...] = ()
     markdown: str = ""
     notes: tuple[str, ...] = ()
-    """What the user should know: a public name that is gone, text that was left out."""
+    """Messages for the user: a public name that is gone, text that was left out."""
     usage: Usage | None = None
-    """Of all questions together."""
+    """Of all requests together; None where the engine does not report it."""
     reviewed: Span | None = None
+    """The code that a review has read; None for other actions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progressed:
-    """How far a running action is."""
+    """The progress of a running action."""
 
     n_tokens: int
     tokens_per_second: float
     stage: str
+    """What the action does now, for people."""
 
 
-Draft = Callable[[Edit], Awaitable[None]]
-"""Hears the edit as far as it is written: whole lines, each time the whole of it. May raise to stop the action."""
+OnDraft = Callable[[Edit], Awaitable[None]]
+"""Called with the unfinished edit after each whole line: always all of it. May raise to stop the action."""
 
-Report = Callable[[Progressed], None]
+ReportProgress = Callable[[Progressed], None]
+
+
+def _ignore(_progressed: Progressed) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionCallbacks:
+    """The callbacks of a running action."""
+
+    draft: OnDraft | None = None
+    report: ReportProgress = _ignore
 
 
 class Signatures(Protocol):
-    """What the workspace knows of names: an index of definitions, if there is one."""
+    """The workspace index, as far as actions read it."""
 
     async def allows(self, snapshot: Snapshot) -> bool:
-        """May the document be shown to a model? Not if an ignore file names it."""
+        """True when no ignore file matches the document, so that a model may see it."""
         ...
 
     async def signatures(self, names: Sequence[str], snapshot: Snapshot, imports: Sequence[str]) -> Mapping[str, str]:
-        """The signatures of ``names`` that other files define, as they may be shown; ``a.b`` is ``b`` of ``a``.
+        """The signatures of ``names`` that other files define, by name, secrets taken out; ``a.b`` is ``b`` of ``a``.
 
         ``imports`` are the import statements of ``snapshot``.
         """
@@ -124,14 +129,14 @@ class Signatures(Protocol):
 
 
 class NoSignatures:
-    """Without an index."""
+    """Used where no workspace is open."""
 
     async def allows(self, snapshot: Snapshot) -> bool:
-        """Nobody says no."""
+        """True always."""
         return True
 
     async def signatures(self, names: Sequence[str], snapshot: Snapshot, imports: Sequence[str]) -> Mapping[str, str]:
-        """None."""
+        """Always empty."""
         return {}
 
 
@@ -139,7 +144,7 @@ class Project(Protocol):
     """The files around a document, as far as they may be read."""
 
     def path(self, uri: str) -> str | None:
-        """The document's path in the project, with slashes; ``None`` if it is not in one."""
+        """The document's path in the project, with slashes; None if it is not in one."""
         ...
 
     def uri(self, path: str) -> str:
@@ -147,7 +152,7 @@ class Project(Protocol):
         ...
 
     def read(self, path: str) -> str | None:
-        """The text of a file; ``None`` if there is none that may be read."""
+        """The text of a file; None if it does not exist or may not be read."""
         ...
 
     def names(self, folder: str) -> Sequence[str]:
@@ -156,10 +161,10 @@ class Project(Protocol):
 
 
 class NoProject:
-    """A document on its own."""
+    """Used for a document that is in no project."""
 
     def path(self, uri: str) -> str | None:
-        """Not in a project."""
+        """None always."""
         return None
 
     def uri(self, path: str) -> str:
@@ -167,17 +172,9 @@ class NoProject:
         return path
 
     def read(self, path: str) -> str | None:
-        """Nothing may be read."""
+        """None always."""
         return None
 
     def names(self, folder: str) -> Sequence[str]:
-        """No files."""
+        """Always empty."""
         return ()
-
-
-@dataclass(frozen=True, slots=True)
-class ActionCallbacks:
-    """Who hears of a running action."""
-
-    draft: Draft | None = None
-    report: Report = field(default=lambda progressed: None)

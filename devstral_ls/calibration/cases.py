@@ -1,4 +1,4 @@
-"""The holes that layouts are tried on: code with a gap, and what a person would write there. Files in ``holes/``."""
+"""The holes that layouts are compared on: code with a gap, and the code expected there. Files in ``holes/``."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from devstral_ls.languages.scopes.tree import CursorScope, scope_at
+from devstral_ls.languages.language import Language
+from devstral_ls.languages.scopes.cursor import CursorScope
+from devstral_ls.languages.scopes.tree import scope_at
 from devstral_ls.languages.syntax.tree import SyntaxTrees
-from devstral_ls.languages.table import LANGUAGES, Language
+from devstral_ls.languages.table import LANGUAGES
 from devstral_ls.settings.tree import InlineSettings
 from devstral_ls.suggest.draft import CursorContext, cursor_context_at
 from devstral_ls.suggest.policy import wants_lines
@@ -26,35 +28,31 @@ class Hole:
     id: str
     """Language and name: ``python/mean``."""
     snapshot: Snapshot
-    """The code without what is expected."""
+    """The code without the expected part."""
     offset: int
     """The cursor, in code points."""
     expected: str
 
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What the pipeline finds out about the hole's place."""
-
-    scope: CursorScope
-    place: CursorContext
+    @property
+    def complete(self) -> str:
+        """The code with the expected part."""
+        return self.snapshot.text[: self.offset] + self.expected + self.snapshot.text[self.offset :]
 
 
 @cache
 def holes() -> tuple[Hole, ...]:
-    """All holes, the languages in turns: a part of them says something about each."""
+    """All holes, the languages in turns, so that the first few are of all languages."""
     by_language = [list(_holes_of(language)) for language in _languages()]
     longest = max(len(found) for found in by_language)
     return tuple(found[n] for n in range(longest) for found in by_language if n < len(found))
 
 
-def seen(hole: Hole, trees: SyntaxTrees) -> Seen:
-    """The hole as ``suggest.inline`` would see it with the settings' defaults."""
+def scope_and_cursor(hole: Hole, trees: SyntaxTrees) -> tuple[CursorScope, CursorContext]:
+    """The scope and the cursor of a hole as the pipeline sees them with default settings."""
     scope = scope_at(trees.tree(hole.snapshot), hole.snapshot, hole.offset)
     language = LANGUAGES[hole.snapshot.language]
     multiline = wants_lines(scope, hole.snapshot, hole.offset, InlineSettings())
-    place = cursor_context_at(hole.snapshot, hole.offset, scope, language, multiline=multiline)
-    return Seen(scope, place)
+    return scope, cursor_context_at(hole.snapshot, hole.offset, scope, language, multiline=multiline)
 
 
 def parse(text: str, language: Language) -> Iterator[Hole]:

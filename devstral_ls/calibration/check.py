@@ -1,4 +1,4 @@
-"""Does it hold: cold requests through the pipeline, with the budget that was found."""
+"""A check of the result: cold requests through the pipeline, with the calibrated budget."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import secrets
 import time
 from dataclasses import dataclass, replace
 
-from devstral_ls.calibration.cases import Hole, holes
+from devstral_ls.calibration.cases import holes
 from devstral_ls.generation import Engine
 from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.settings.tree import Settings
@@ -19,24 +19,22 @@ _ASKED = "python/read-config"
 
 
 N_REQUESTS = 3
-"""How often: one may meet a busy moment."""
+"""Several, since one may meet a busy moment of the machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What the request cost."""
+    """The cost of one request."""
 
     total_ms: float
     """From the query to the suggestion."""
     n_new: int
-    """Prompt tokens that were evaluated."""
+    """Prompt tokens that were evaluated, not reused."""
     n_decoded: int
 
 
 async def check(engine: Engine, settings: Settings) -> Checked:
-    """Ask ``N_REQUESTS`` times, with as much code around the cursor as the budget takes, none of it seen before.
-
-    The request of the middle is given back.
+    """The median of ``N_REQUESTS`` cold requests, with as much code around the cursor as the budget takes.
 
     Raises:
         EngineError: the engine failed.
@@ -49,7 +47,7 @@ async def _once(engine: Engine, settings: Settings) -> Checked:
     query = _cold()
     start = time.monotonic()
     suggester = Suggester(engine, SyntaxTrees())
-    outcome = await suggester.inline(query, replace(settings, inline=replace(settings.inline, ahead=False)))
+    outcome = await suggester.inline(query, replace(settings, inline=replace(settings.inline, prefetch=False)))
     total_ms = (time.monotonic() - start) * 1000
     usage = outcome.trace.usage
     if usage is None:
@@ -58,21 +56,10 @@ async def _once(engine: Engine, settings: Settings) -> Checked:
 
 
 def _cold() -> InlineQuery:
-    """A file of other code, the hole, and other code again; with a line in each that is new in every run."""
+    """The hole between other code, with a line in each piece that is new in every run, so that nothing is cached."""
     asked = next(hole for hole in holes() if hole.id == _ASKED)
-    others = [hole for hole in holes() if hole.snapshot.language == "python" and hole is not asked]
-    above, below = _file(others), _file(list(reversed(others)))
-    text = asked.snapshot.text
-    whole = f"{above}\n\n{text[: asked.offset]}{text[asked.offset :]}\n\n{below}"
-    snapshot = Snapshot("file:///calibration.py", 1, "python", whole)
-    return InlineQuery(snapshot, len(above) + 2 + asked.offset, invoked=True)
-
-
-def _file(found: list[Hole]) -> str:
-    """The code of ``found``, what is missing filled in, three times."""
-    pieces = [f"_{secrets.token_hex(4)} = {n}\n\n{_filled(hole)}" for n, hole in enumerate(found * 3)]
-    return "\n\n".join(pieces)
-
-
-def _filled(hole: Hole) -> str:
-    return hole.snapshot.text[: hole.offset] + hole.expected + hole.snapshot.text[hole.offset :]
+    others = [hole for hole in holes() if hole.snapshot.language == "python" and hole is not asked] * 3
+    pieces = [f"_{secrets.token_hex(4)} = 1\n\n{hole.complete}\n\n" for hole in others]
+    above, below = "".join(pieces), "".join(reversed(pieces))
+    snapshot = Snapshot("file:///calibration.py", 1, "python", f"{above}{asked.snapshot.text}\n\n{below}")
+    return InlineQuery(snapshot, len(above) + asked.offset, invoked=True)

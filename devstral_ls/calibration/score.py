@@ -1,4 +1,4 @@
-"""How near an answer is to what was expected, and which layout is the best."""
+"""How close answers are to the expected code, and which layout is the best."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from statistics import median
 
-from devstral_ls.calibration.record import Answered
+from devstral_ls.calibration.record import HoleAnswer
 
 TIE = 0.05
-"""Scores that differ by less are the same: with some thirty holes it is one and a half of them."""
+"""Scores that differ by less are equal: of thirty holes, one and a half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,29 +25,29 @@ class Score:
 
     @property
     def total(self) -> float:
-        """What layouts are ranked by: the mean of the exact share and the similarity."""
+        """The rank of a layout: the mean of the exact share and the similarity."""
         return (self.n_exact / self.n_holes + self.similarity) / 2 if self.n_holes else 0.0
 
 
-def compare(expected: str, answer: str, n_tokens: int = 0) -> Answered:
-    """The first line of ``answer`` and that of what was ``expected``."""
+def compare(expected: str, answer: str, n_tokens: int = 0) -> HoleAnswer:
+    """Compare the first lines of ``answer`` and ``expected``."""
     wanted, found = first_line(expected), first_line(answer)
     similarity = SequenceMatcher(None, wanted, found, autojunk=False).ratio()
-    return Answered(wanted == found, similarity, n_tokens)
+    return HoleAnswer(wanted == found, similarity, n_tokens)
 
 
 def first_line(text: str) -> str:
-    """The first line that is not blank; the indentation counts, what trails does not."""
+    """The first line that is not blank, with its indentation, without trailing white space."""
     return next((line.rstrip() for line in text.split("\n") if line.strip()), "")
 
 
-def scores(answers: Mapping[str, Mapping[str, Answered]], candidates: Sequence[str]) -> list[Score]:
-    """The score of each candidate, in their order."""
+def scores(answers: Mapping[str, Mapping[str, HoleAnswer]], candidates: Sequence[str]) -> list[Score]:
+    """The scores of ``candidates``, in their order."""
     return [_score(layout, list(answers.get(layout, {}).values())) for layout in candidates]
 
 
 def ranked(found: Sequence[Score]) -> list[str]:
-    """The layouts of ``found``, best first; of those that are the same, the first goes first."""
+    """The layouts of ``found``, best first; equal ones in their order."""
     left = list(found)
     order: list[str] = []
     while left:
@@ -58,18 +58,18 @@ def ranked(found: Sequence[Score]) -> list[str]:
     return order
 
 
-def usual_tokens(answers: Mapping[str, Answered]) -> float | None:
-    """Tokens of a usual first line: the median over the holes that were answered."""
+def usual_tokens(answers: Mapping[str, HoleAnswer]) -> float | None:
+    """Tokens of a usual first line: the median over the answered holes; None when the engine counted none."""
     counts = [answered.n_tokens for answered in answers.values() if answered.n_tokens > 0]
     return float(median(counts)) if counts else None
 
 
-def overhead_tokens(answers: Mapping[str, Answered]) -> float:
-    """Prompt tokens that are not code, or that the code has more than it was taken for: the median over the holes."""
+def overhead_tokens(answers: Mapping[str, HoleAnswer]) -> float:
+    """Prompt tokens beyond the estimate for the code, sentinels and instructions included: the median over the holes."""
     surplus = [answered.n_prompt - answered.n_window for answered in answers.values() if answered.n_prompt > 0]
     return max(0.0, float(median(surplus))) if surplus else 0.0
 
 
-def _score(layout: str, answers: Sequence[Answered]) -> Score:
+def _score(layout: str, answers: Sequence[HoleAnswer]) -> Score:
     similarity = sum(answered.similarity for answered in answers) / len(answers) if answers else 0.0
     return Score(layout, len(answers), sum(answered.exact for answered in answers), similarity)

@@ -20,10 +20,10 @@ DONE, NOTHING, USAGE, MODEL, ENGINE, INPUT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one sub-command and give its exit code. Errors of ours and signals end here."""
+    """Run one sub-command and return its exit code; errors become one line on stderr."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that cannot show a sign shows another
+            stream.reconfigure(errors="replace")  # instead of failing on a character the terminal cannot show
     options = _parser().parse_args(arguments)
     try:
         code: int = import_module(options.module).run(options)
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output left; closing stderr keeps Python from saying so at exit.
+        # The reader of stdout has closed it; without stderr Python cannot complain about that at exit.
         sys.stderr.close()
         return INTERRUPTED
     except DevstralError as error:
@@ -50,13 +50,13 @@ def _fail(error: DevstralError, *, debug: bool) -> int:
 
 
 class InputError(DevstralError):
-    """A file given on the command line that cannot be used, or a place that it does not have."""
+    """A file from the command line that cannot be used, or a line or column that it does not have."""
 
     code = "input"
 
 
 class UsageError(DevstralError):
-    """An argument that cannot be understood."""
+    """A command-line argument of the wrong form."""
 
     code = "usage"
 
@@ -68,13 +68,13 @@ _CODES = (
     (UsageError, USAGE),
     (SettingsError, USAGE),
 )
-"""Which exit code an error means; the first kind that fits."""
+"""The exit code of each kind of error; the first kind that fits."""
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="devstral-ls",
-        description="Code suggestions from a local Devstral. Without a command: the language server.",
+        description="Code suggestions and code actions from a local model. Without a command: the language server.",
     )
     parser.add_argument("--version", action="version", version=f"devstral-ls {__version__}")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
@@ -84,29 +84,24 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, about: str, module: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=about, description=about)
-        # SUPPRESS: what was given before the command's name stays.
+        # SUPPRESS: the option keeps its value when it stands before the command's name.
         sub.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         sub.set_defaults(module=f"devstral_ls.cli.{module}")
         return sub
 
     _serve_options(command("serve", "the language server (stdio unless --tcp)", "serve"))
 
-    complete = command("complete", "one inline suggestion, as the editor would get it", "complete")
-    complete.add_argument("place", metavar="FILE:LINE[:COLUMN]", help="cursor, from 1; default column: end of line")
-    complete.add_argument("--json", action="store_true", help="text, range, reason, timings and tokens as JSON")
-    complete.add_argument("--model", metavar="M", help="catalog name or path of a GGUF file")
-
+    _complete_options(command("complete", "one inline suggestion, as the editor would get it", "complete"))
     _act_options(command("act", "one code action: a diff, an explanation, or findings", "act"))
+    command("demo", "suggestions in bundled examples; downloads the starter model if none is installed", "demo")
 
-    command("demo", "suggestions in bundled examples; fetches the starter model if there is none", "demo")
-
-    stats = command("stats", "what became of suggestions on this machine: accepted, kept, latency", "stats")
+    stats = command("stats", "suggestions on this machine: shown, accepted, kept, latency", "stats")
     form = stats.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true")
     form.add_argument("--clear", action="store_true", help="delete the statistics")
-    stats.add_argument("--days", type=_positive, metavar="N", help="only the last N days; default: all that are kept")
+    stats.add_argument("--days", type=_positive, metavar="N", help="only the last N days; default: all recorded days")
 
-    doctor = command("doctor", "check this machine, up to a real completion", "doctor")
+    doctor = command("doctor", "check this machine, ending with a real completion", "doctor")
     doctor.add_argument("--json", action="store_true")
 
     settings = command("settings", "every setting", "settings")
@@ -131,18 +126,28 @@ def _serve_options(parser: argparse.ArgumentParser) -> None:
     transport.add_argument("--stdio", action="store_true", help="speak on stdin and stdout (the default)")
     transport.add_argument("--tcp", metavar="HOST:PORT", help="listen there instead, for debugging")
     parser.add_argument(
-        "--clientProcessId", dest="client_process_id", type=int, metavar="N", help="leave when this process does"
+        "--clientProcessId", dest="client_process_id", type=int, metavar="N", help="exit when this process does"
     )
+
+
+def _complete_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("position", metavar="FILE:LINE[:COLUMN]", help="cursor, from 1; default column: end of line")
+    parser.add_argument("--json", action="store_true", help="text, range, reason, timings and tokens as JSON")
+    parser.add_argument("--model", metavar="M", help="catalog name or path of a GGUF file")
 
 
 def _act_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "action", metavar="ACTION", help="fix, rewrite, simplify, extract, document, types, tests, review or explain"
+        "action",
+        metavar="ACTION",
+        help="fix, rewrite, simplify, extract, document, types, tests, review (experimental) or explain",
     )
-    parser.add_argument("place", metavar="FILE:LINE[-LINE]", help="the cursor's line, or the selected lines, from 1")
+    parser.add_argument("position", metavar="FILE:LINE[-LINE]", help="the cursor's line, or the selected lines, from 1")
     parser.add_argument("--instruction", default="", metavar="TEXT", help="rewrite: what to change")
-    parser.add_argument("--message", default="", metavar="TEXT", help="fix: what is reported on the first line")
-    parser.add_argument("--write", action="store_true", help="change the files, too")
+    parser.add_argument(
+        "--message", default="", metavar="TEXT", help="fix: the message of the diagnostic on the first line"
+    )
+    parser.add_argument("--write", action="store_true", help="also change the files")
     parser.add_argument("--json", action="store_true", help="diff, files, findings, notes, timings and tokens as JSON")
     parser.add_argument("--model", metavar="M", help="catalog name or path of a GGUF file")
 
@@ -151,26 +156,28 @@ def _model_commands(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
     listed = commands.add_parser("list", help="installed models, and what can be pulled")
     listed.add_argument("--json", action="store_true")
-    pull = commands.add_parser("pull", help="fetch a model of the catalog")
+    pull = commands.add_parser("pull", help="download a model of the catalog")
     pull.add_argument("name")
-    imported = commands.add_parser("import", help="take a local GGUF file into the store")
+    imported = commands.add_parser("import", help="copy or link a local GGUF file into the model folder")
     imported.add_argument("path")
-    imported.add_argument("--name", help="its name in the store; default: from the file's name")
-    inspect = commands.add_parser("inspect", help="what a GGUF file says of itself")
+    imported.add_argument("--name", help="its name from then on; default: from the file's name")
+    inspect = commands.add_parser("inspect", help="the header of a GGUF file, and the engines that can run it")
     inspect.add_argument("model", metavar="PATH_OR_NAME")
     inspect.add_argument("--json", action="store_true")
-    calibrate = commands.add_parser("calibrate", help="measure a model on this machine: rates, budget, layout")
-    calibrate.add_argument("name", nargs="?", metavar="NAME", help="default: the model of the settings")
-    calibrate.add_argument("--again", action="store_true", help="measure the rates anew")
+    calibrate = commands.add_parser(
+        "calibrate", help="benchmark a model on this machine: rates, prompt size, prompt format"
+    )
+    calibrate.add_argument("name", nargs="?", metavar="NAME", help="default: the model from the settings")
+    calibrate.add_argument("--again", action="store_true", help="measure the rates again")
     calibrate.add_argument("--json", action="store_true")
     calibrate.set_defaults(module="devstral_ls.cli.calibrate")
-    remove = commands.add_parser("remove", help="delete a model from the store")
+    remove = commands.add_parser("remove", help="delete a model from the model folder")
     remove.add_argument("name")
 
 
 def _engine_commands(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
-    status = commands.add_parser("status", help="the engines that run now")
+    status = commands.add_parser("status", help="the running engines")
     status.add_argument("--json", action="store_true")
     commands.add_parser("stop", help="stop them; they start again when needed")
     commands.add_parser("logs", help="the last lines of their logs")

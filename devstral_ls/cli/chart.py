@@ -1,4 +1,4 @@
-"""A small chart in the terminal: one bar a line, in characters that its encoding has."""
+"""A bar chart for the terminal, one bar a line."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ WIDTH = 40
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
-def can_show(encoding: str | None) -> bool:
-    """Can a terminal of this encoding show our bars?"""
+def can_show_bars(encoding: str | None) -> bool:
+    """True when a terminal of this encoding can show the block characters of the bars."""
     try:
         _EIGHTHS.encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -20,7 +20,7 @@ def can_show(encoding: str | None) -> bool:
 
 
 def bars(values: Sequence[tuple[str, int]], *, ascii_only: bool) -> Iterable[str]:
-    """A line for each name and value; the longest bar is the greatest value's."""
+    """A line for each name and value; the bar of the greatest value is ``WIDTH`` long."""
     greatest = max((n for _, n in values), default=0)
     n_name = max((len(name) for name, _ in values), default=0)
     n_value = len(str(greatest))

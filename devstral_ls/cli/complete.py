@@ -10,26 +10,26 @@ from pathlib import Path
 from typing import Any
 
 from devstral_ls.cli import DONE, NOTHING, InputError, UsageError
-from devstral_ls.cli.session import session, user_settings
+from devstral_ls.cli.command_session import open_session, user_settings
 from devstral_ls.languages.table import language_of
 from devstral_ls.platform.paths import directories
-from devstral_ls.retrieval.index.client import path_of
 from devstral_ls.suggest.trace import InlineQuery, Outcome
 from devstral_ls.text import Snapshot, Span
+from devstral_ls.uris import path_of
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the suggestion."""
-    query = read_place(options.place)
+    query = read_position(options.position)
     settings = user_settings(directories(), options.model)
 
-    async def ask() -> tuple[Outcome, float]:
-        async with session(settings, quiet=options.json, file=Path(path_of(query.snapshot.uri))) as asked:
+    async def suggest() -> tuple[Outcome, float]:
+        async with open_session(settings, quiet=options.json, file=Path(path_of(query.snapshot.uri))) as session:
             start = time.monotonic()
-            outcome = await asked.suggester.inline(query, asked.settings)
+            outcome = await session.suggester.inline(query, session.settings)
             return outcome, (time.monotonic() - start) * 1000
 
-    outcome, total_ms = asyncio.run(ask())
+    outcome, total_ms = asyncio.run(suggest())
     if options.json:
         print(json.dumps(as_json(query.snapshot, outcome, total_ms), ensure_ascii=False))
     elif outcome.suggestions:
@@ -37,14 +37,14 @@ def run(options: argparse.Namespace) -> int:
     return DONE if outcome.suggestions else NOTHING
 
 
-def read_place(place: str) -> InlineQuery:
+def read_position(position: str) -> InlineQuery:
     """The query that ``FILE:LINE[:COLUMN]`` means; line and column from 1, the column in code points.
 
     Raises:
         UsageError: it is not of that form.
-        InputError: there is no such place, or the file is not text.
+        InputError: there is no such position, or the file is not text.
     """
-    path, line, column = _split(place)
+    path, line, column = _split(position)
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
@@ -63,14 +63,14 @@ def read_place(place: str) -> InlineQuery:
     return InlineQuery(snapshot, span.end if column is None else span.start + column - 1, invoked=True)
 
 
-def _split(place: str) -> tuple[Path, int, int | None]:
-    head, _, last = place.rpartition(":")
+def _split(position: str) -> tuple[Path, int, int | None]:
+    head, _, last = position.rpartition(":")
     path, _, middle = head.rpartition(":")
     if path and _is_count(middle) and _is_count(last):
         return Path(path), int(middle), int(last)
     if head and _is_count(last):
         return Path(head), int(last), None
-    raise UsageError(f"{place}: no line given", hint="Name a place as FILE:LINE[:COLUMN], counted from 1.")
+    raise UsageError(f"{position}: no line given", hint="Name a position as FILE:LINE[:COLUMN], counted from 1.")
 
 
 def _is_count(text: str) -> bool:
@@ -78,7 +78,7 @@ def _is_count(text: str) -> bool:
 
 
 def as_json(snapshot: Snapshot, outcome: Outcome, total_ms: float) -> dict[str, Any]:
-    """The answer of ``--json``: the first suggestion and how it came about; positions from 1, times in ms."""
+    """The output of ``--json``: the first suggestion and how it was made; positions from 1, times in ms."""
     suggestion = outcome.suggestions[0] if outcome.suggestions else None
     trace = outcome.trace
     usage = trace.usage
@@ -87,7 +87,7 @@ def as_json(snapshot: Snapshot, outcome: Outcome, total_ms: float) -> dict[str, 
         timings |= {"prefill": round(usage.prefill_ms, 2), "decode": round(usage.decode_ms, 2)}
     return {
         "text": suggestion.text if suggestion else "",
-        "range": _range(snapshot, suggestion.replaces) if suggestion else None,
+        "range": _range_as_json(snapshot, suggestion.replaces) if suggestion else None,
         "reason": trace.reason.value,
         "layout": trace.layout,
         "model": trace.model,
@@ -104,9 +104,9 @@ def as_json(snapshot: Snapshot, outcome: Outcome, total_ms: float) -> dict[str, 
     }
 
 
-def _range(snapshot: Snapshot, span: Span) -> dict[str, dict[str, int]]:
-    def position(offset: int) -> dict[str, int]:
+def _range_as_json(snapshot: Snapshot, span: Span) -> dict[str, dict[str, int]]:
+    def line_and_column(offset: int) -> dict[str, int]:
         line = snapshot.line_at(offset)
         return {"line": line + 1, "column": offset - snapshot.line_starts[line] + 1}
 
-    return {"start": position(span.start), "end": position(span.end)}
+    return {"start": line_and_column(span.start), "end": line_and_column(span.end)}

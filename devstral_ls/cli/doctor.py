@@ -1,4 +1,4 @@
-"""``devstral-ls doctor``: check this machine, from Python to a real completion; each line says what to do."""
+"""``devstral-ls doctor``: check this machine, from Python to a real completion, with a hint for each problem."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pathlib import Path
 
 from devstral_ls import __version__
 from devstral_ls.cli import DONE, ENGINE, MODEL
-from devstral_ls.cli import findings as checks
-from devstral_ls.cli.findings import Finding
-from devstral_ls.cli.session import session
+from devstral_ls.cli import doctor_checks as checks
+from devstral_ls.cli.command_session import open_session
+from devstral_ls.cli.doctor_checks import CheckResult
 from devstral_ls.engine.choice import wanted
 from devstral_ls.engine.devices import devices
 from devstral_ls.engine.endpoint import checked_address, key_of
@@ -34,117 +34,125 @@ from devstral_ls.settings.tree import Settings
 from devstral_ls.suggest.trace import InlineQuery
 from devstral_ls.text import Snapshot
 
-_NEEDED = ("pygls", "lsprotocol", "httpx", "tree-sitter", "cachetools")
+_PACKAGES = ("pygls", "lsprotocol", "httpx", "tree-sitter", "cachetools")
 _CODE = "def add(a: int, b: int) -> int:\n    return "
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the findings; the exit code says what is broken."""
-    findings: list[Finding] = []
-    for finding in _findings(directories()):
-        findings.append(finding)
+    """Print the result of each check; the exit code tells whether the model or something else is broken."""
+    results: list[CheckResult] = []
+    for result in _all_checks(directories()):
+        results.append(result)
         if not options.json:
-            hint = f"\n{'':9}{'':14}→ {finding.hint}" if finding.hint else ""
-            print(f"{finding.verdict:8} {finding.check:13} {finding.message}{hint}", flush=True)
+            hint = f"\n{'':9}{'':14}→ {result.hint}" if result.hint else ""
+            print(f"{result.verdict:8} {result.check:13} {result.message}{hint}", flush=True)
     if options.json:
-        print(json.dumps([asdict(finding) for finding in findings]))
-    broken = {finding.check for finding in findings if finding.verdict == "error"}
+        print(json.dumps([asdict(result) for result in results]))
+    broken = {result.check for result in results if result.verdict == "error"}
     return MODEL if "model" in broken else ENGINE if broken else DONE
 
 
-def _findings(folders: Directories) -> Iterator[Finding]:
+def _all_checks(folders: Directories) -> Iterator[CheckResult]:
     yield _python()
     yield from _packages()
     yield _grammars()
     settings, problems = read_user_file(folders.config_file)
     for problem in problems:
-        yield Finding("settings", "warning", str(problem), "See `devstral-ls settings`.")
+        yield CheckResult("settings", "warning", str(problem), "See `devstral-ls settings`.")
     settings = over_environment(settings)
     if not problems:
-        yield Finding("settings", "ok", str(folders.config_file) if folders.config_file.exists() else "all defaults")
+        yield CheckResult(
+            "settings", "ok", str(folders.config_file) if folders.config_file.exists() else "all defaults"
+        )
     yield _memory()
     remote = settings.engine.kind == "remote"
     if not remote:
         yield checks.backends(settings)
-    found = devices()
-    yield checks.gpus(found)
+    seen = devices()
+    yield checks.gpus(seen)
     yield checks.disk(folders)
     yield checks.runtime_folder(folders)
     model = _remote(settings) if remote else _model(settings, folders)
     yield model
     if not remote:
-        yield from checks.fit(settings, folders, found)
+        yield from checks.fit(settings, folders, seen)
     running = engines(folders)
-    yield Finding("engine", "ok", ", ".join(f"{s.model}: {s.phase}, pid {s.pid}" for s in running) or "none runs now")
+    yield CheckResult(
+        "engine", "ok", ", ".join(f"{s.model}: {s.phase}, pid {s.pid}" for s in running) or "none is running"
+    )
     if model.verdict != "error":
         yield _completion(settings)
 
 
-def _python() -> Finding:
-    return Finding("python", "ok", f"{platform.python_version()} on {platform.platform()}, devstral-ls {__version__}")
+def _python() -> CheckResult:
+    return CheckResult(
+        "python", "ok", f"{platform.python_version()} on {platform.platform()}, devstral-ls {__version__}"
+    )
 
 
-def _packages() -> Iterator[Finding]:
-    found = []
-    for name in _NEEDED:
+def _packages() -> Iterator[CheckResult]:
+    versions = []
+    for name in _PACKAGES:
         try:
-            found.append(f"{name} {version(name)}")
+            versions.append(f"{name} {version(name)}")
         except PackageNotFoundError:
-            yield Finding("packages", "error", f"{name} is missing", f"{sys.executable} -m pip install devstral-ls")
-    yield Finding("packages", "ok", ", ".join(found))
+            yield CheckResult("packages", "error", f"{name} is missing", f"{sys.executable} -m pip install devstral-ls")
+    yield CheckResult("packages", "ok", ", ".join(versions))
 
 
-def _grammars() -> Finding:
-    wanted = [language for language in LANGUAGES.values() if language.grammar is not None]
-    missing = [language.name for language in wanted if grammar(language) is None]
+def _grammars() -> CheckResult:
+    languages = [language for language in LANGUAGES.values() if language.grammar is not None]
+    missing = [language.name for language in languages if grammar(language) is None]
     if missing:
         hint = "Reinstall devstral-ls; indentation is used instead until then."
-        return Finding("grammars", "warning", f"missing: {', '.join(missing)}", hint)
-    return Finding("grammars", "ok", f"{len(wanted)} languages")
+        return CheckResult("grammars", "warning", f"missing: {', '.join(missing)}", hint)
+    return CheckResult("grammars", "ok", f"{len(languages)} languages")
 
 
-def _memory() -> Finding:
+def _memory() -> CheckResult:
     free = available_memory()
     if free is None:
-        return Finding("memory", "warning", "this system does not say how much is free")
+        return CheckResult("memory", "warning", "the free memory of this system is unknown")
     if free < 1 << 30:
-        return Finding("memory", "warning", f"{free / 1e9:.1f} GB free", "Close something, or use a smaller model.")
-    return Finding("memory", "ok", f"{free / 1e9:.1f} GB free")
+        return CheckResult(
+            "memory", "warning", f"{free / 1e9:.1f} GB free", "Close other programs, or use a smaller model."
+        )
+    return CheckResult("memory", "ok", f"{free / 1e9:.1f} GB free")
 
 
-def _remote(settings: Settings) -> Finding:
+def _remote(settings: Settings) -> CheckResult:
     engine = settings.engine
     try:
         address = checked_address(engine.base_url, allow_remote=engine.allow_remote)
         key_of(engine.api_key_env)
     except SettingsError as error:
-        return Finding("model", "error", error.message, error.hint)
-    return Finding("model", "ok", f"{engine.remote_model or 'the first one'} at {address}, which runs elsewhere")
+        return CheckResult("model", "error", error.message, error.hint)
+    return CheckResult("model", "ok", f"{engine.remote_model or 'its first model'} at the remote engine {address}")
 
 
-def _model(settings: Settings, folders: Directories) -> Finding:
+def _model(settings: Settings, folders: Directories) -> CheckResult:
     try:
         header = read_header(Path(wanted(EngineOptions.of(settings), folders).model_path))
     except ModelError as error:
-        return Finding("model", "error", error.message, error.hint)
+        return CheckResult("model", "error", error.message, error.hint)
     family = family_of(header)
-    return Finding(
-        "model", "ok", f"{header.path.name}: {header.architecture}, {header.quantisation}, asked as {family.title}"
+    return CheckResult(
+        "model", "ok", f"{header.path.name}: {header.architecture}, {header.quantisation}, prompted as {family.title}"
     )
 
 
-def _completion(settings: Settings) -> Finding:
-    async def ask() -> tuple[str, float]:
+def _completion(settings: Settings) -> CheckResult:
+    async def suggest() -> tuple[str, float]:
         snapshot = Snapshot("file:///doctor.py", 0, "python", _CODE)
-        async with session(settings, quiet=True) as asked:
-            outcome = await asked.suggester.inline(InlineQuery(snapshot, len(_CODE), invoked=True), asked.settings)
+        async with open_session(settings, quiet=True) as session:
+            outcome = await session.suggester.inline(InlineQuery(snapshot, len(_CODE), invoked=True), session.settings)
         text = outcome.suggestions[0].text if outcome.suggestions else ""
         return text, outcome.trace.stages.get("engine", 0.0)
 
     try:
-        text, milliseconds = asyncio.run(ask())
+        text, milliseconds = asyncio.run(suggest())
     except DevstralError as error:
-        return Finding("completion", "error", error.message, error.hint)
+        return CheckResult("completion", "error", error.message, error.hint)
     if not text:
-        return Finding("completion", "warning", "the model had nothing to say", "Try another model.")
-    return Finding("completion", "ok", f"`return ▮` → {text!r} in {milliseconds:.0f} ms")
+        return CheckResult("completion", "warning", "the model suggested nothing", "Try another model.")
+    return CheckResult("completion", "ok", f"`return ▮` → {text!r} in {milliseconds:.0f} ms")

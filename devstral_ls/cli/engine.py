@@ -11,7 +11,7 @@ from devstral_ls.cli import DONE, NOTHING
 from devstral_ls.engine.rendezvous import engines, log_tail, stop
 from devstral_ls.engine.report import EngineReport, report
 from devstral_ls.engine.state import EngineState
-from devstral_ls.models.units import gigabytes
+from devstral_ls.models.memory import gigabytes
 from devstral_ls.platform.paths import directories
 
 

@@ -1,4 +1,4 @@
-"""``devstral-ls model list|pull|import|inspect|remove``: models on this machine. ``calibrate`` has a file of its own."""
+"""``devstral-ls model list|pull|import|inspect|remove``: models on this machine. ``calibrate`` has its own file."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ import time
 from pathlib import Path
 
 from devstral_ls.cli import DONE
+from devstral_ls.cli.terminal import clear_status, show_status
 from devstral_ls.models import store
 from devstral_ls.models.catalog import MODELS
-from devstral_ls.models.download.progress import Progress
 from devstral_ls.models.download.pull import pull
+from devstral_ls.models.download.pull_progress import PullProgress
 from devstral_ls.models.gguf.header import read_header
 from devstral_ls.models.inspection import inspection
 from devstral_ls.platform.paths import Directories, directories
 
 _BETWEEN_REPORTS = 0.2
-"""Seconds in a terminal; a log gets a line for each tenth."""
+"""Seconds, in a terminal; elsewhere each tenth of the download gets a line."""
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do the action asked for."""
+    """Run the sub-command."""
     _ACTIONS[options.action](options, directories())
     return DONE
 
 
-def _list(options: argparse.Namespace, folders: Directories) -> None:
+def _list_models(options: argparse.Namespace, folders: Directories) -> None:
     models = store.installed(folders.models)
     if options.json:
         rows = [{"name": m.name, "path": str(m.path), "size": m.size, "source": m.source} for m in models]
@@ -37,9 +38,9 @@ def _list(options: argparse.Namespace, folders: Directories) -> None:
     for model in models:
         print(f"  {model.name:22} {_size(model.size):>8}  {model.source}")
     print("Can be pulled with `devstral-ls model pull NAME`:")
-    here = {model.name for model in models}
+    names = {model.name for model in models}
     for row in MODELS.values():
-        if row.name not in here:
+        if row.name not in names:
             print(f"  {row.name:22} {_size(row.size):>8}  {row.title}: {row.description} ({row.licence})")
 
 
@@ -54,7 +55,7 @@ def _import(options: argparse.Namespace, folders: Directories) -> None:
 
 def _remove(options: argparse.Namespace, folders: Directories) -> None:
     store.remove(folders.models, options.name)
-    print(f"{options.name} is removed.")
+    print(f"Removed {options.name}.")
 
 
 def _inspect(options: argparse.Namespace, folders: Directories) -> None:
@@ -64,62 +65,61 @@ def _inspect(options: argparse.Namespace, folders: Directories) -> None:
         print(json.dumps(facts, ensure_ascii=False, indent=2))
         return
     for key, value in facts.items():
-        print(f"{key:18} {_written(value)}")
+        print(f"{key:18} {_fact_text(value)}")
 
 
-_ACTIONS = {"list": _list, "pull": _pull, "import": _import, "inspect": _inspect, "remove": _remove}
+_ACTIONS = {"list": _list_models, "pull": _pull, "import": _import, "inspect": _inspect, "remove": _remove}
 
 
 def pull_with_progress(name: str, folders: Directories) -> None:
-    """Pull ``name`` unless it is there, and say how it goes.
+    """Download ``name`` unless it is installed, with progress on stderr.
 
     Raises:
-        ModelError: it cannot be had; the message says why.
+        ModelError: it cannot be downloaded; the message says why.
     """
-    report = _Report()
-    model = pull(folders.models, name, report)
-    report.finish()
+    progress = _ProgressLine()
+    model = pull(folders.models, name, progress)
+    progress.finish()
     print(f"{model.name}: {model.path} ({_size(model.size)}, from {model.source})", file=sys.stderr)
 
 
-class _Report:
-    """Progress as one line that is written over in a terminal, and as a few lines in a log."""
+class _ProgressLine:
+    """Progress as a status line in a terminal, and as a few lines elsewhere."""
 
     def __init__(self) -> None:
         self._last = 0.0
-        self._said = ""
+        self._last_tenth = ""
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: PullProgress) -> None:
         share = progress.done / progress.total if progress.total else 0.0
         if progress.note:
-            self._line(progress.note)
+            clear_status()
+            print(progress.note, file=sys.stderr, flush=True)
         if sys.stderr.isatty():
             if time.monotonic() - self._last >= _BETWEEN_REPORTS:
                 self._last = time.monotonic()
-                print(f"\r\033[K{self._words(progress, share)}", end="", file=sys.stderr, flush=True)
+                show_status(_progress_text(progress, share))
         else:
             tenth = f"{progress.phase.value} {int(share * 10) * 10} %"
-            if tenth != self._said:
-                self._said = tenth
-                print(self._words(progress, share), file=sys.stderr, flush=True)
+            if tenth != self._last_tenth:
+                self._last_tenth = tenth
+                print(_progress_text(progress, share), file=sys.stderr, flush=True)
 
     def finish(self) -> None:
-        """End the line."""
+        """Remove the status line."""
         if self._last:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
-
-    def _line(self, note: str) -> None:
-        print(f"\r\033[K{note}" if sys.stderr.isatty() else note, file=sys.stderr, flush=True)
-
-    def _words(self, progress: Progress, share: float) -> str:
-        source = f" from {progress.source}" if progress.source else ""
-        done, total = _size(progress.done), _size(progress.total)
-        return f"{progress.model}: {progress.phase.value}{source} {done} of {total} ({share:.0%})"
+            clear_status()
 
 
-def _written(value: object) -> str:
+def _progress_text(progress: PullProgress, share: float) -> str:
+    source = f" from {progress.source}" if progress.source else ""
+    done, total = _size(progress.done), _size(progress.total)
+    return f"{progress.model}: {progress.phase.value}{source} {done} of {total} ({share:.0%})"
+
+
+def _fact_text(value: object) -> str:
     if isinstance(value, dict):
-        items = [f"{text} = {_told(fact)}" for text, fact in value.items()]
+        items = [f"{text} = {_entry_text(fact)}" for text, fact in value.items()]
         return ", ".join(items[:24]) + (f", and {len(items) - 24} more" if len(items) > 24 else "")
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -128,7 +128,7 @@ def _written(value: object) -> str:
     return "-" if value is None else str(value)
 
 
-def _told(fact: object) -> str:
+def _entry_text(fact: object) -> str:
     """An entry of ``engines`` or ``fimTokens`` in a few words."""
     if not isinstance(fact, dict):
         return str(fact)

@@ -9,7 +9,7 @@ from devstral_ls.server.app import create_server, serve_stdio, serve_tcp
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until the editor says exit, or is gone."""
+    """Serve until the editor sends ``exit`` or disconnects."""
     server = create_server(client_process_id=options.client_process_id)
     if options.tcp is None:
         return serve_stdio(server)

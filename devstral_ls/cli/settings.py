@@ -10,6 +10,6 @@ from devstral_ls.settings.schema import markdown, schema
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print them."""
+    """Print the settings."""
     print(json.dumps(schema(), indent=2) if options.schema else markdown(), end="\n" if options.schema else "")
     return DONE

@@ -1,4 +1,4 @@
-"""``devstral-ls stats``: what became of suggestions on this machine, as a table with a chart, or as JSON."""
+"""``devstral-ls stats``: how many suggestions were shown and accepted, as a table with a chart, or as JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from devstral_ls.cli import DONE, NOTHING, InputError
-from devstral_ls.cli.chart import bars, can_show
+from devstral_ls.cli.chart import bars, can_show_bars
 from devstral_ls.platform.paths import Directories, directories
 from devstral_ls.settings.sources import read_user_file
 from devstral_ls.statistics import counters as names
@@ -16,46 +16,52 @@ from devstral_ls.statistics.counters import Counts, kept, looked_at
 from devstral_ls.statistics.report import Report, Row, report
 
 CHART_DAYS = 30
+"""The last days in the chart."""
 
 MAX_REASONS = 10
+"""Rows of the table of reasons."""
 
 _OFF = "Statistics are off (privacy.statistics = false): nothing is recorded."
-_NONE = "Nothing was recorded yet. Your editor's server counts what it shows, and writes it down every 15 seconds."
+_NONE = "Nothing was recorded yet. The language server records the suggestions it shows every 15 seconds."
 
 _HEADS = (
     "language", "model", "shown", "accepted", "", "chars", "kept 30 s", "5 min",
-    "model p50", "p90 ms", "memory p50", "p90 ms", "no model",
+    "model p50", "p90 ms", "cache p50", "p90 ms", "cached",
 )  # fmt: skip
 
 _NOTES = (
-    "accepted: and their share of those shown. kept: of the accepted ones looked at again, those mostly unchanged.",
-    "no model: the share of answers that came from memory.",
+    "accepted: also as a share of those shown. kept: accepted suggestions that were mostly unchanged when checked later.",
+    "model, cache: latency of suggestions that asked the model or came from the cache. cached: the share of the latter.",
 )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print them, or delete them."""
+    """Print the statistics, or delete them."""
     folders = directories()
     if options.clear:
         print("The statistics are deleted." if _clear(folders) else "There were no statistics.")
         return DONE
     settings, _ = read_user_file(folders.config_file)
     enabled = settings.privacy.statistics
-    found = report(_read(folders), options.days)
+    stats = report(_read(folders), options.days)
     if options.json:
-        print(json.dumps({"enabled": enabled} | found.as_json()))
-        return DONE if found.rows else NOTHING
+        print(json.dumps({"enabled": enabled} | stats.as_json()))
+        return DONE if stats.rows else NOTHING
     if not enabled:
         print(_OFF)
-    if not found.rows:
+    if not stats.rows:
         print(_NONE if enabled else "", end="\n" if enabled else "")
         return NOTHING
-    print("\n".join(_page(found, ascii_only=not can_show(sys.stdout.encoding))))
+    print("\n".join(_page(stats, ascii_only=not can_show_bars(sys.stdout.encoding))))
     return DONE
 
 
 def _clear(folders: Directories) -> bool:
-    """Raises InputError."""
+    """Delete the statistics; True when there were any.
+
+    Raises:
+        InputError: the file cannot be deleted.
+    """
     from devstral_ls.statistics.store import StatisticsError, Store
 
     try:
@@ -65,7 +71,11 @@ def _clear(folders: Directories) -> bool:
 
 
 def _read(folders: Directories) -> Counts:
-    """Raises InputError: there is something that cannot be read."""
+    """The statistics.
+
+    Raises:
+        InputError: the file cannot be read, or this Python has no SQLite.
+    """
     try:
         from devstral_ls.statistics.store import StatisticsError, Store
     except ImportError as error:
@@ -76,23 +86,23 @@ def _read(folders: Directories) -> Counts:
         raise InputError(error.message, hint="`devstral-ls stats --clear` deletes them.") from error
 
 
-def _page(found: Report, *, ascii_only: bool) -> Iterable[str]:
-    days = list(found.days)
+def _page(stats: Report, *, ascii_only: bool) -> Iterable[str]:
+    days = list(stats.days)
     yield f"{days[0]} to {days[-1]}, {len(days)} day{'s' if len(days) != 1 else ''}"
     yield ""
-    rows = [[language, model, *_cells(row)] for (language, model), row in found.rows.items()]
+    rows = [[language, model, *_cells(row)] for (language, model), row in stats.rows.items()]
     if len(rows) > 1:
-        rows.append(["all", "", *_cells(found.total)])
-    yield from _table([list(_HEADS), *rows])
+        rows.append(["all", "", *_cells(stats.total)])
+    yield from _table_lines([list(_HEADS), *rows])
     yield ""
     yield from _NOTES
-    more = found.total.n
+    more = stats.total.n
     yield (
-        f"Also: {more[names.READ]} read, {more[names.PARTLY]} taken in part, {more[names.TYPED]} typed to the end, "
+        f"Also: {more[names.READ]} read, {more[names.PARTLY]} accepted in part, {more[names.TYPED]} typed to the end, "
         f"{more[names.REJECTED]} dismissed."
     )
-    yield from _reasons(found.total.reasons)
-    chars = [(day, row.n[names.ACCEPTED_CHARS]) for day, row in found.days.items()][-CHART_DAYS:]
+    yield from _reasons(stats.total.reasons)
+    chars = [(day, row.n[names.ACCEPTED_CHARS]) for day, row in stats.days.items()][-CHART_DAYS:]
     if any(n for _, n in chars):
         yield ""
         yield "Characters accepted, by day"
@@ -117,15 +127,15 @@ def _reasons(reasons: dict[str, int]) -> Iterable[str]:
         return
     total = sum(reasons.values())
     yield ""
-    yield f"Why {total} requests were answered with nothing"
+    yield f"Why {total} requests got no suggestion"
     most = list(reasons.items())[:MAX_REASONS]
-    yield from _table([[reason, "", str(n), _percent(n / total)] for reason, n in most])
+    yield from _table_lines([[reason, "", str(n), _percent(n / total)] for reason, n in most])
     if len(reasons) > MAX_REASONS:
         yield f"and {len(reasons) - MAX_REASONS} other reasons"
 
 
-def _table(rows: Sequence[Sequence[str]]) -> Iterable[str]:
-    """Columns side by side, the first two aligned to the left."""
+def _table_lines(rows: Sequence[Sequence[str]]) -> Iterable[str]:
+    """The rows as lines, columns aligned: the first two to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (

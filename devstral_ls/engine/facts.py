@@ -12,8 +12,8 @@ from devstral_ls.engine.state import EngineState
 from devstral_ls.generation import ModelInfo, Special
 from devstral_ls.models.families.table import bos_of, family_of, layouts_of
 from devstral_ls.models.gguf.header import GgufHeader
+from devstral_ls.models.memory import gigabytes
 from devstral_ls.models.runners import CTRANSFORMERS
-from devstral_ls.models.units import gigabytes
 
 
 def model_info(
@@ -35,6 +35,7 @@ def model_info(
         context_tokens=state.context_tokens,
         prompt_budget=prompt_budget(prefill, state.gpu_layers, state.context_tokens),
         bos=bos_of(header),
+        parameters=header.n_params,
     )
     if calibrated is None:
         return info

@@ -16,7 +16,7 @@ from devstral_ls.engine.remote_options import RemoteOptions
 from devstral_ls.engine.spec import Options, options_of
 from devstral_ls.engine.status import EngineStatus
 from devstral_ls.errors import DevstralError
-from devstral_ls.generation import Chunk, GenerationRequest, ModelInfo
+from devstral_ls.generation import Chunk, GenerationObserver, GenerationRequest, ModelInfo
 from devstral_ls.platform.paths import Directories
 from devstral_ls.settings.tree import Settings
 
@@ -50,8 +50,14 @@ def engine_of(settings: Settings, directories: Directories, on_status: OnStatus)
 class ConfiguredEngine:
     """An ``Engine`` of the kind its options are of; other options may make it one of the other kind."""
 
-    def __init__(self, options: Options, directories: Directories, on_status: OnStatus) -> None:
+    def __init__(
+        self,
+        options: Options,
+        directories: Directories,
+        on_status: OnStatus,
+    ) -> None:
         """``on_status`` hears of every change, in the event loop."""
+        self._observers: list[GenerationObserver] = []
         self._options = options
         self._directories = directories
         self._on_status = on_status
@@ -137,11 +143,21 @@ class ConfiguredEngine:
         """Look now whether something has changed."""
         self._engine.poke()
 
+    def observe(self, observer: GenerationObserver) -> None:
+        """Tell ``observer`` of each generation from now on."""
+        self._observers.append(observer)
+
     @asynccontextmanager
     async def generate(self, request: GenerationRequest) -> AsyncIterator[AsyncIterator[Chunk]]:
         """Run ``request``; see ``generation.Engine``."""
-        async with self._engine.generate(request) as chunks:
-            yield chunks
+        for observer in self._observers:
+            observer.started(request)
+        try:
+            async with self._engine.generate(request) as chunks:
+                yield chunks
+        finally:
+            for observer in self._observers:
+                observer.finished(request)
 
     def _swap(self, options: Options) -> None:
         old, self._engine = self._engine, self._made(options)

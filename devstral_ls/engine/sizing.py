@@ -14,9 +14,9 @@ from devstral_ls.engine.calibrated import Calibrated
 from devstral_ls.engine.rates import Rate
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.errors import ModelTooBig
+from devstral_ls.models.alternatives import smaller_model
 from devstral_ls.models.gguf.header import GgufHeader
-from devstral_ls.models.memory import Fit, check_fit, memory_for
-from devstral_ls.models.smaller import smaller_model
+from devstral_ls.models.memory import MemoryNeed, check_fit, memory_needed
 
 BATCH_SECONDS = 0.15
 """A prefill is only interrupted between batches, so a batch is what the next request waits for. Shorter ones cost
@@ -80,7 +80,7 @@ class Plan:
     """-1 for all."""
     prefill_rate: float
     """Tokens a second that ``batch`` was chosen for."""
-    fit: Fit
+    fit: MemoryNeed
     kv_type: str = "f16"
     """Of keys and values in the cache."""
 
@@ -157,7 +157,7 @@ def physical_cores(system: Path = Path("/sys/devices/system/cpu")) -> int:
 
 def _fitting(
     spec: EngineSpec, header: GgufHeader, machine: Machine, batch: int, kv_types: Sequence[str]
-) -> tuple[int, int, str, Fit]:
+) -> tuple[int, int, str, MemoryNeed]:
     """Context, slots, KV type: all on the GPU if that can be, else over all memory there is."""
     if machine.gpu_free and spec.gpu_layers == "auto":
         with contextlib.suppress(ModelTooBig):
@@ -172,12 +172,12 @@ def _fitting(
 
 def _fitting_in(
     memory: int, spec: EngineSpec, header: GgufHeader, machine: Machine, batch: int, kv_types: Sequence[str]
-) -> tuple[int, int, str, Fit]:
+) -> tuple[int, int, str, MemoryNeed]:
     error = ModelTooBig("there is no memory")
     for context, slots, kv_type in product(_contexts(spec, header, machine), _slots(spec), kv_types):
         if kv_type != "f16" and (header.head_dim % _KV_BLOCK or header.head_dim_v % _KV_BLOCK):
             continue
-        kv_bytes = memory_for(header, context, slots, kv_type).kv
+        kv_bytes = memory_needed(header, context, slots, kv_type).kv
         if spec.slots == "auto" and slots > _SLOTS[1] and kv_bytes > _KV_SHARE * memory:
             continue
         try:
@@ -201,7 +201,7 @@ def _slots(spec: EngineSpec) -> list[int]:
     return list(_SLOTS) if spec.slots == "auto" else [max(spec.slots, 1)]
 
 
-def _gpu_layers(spec: EngineSpec, header: GgufHeader, machine: Machine, fit: Fit) -> int:
+def _gpu_layers(spec: EngineSpec, header: GgufHeader, machine: Machine, fit: MemoryNeed) -> int:
     if spec.gpu_layers != "auto":
         return spec.gpu_layers if machine.gpu_free else 0
     room = _GPU_SHARE * machine.gpu_free

@@ -1,6 +1,6 @@
-"""Is the code of two texts the same once comments, docstrings and, where wished, type annotations are left out?
+"""The code of a text without comments, docstrings and, on request, type annotations, for comparing two texts.
 
-The trees are compared as they were parsed, so white space does not count, and neither does where a comment stood.
+It is taken from the tree, so white space and the places of comments make no difference.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from devstral_ls.languages.syntax.tree import Syntax
 
 @dataclass(frozen=True, slots=True)
 class Annotations:
-    """How a grammar writes types that may be left out."""
+    """How a grammar writes optional types."""
 
     nodes: frozenset[str] = frozenset()
-    """Node types that are annotations as a whole."""
+    """Types of nodes that are annotations as a whole."""
     tokens: frozenset[tuple[str, str]] = frozenset()
-    """Tokens that introduce one: the parent's type and the token."""
+    """Tokens that introduce an annotation: the parent's type and the token."""
     wrappers: Mapping[str, str] | None = None
-    """Node types that only are there because of an annotation, and what the grammar says without it; empty: nothing."""
+    """Types of nodes that exist only because of an annotation, and the type the grammar gives without it; empty: none."""
 
 
 _TYPESCRIPT = Annotations(frozenset({"type_annotation", "type_predicate_annotation", "asserts_annotation"}))
@@ -47,37 +47,32 @@ ANNOTATIONS: Mapping[str, Annotations] = {
         frozenset({("function_definition", ":"), ("method_declaration", ":")}),
     ),
 }
-"""By the name of the queries folder. A language that is not here has no types to add."""
+"""By queries folder. The other languages have no optional types."""
 
 _DOCSTRINGS = frozenset({"python"})
-"""Queries folders of languages whose doc comments are strings, the first statement of a body."""
+"""Queries folders of languages whose doc comments are strings: the first statement of a body."""
 
 
-def code_of(syntax: Syntax, *, types: bool = True) -> tuple[str, ...]:
-    """The text's code as a flat list of nodes and words, without comments and docstrings.
-
-    Args:
-        syntax: the tree.
-        types: do annotations count?
-    """
-    known = Annotations() if types else ANNOTATIONS.get(syntax.language.queries, Annotations())
-    return tuple(_flat(syntax, known))
+def code_tokens(syntax: Syntax, *, types: bool = True) -> tuple[str, ...]:
+    """The tree as a flat list of nodes and tokens, without comments and docstrings; without annotations unless ``types``."""
+    annotations = Annotations() if types else ANNOTATIONS.get(syntax.language.queries, Annotations())
+    return tuple(_flat(syntax, annotations))
 
 
 def _flat(syntax: Syntax, annotations: Annotations) -> Iterator[str]:
     wrappers = annotations.wrappers or {}
-    left_out: tree_sitter.Node | None = None
+    skipped: tree_sitter.Node | None = None
     has_docstrings = syntax.language.queries in _DOCSTRINGS
     for node, entered in steps(syntax.tree.root_node):
-        if left_out is not None:
-            if not entered and node.id == left_out.id:
-                left_out = None
+        if skipped is not None:
+            if not entered and node.id == skipped.id:
+                skipped = None
             continue
         if (entered and (_is_comment(node) or _is_annotation(node, annotations))) or (
             entered and has_docstrings and _is_docstring(node)
         ):
-            left_out = node
-        elif left_out is None:
+            skipped = node
+        elif skipped is None:
             name = wrappers.get(node.type, node.type)
             if node.child_count == 0:
                 if entered:
@@ -108,7 +103,7 @@ def _is_docstring(node: tree_sitter.Node) -> bool:
 
 
 def _is_only_docstring(node: tree_sitter.Node, *, has_docstrings: bool) -> bool:
-    """Is it a body that is there for its docstring alone?"""
+    """True for a body that holds nothing but its docstring."""
     if not has_docstrings or node.type != "block":
         return False
     return all(_is_comment(child) or _is_docstring(child) for child in node.named_children)

@@ -1,4 +1,4 @@
-"""Load a tree-sitter grammar wheel with its scopes query, or say what is missing."""
+"""Loads tree-sitter grammars, each with the query that finds its scopes."""
 
 from __future__ import annotations
 
@@ -18,65 +18,57 @@ CAPTURES = frozenset(
 )
 """Every capture a query may have; ``queries/README.md`` says what each means."""
 
-_missing: dict[str, str] = {}
-
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedGrammar:
     """A grammar with the query that finds its scopes."""
 
     language: tree_sitter.Language
     query: tree_sitter.Query
     kinds: frozenset[str]
-    """The node types some pattern begins with: at any other node the query need not be run."""
+    """The node types that patterns begin with: at any other node the query need not be run."""
     import_kinds: frozenset[str]
-    """The same, of the patterns with ``@import``."""
+    """Those of the patterns with ``@import``."""
 
 
 def grammar(language: Language) -> tree_sitter.Language | None:
-    """The grammar of ``language``; ``None`` when it has none or it cannot be used, which ``missing()`` then tells."""
-    found = loaded(language)
-    return None if found is None else found.language
-
-
-def missing() -> tuple[str, ...]:
-    """One sentence for each grammar that was asked for and cannot be used."""
-    return tuple(_missing.values())
+    """The grammar of ``language``; ``None`` when it has none or it cannot be used."""
+    loaded = loaded_grammar(language)
+    return None if loaded is None else loaded.language
 
 
 @cache
-def loaded(language: Language) -> Loaded | None:
+def loaded_grammar(language: Language) -> LoadedGrammar | None:
     """Grammar and query of ``language``, loaded at the first call; ``None`` as for ``grammar``."""
     if language.grammar is None:
         return None
     try:
-        return load(language)
-    except LanguageError as error:
-        _missing[language.id] = error.message
+        return load_grammar(language)
+    except LanguageError:
         return None
 
 
-def load(language: Language) -> Loaded:
-    """Grammar and query of a row that has a grammar, not cached.
+def load_grammar(language: Language) -> LoadedGrammar:
+    """Grammar and query of ``language``, not cached.
 
     Raises:
-        LanguageError: the wheel is not installed or too new, or the query does not fit it.
+        LanguageError: the row has no grammar, its wheel is not installed or too new, or the query does not fit it.
     """
     if language.grammar is None:
         raise LanguageError(f"{language.name} has no grammar")
     try:
         module = importlib.import_module(language.grammar.module)
-        found = tree_sitter.Language(getattr(module, language.grammar.function)())
+        tree_sitter_language = tree_sitter.Language(getattr(module, language.grammar.function)())
     except (ImportError, AttributeError, ValueError) as error:
         raise LanguageError(f"the grammar of {language.name} cannot be loaded: {error}") from error
     try:
-        text = query_text(language)
-        query = tree_sitter.Query(found, text)
+        text = scopes_query(language)
+        query = tree_sitter.Query(tree_sitter_language, text)
     except (OSError, ValueError) as error:
         raise LanguageError(f"queries/{language.queries}/scopes.scm cannot be used: {error}") from error
     patterns = [_pattern_text(query, text, number) for number in range(query.pattern_count)]
     imports = [pattern for pattern in patterns if "@import" in pattern]
-    return Loaded(found, query, _first_kinds(patterns), _first_kinds(imports))
+    return LoadedGrammar(tree_sitter_language, query, _first_kinds(patterns), _first_kinds(imports))
 
 
 def _pattern_text(query: tree_sitter.Query, text: str, number: int) -> str:
@@ -85,14 +77,14 @@ def _pattern_text(query: tree_sitter.Query, text: str, number: int) -> str:
 
 def _first_kinds(patterns: list[str]) -> frozenset[str]:
     """The node types that patterns begin with: ``(a ...)`` or ``[(a) (b)]``."""
-    found: set[str] = set()
+    first_kinds: set[str] = set()
     for pattern in patterns:
         kinds = re.findall(r"\((\w+)", re.sub(r";.*", "", pattern))
-        found.update(kinds if pattern.lstrip().startswith("[") else kinds[:1])
-    return frozenset(found)
+        first_kinds.update(kinds if pattern.lstrip().startswith("[") else kinds[:1])
+    return frozenset(first_kinds)
 
 
-def query_text(language: Language) -> str:
+def scopes_query(language: Language) -> str:
     """The text of the row's ``scopes.scm``."""
     folder = resources.files("devstral_ls.languages") / "queries" / language.queries
     return (folder / "scopes.scm").read_text(encoding="utf-8")

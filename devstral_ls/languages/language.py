@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Grammar(NamedTuple):
-    """Where a grammar wheel keeps its language: ``module.function()`` is the pointer tree-sitter takes."""
+    """Where a grammar wheel exports its language: ``module.function()`` returns the pointer that tree-sitter takes."""
 
     module: str
     function: str = "language"
@@ -15,44 +15,44 @@ class Grammar(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Language:
-    """One row: a language as editors name it, and how it writes comments, blocks and imports."""
+    """One row: a language by its LSP id, and how it writes comments, blocks and imports."""
 
     id: str
     """The LSP ``languageId``."""
     name: str
-    """For people."""
+    """The name shown to the user."""
     aliases: tuple[str, ...] = ()
     """Other ``languageId`` values that mean this row."""
     extensions: tuple[str, ...] = ()
-    """File name endings, lower case, with the dot."""
+    """File name extensions in lower case, with the dot."""
     filenames: tuple[str, ...] = ()
-    """Whole file names, lower case."""
+    """Whole file names in lower case."""
     grammar: Grammar | None = None
     queries: str = ""
-    """The folder under ``queries/``; empty without a grammar."""
+    """Its folder under ``queries/``; empty without a grammar."""
     line_comment: str | None = None
     block_comment: tuple[str, str] | None = None
     doc_comments: tuple[str, ...] = ()
-    """How a comment begins that describes the definition after it."""
+    """The openings of comments that describe the definition after them."""
     quotes: str = "\"'"
-    """Characters that begin and end a string on one line."""
+    """The quotes of strings that end on their line."""
     long_quotes: tuple[str, ...] = ()
-    """What begins and ends a string that may hold line ends."""
+    """The quotes of strings that may hold line ends."""
     regexes: bool = False
-    """Does a pattern stand between slashes where an expression may begin?"""
+    """True when slashes enclose a regular expression where an expression may begin."""
     offside: bool = False
-    """Blocks are made by indentation alone."""
+    """True when indentation alone delimits blocks (the offside rule)."""
     block_openers: tuple[str, ...] = ("{",)
-    """What a line ends with that opens a block."""
+    """What a line that opens a block ends with."""
     opens: str = r"\{$"
-    """A pattern, searched in a line without comment and trailing space: the line opens a block. Empty: none does."""
+    """A pattern found in every line that opens a block, comment and trailing space removed; empty: no line does."""
     closers: tuple[str, ...] = ("}", ")", "]")
-    """What a line begins with that ends or continues a block."""
+    """What a line that ends or continues a block begins with."""
     items: tuple[str, ...] = ()
-    """What a line of a block may begin with that stands no further right than the line that opens the block."""
+    """What lines of a block begin with that are indented no further than the line that opens it."""
     loose_brackets: bool = False
-    """A bracket may stand alone: in prose and mark-up, at the labels of a shell's ``case``."""
+    """True when brackets need not match: in prose and mark-up, at the labels of a shell's ``case``."""
     import_calls: tuple[str, ...] = ()
-    """Functions and commands a call of which is an import; for the query."""
+    """Functions and commands whose calls are imports; for the query."""
     imports: str = ""
-    """A pattern, matched where a line begins: the line begins an import or names the package. Empty: none does."""
+    """A pattern matched at the start of lines that begin an import or name the package; empty: no line does."""

@@ -1,7 +1,7 @@
-"""LANGUAGES: one row for each programming language we know something about.
+"""LANGUAGES: one row for each supported programming language.
 
 A row with a ``grammar`` is served by its syntax tree and ``queries/<queries>/scopes.scm``; any other row by
-indentation alone. What differs between languages is a column here and never a branch elsewhere.
+indentation alone. Differences between languages are columns here, never branches elsewhere.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 
 from devstral_ls.languages.language import Grammar, Language
-
-__all__ = ["LANGUAGES", "PLAIN", "Grammar", "Language", "language_of"]
 
 _C_OPENS = r"(?:\{|^\s*(?:case\b.*|default)\s*:)$"
 _PYTHON_OPENS = (
@@ -36,7 +34,7 @@ _SLASHES = ("/**", "///", "//!")
 PLAIN = Language(
     id="plaintext", loose_brackets=True, name="Plain text", quotes="", block_openers=(), opens="", aliases=("text",)
 )
-"""The row of everything else: no grammar, nothing known."""
+"""The row of every other document."""
 
 _ROWS = (
     Language(

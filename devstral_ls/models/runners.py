@@ -1,6 +1,6 @@
-"""RUNNERS: the libraries that can run a model file, and for each what it takes and what not, from the header alone.
+"""RUNNERS: the libraries that can run model files, and which files each one accepts, judged from the header alone.
 
-A header tells before the library is loaded: a file that an old library does not know must never reach its C code.
+The header is judged before the library is loaded: a file that an old library does not know must never reach its C code.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LLAMA_CPP_ARCHITECTURES = frozenset(
 )
 """Text generators among the names in xllamacpp 2026.10.11549, as the ``gguf`` package 0.19 lists them.
 
-What is not here may still run: llama.cpp itself has the last word, this is only what is said beforehand."""
+llama.cpp itself decides whether a file runs; this list is only for messages beforehand."""
 
 _CTRANSFORMERS_TYPES = frozenset(
     {
@@ -36,24 +36,24 @@ _CTRANSFORMERS_TYPES = frozenset(
         "I8", "I16", "I32",
     }
 )  # fmt: skip
-"""ggml's types in September 2023, which is what ctransformers 0.2.27 is built of; the others crash it or read noise."""
+"""ggml's types in September 2023, the version in ctransformers 0.2.27; with others it crashes or reads noise."""
 
 _CTRANSFORMERS_VERSION = 3
-"""The newest GGUF version whose layout it reads: 3 is 2 on little-endian machines."""
+"""The newest GGUF version that it reads: on little-endian machines version 3 is laid out as 2."""
 
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """One library."""
+    """A library that runs models."""
 
     name: str
-    """As in the ``engine.backend`` setting."""
+    """Its value of the ``engine.backend`` setting."""
     module: str
-    """What has to be importable."""
+    """The module that must be importable."""
     install: str
-    """How to get it, for people."""
+    """The command that installs it, as shown to the user."""
     objection: Callable[[GgufHeader], str | None]
-    """Why it cannot run such a model; ``None`` if it can."""
+    """Returns the reason why it cannot run a model; ``None`` if it can."""
 
 
 def _llama_cpp(header: GgufHeader) -> str | None:
@@ -87,14 +87,14 @@ _ROWS = (
 )
 
 RUNNERS: Mapping[str, Runner] = {runner.name: runner for runner in _ROWS}
-"""By name, the preferred one first."""
+"""By name, in the order of preference."""
 
 
 def check_runner(name: str, header: GgufHeader) -> None:
-    """Can the library ``name`` run the model?
+    """Raise unless the library ``name`` can run the model.
 
     Raises:
-        ModelUnsupported: it cannot; the hint names one that can.
+        ModelUnsupported: it cannot; the hint names a library that can.
     """
     objection = RUNNERS[name].objection(header)
     if objection is None:

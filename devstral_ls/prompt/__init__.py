@@ -1,1 +1,1 @@
-"""From text to a prompt: what is shown to the model, in which order, between which control tokens."""
+"""Builds prompts from text: what the model is shown, in which order, between which control tokens."""

@@ -1,4 +1,4 @@
-"""Messages for actions: system, question, and the beginning of the answer, in the family's own chat format."""
+"""Chat prompts for actions: system prompt, user message and the beginning of the answer, in the family's format."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from devstral_ls.models.families.formats import ChatFormat
 from devstral_ls.models.families.table import FAMILIES
 
 _CHAT_LAYOUTS = ("chat-prefill", "chat-overlap")
-"""A vocabulary that can say the chat format has one of these; see ``models.family.layouts_with``."""
+"""A model whose vocabulary has the chat tokens has one of these; see ``models.families.table.layouts_with``."""
 
 
 def chat_format(model: ModelInfo) -> ChatFormat | None:
-    """How to talk to ``model``; ``None`` for one that only completes text."""
+    """The chat format of ``model``; ``None`` for one that only completes text."""
     chat = FAMILIES[model.family].chat
     return chat if chat is not None and any(layout in model.layouts for layout in _CHAT_LAYOUTS) else None
 
 
 def continues_answers(model: ModelInfo) -> bool:
-    """Does ``model`` go on from an answer that was begun for it?"""
+    """True when ``model`` continues an answer that was begun for it (prefill)."""
     return chat_format(model) is not None and "chat-prefill" in model.layouts
 
 
 def conversation(model: ModelInfo, system: str, turns: tuple[tuple[str, str], ...], user: str, opened: str) -> Prompt:
-    """The prompt that asks ``user`` after earlier ``turns`` (question and answer), the answer begun with ``opened``.
+    """The prompt for ``user`` after earlier ``turns`` (user message and answer), with ``opened`` as the answer's beginning.
 
     Raises:
         ModelUnsupported: the model has no chat format.
@@ -37,8 +37,8 @@ def conversation(model: ModelInfo, system: str, turns: tuple[tuple[str, str], ..
     first = turns[0][0] if turns else user
     parts: Prompt = chat.ask(system, first)
     for number, (_, answer) in enumerate(turns):
-        asked = turns[number + 1][0] if number + 1 < len(turns) else user
-        parts = (*parts, Text(answer), *chat.answer_close, *chat.ask("", asked))
+        message = turns[number + 1][0] if number + 1 < len(turns) else user
+        parts = (*parts, Text(answer), *chat.answer_close, *chat.ask("", message))
     return (*parts, Text(opened)) if opened else parts
 
 

@@ -1,4 +1,4 @@
-"""Fill in the middle: the family's sentinels around prefix and suffix, in the order of the layout."""
+"""Fill-in-the-middle prompts: the family's tokens around prefix and suffix, in the order of the layout."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from devstral_ls.prompt.window import Window
 
 
 def suffix_first(fim: FimFormat, window: Window, path: str) -> Prompt:
-    """``<SUF>suffix<PRE>prefix(<MID>)``: the order of families trained suffix-first; typing leaves the KV cache."""
+    """``<SUF>suffix<PRE>prefix(<MID>)``, for families trained suffix-first; typing keeps the KV cache."""
     middle = (Special(fim.middle),) if fim.middle else ()
     return (
         *_header(fim, path),
@@ -21,7 +21,7 @@ def suffix_first(fim: FimFormat, window: Window, path: str) -> Prompt:
 
 
 def prefix_first(fim: FimFormat, window: Window, path: str) -> Prompt:
-    """``<PRE>prefix<SUF>suffix<MID>``: what most plugins send; the suffix is read again at every key."""
+    """``<PRE>prefix<SUF>suffix<MID>``, the usual order; every key makes the engine read the suffix again."""
     middle = (Special(fim.middle),) if fim.middle else ()
     return (
         *_header(fim, path),
@@ -55,7 +55,7 @@ def _text(text: str) -> Prompt:
 
 
 def _header(fim: FimFormat, path: str) -> Prompt:
-    """What the family wants in front: the file's own name, or a line of plain text."""
+    """What the family puts before the FIM tokens: the name of the file, or a line of plain text."""
     name = path.rpartition("/")[2]
     if fim.header:
         return (Text(fim.header.format(path=name, language=name.rpartition(".")[2])),)

@@ -1,9 +1,8 @@
-"""Infilling with a chat model: the suffix stands in the instruction, the prefix is the answer's own beginning.
+"""Infilling with a chat model: the suffix is part of the user message, the prefix the beginning of the answer.
 
-The model is told how the file ends and then simply goes on writing it: nothing to strip, and the part that typing
-changes comes last, so the KV cache keeps the rest. As good as plain FIM on the same model (22 against 21 of 40
-one-line holes, ``models.md``); a hole marker in the instruction gets 1 of 40. The wording does not matter, the suffix
-does.
+The model is told how the file ends and continues writing it: nothing has to be stripped from the answer, and the part
+that typing changes comes last, so the KV cache keeps the rest. As good as plain FIM on the same model (22 against 21 of
+40 one-line holes, ``models.md``); with a hole marker in the message it is 1 of 40. The wording does not matter.
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ SYSTEM = (
 )
 
 
-OTHERS = "Other files of this project, in part:\n\n"
+OTHER_FILES = "Other files of this project, in part:\n\n"
 
 
 def chat_prefill(chat: ChatFormat, window: Window, path: str, others: str = "") -> Prompt:
-    """System, instruction with the suffix, and the prefix as the answer that the model continues.
+    """System prompt, user message with the suffix, and the prefix as the answer that the model continues.
 
-    ``others``, what other files say, begins the instruction: it stays the same for longer than the suffix.
+    ``others``, excerpts of other files, begin the message: they stay the same for longer than the suffix.
     """
     name = path.rpartition("/")[2] or "the file"
-    asked = f"{OTHERS if others else ''}{others}Write the file {name}."
+    message = f"{OTHER_FILES if others else ''}{others}Write the file {name}."
     if window.suffix.strip():
-        asked += f" It ends with exactly these lines:\n{window.suffix}"
+        message += f" It ends with exactly these lines:\n{window.suffix}"
     prefix = (Text(window.prefix),) if window.prefix else ()
-    return (*chat.ask(SYSTEM, asked), *prefix)
+    return (*chat.ask(SYSTEM, message), *prefix)

@@ -1,34 +1,34 @@
-"""The cut of a document that goes into a prompt: sticky at both ends, so that typing leaves it where it is.
+"""Cuts the window of a document that goes into a prompt, with sticky ends: typing does not move them.
 
-The window's ends lie on multiples of a block of lines, counted from the top for the prefix and from the bottom for the
-suffix. Typing changes neither number, so the text before and after the cursor stays the same from key to key and the
-engine's KV cache holds it already (measured in ``quality.md``: a window that slides by characters re-reads
-everything, sticky blocks re-read 6 of 4,656 characters).
+The ends lie on multiples of a block of lines, counted from the top for the prefix and from the bottom for the suffix.
+Typing changes neither number, so both texts begin and end alike from key to key and stay in the engine's KV cache
+(measured in ``quality.md``: with a window that slides by characters the engine reads everything again, with sticky
+blocks 6 of 4,656 characters).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from devstral_ls.languages.scopes.tree import CursorScope
+from devstral_ls.languages.scopes.cursor import CursorScope
 from devstral_ls.text import Snapshot, Span
 
 CHARACTERS_PER_TOKEN = 3.2
-"""Of code, on the low side: measured 3.0 to 4.1 with the vocabularies of Qwen2.5-Coder and Tekken."""
+"""Of code, a low estimate: measured 3.0 to 4.1 with the vocabularies of Qwen2.5-Coder and Tekken."""
 
 TOKENS_PER_LINE = 11
-"""Of code, about; only sets the size of the blocks."""
+"""Of code, a rough average; only used for the size of the blocks."""
 
 CONTEXT_SHARE = 0.2
-"""The most of the prefix's budget that imports and headers from above the window may take."""
+"""The largest share of the prefix's budget for imports and headers from above the window."""
 
 MAX_LINE = 2_000
-"""A window does not begin inside a line shorter than this, in characters."""
+"""Characters; a window never begins inside a shorter line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What of the document is shown to the model."""
+    """The part of a document that the model is shown."""
 
     prefix: str
     """Ends at the cursor."""
@@ -36,15 +36,15 @@ class Window:
     """Begins at the cursor."""
 
 
-def cut(snapshot: Snapshot, offset: int, scope: CursorScope, *, budget: int, suffix_share: float) -> Window:
+def cut_window(snapshot: Snapshot, offset: int, scope: CursorScope, *, budget: int, suffix_share: float) -> Window:
     """The window around ``offset``.
 
     Args:
         snapshot: the document.
         offset: the cursor, in code points.
-        scope: what is known of the place; imports and enclosing headers above the window are put in front of it.
-        budget: prompt tokens to spend, about; the engine counts exactly and refuses what is too long.
-        suffix_share: the part of the budget, 0 to 1, for what follows the cursor.
+        scope: what surrounds the cursor; imports and enclosing headers from above the window are put in front of it.
+        budget: about the tokens of the prompt; the engine counts them exactly and rejects prompts that are too long.
+        suffix_share: the share of the budget, 0 to 1, for the suffix.
     """
     n_suffix = int(budget * suffix_share * CHARACTERS_PER_TOKEN)
     end = _end(snapshot, offset, n_suffix, block_lines(budget * suffix_share))
@@ -56,10 +56,10 @@ def cut(snapshot: Snapshot, offset: int, scope: CursorScope, *, budget: int, suf
 
 
 def block_lines(n_tokens: float) -> int:
-    """Lines in a block: a power of two, half of the budget at most, from 4 to 64.
+    """Lines in a block: a power of two from 4 to 64, with half of the budget at most.
 
-    The larger the block, the more lines are typed before the window moves and all of it is read again; the smaller,
-    the less of the budget lies idle after a move.
+    With larger blocks more lines are typed before the window moves and the engine reads all of it again; with smaller
+    ones less of the budget is unused after a move.
     """
     block = 4
     while block < 64 and block * 2 * TOKENS_PER_LINE <= n_tokens / 2:
@@ -68,7 +68,7 @@ def block_lines(n_tokens: float) -> int:
 
 
 def _start(snapshot: Snapshot, offset: int, n_characters: int, block: int) -> int:
-    """Where the prefix begins: the first multiple of ``block`` lines that is near enough to the cursor."""
+    """The start of the prefix: the first multiple of ``block`` lines that is near enough to the cursor."""
     cursor_line = snapshot.line_at(offset)
     # From the line's beginning, so that typing on a line never moves the window.
     furthest = snapshot.line_starts[cursor_line] - n_characters
@@ -81,13 +81,13 @@ def _start(snapshot: Snapshot, offset: int, n_characters: int, block: int) -> in
 
 
 def _inside_line(line_start: int, offset: int, n_characters: int) -> int:
-    """A sticky place inside an overlong line."""
+    """A sticky start inside an overlong line."""
     step = max(1, n_characters // 2)
     return line_start + -(-(offset - n_characters - line_start) // step) * step
 
 
 def _end(snapshot: Snapshot, offset: int, n_characters: int, block: int) -> int:
-    """Where the suffix ends: the last multiple of ``block`` lines, counted from the bottom, that is near enough."""
+    """The end of the suffix: the last multiple of ``block`` lines, counted from the bottom, that is near enough."""
     n_text = len(snapshot.text)
     furthest = offset + n_characters
     if furthest >= n_text:
@@ -102,19 +102,19 @@ def _end(snapshot: Snapshot, offset: int, n_characters: int, block: int) -> int:
 
 
 def _from_above(snapshot: Snapshot, scope: CursorScope, start: int, n_characters: int) -> str:
-    """Headers of the enclosing scopes and imports that lie above the window, headers first where room is short."""
+    """The headers of enclosing scopes and the imports above the window; headers first where there is little room."""
     room = n_characters
-    kept: list[Span] = []
+    spans: list[Span] = []
     headers = [enclosing.header for enclosing in reversed(scope.scopes)]
     for span in (*headers, *scope.imports):
         if span.end <= start and len(span) < room:
-            kept.append(span)
+            spans.append(span)
             room -= len(span) + 1
-    return "".join(f"{_whole_lines(snapshot, span)}\n" for span in sorted(set(kept)))
+    return "".join(f"{_whole_lines(snapshot, span)}\n" for span in sorted(set(spans)))
 
 
 def _whole_lines(snapshot: Snapshot, span: Span) -> str:
-    """The text at ``span`` with the indentation before it, without its last line end."""
+    """The text at ``span`` with the indentation before it, without its final line end."""
     start = snapshot.line_starts[snapshot.line_at(span.start)]
     lead = snapshot.text[start : span.start]
     return (lead if not lead.strip() else "") + snapshot.of(span).rstrip("\r\n")

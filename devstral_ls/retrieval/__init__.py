@@ -1,1 +1,1 @@
-"""What the other files of a workspace say: what may be read of them, their definitions, secrets taken out."""
+"""Context from outside the window: which files may be read, their definitions, recent places, and secrets redacted."""

@@ -1,15 +1,14 @@
-"""The files around a document, read for actions: which project it is in, and what stands in its other files."""
+"""The project of a document and its other files, read for actions."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from urllib.parse import unquote
 
-from devstral_ls.uris import can_be_path, split
+from devstral_ls.uris import path_of
 
-MARKS = (
+ROOT_MARKERS = (
     ".git",
     ".hg",
     "pyproject.toml",
@@ -21,20 +20,20 @@ MARKS = (
     "pom.xml",
     "build.gradle",
 )
-"""What stands in the root of a project."""
+"""Files and folders that mark the root of a project."""
 
 MAX_BYTES = 512 * 1024
-"""Of one file; longer ones are not read."""
+"""Of one file; larger ones are not read."""
 
 _MAX_UP = 20
 _MAX_NAMES = 2_000
 
 
 class ProjectFiles:
-    """The project of one root. Nothing outside of it is read, whatever a path or a link says."""
+    """The files below one root. Nothing outside of it is read, whatever a path or a link points to."""
 
     def __init__(self, root: Path, opened: Callable[[str], str | None] = lambda uri: None) -> None:
-        """``opened`` has the text of documents that are open, by URI: theirs counts, and not the disk's."""
+        """``opened`` returns the text of an open document by URI, which takes precedence over the file on disk."""
         self.root = Path(os.path.realpath(root))
         self._opened = opened
 
@@ -42,35 +41,34 @@ class ProjectFiles:
     def of(
         uri: str, folders: Sequence[str] = (), opened: Callable[[str], str | None] = lambda uri: None
     ) -> ProjectFiles | None:
-        """The project of a document: the client's workspace folder it is in, else by what stands above it.
-
-        ``folders`` are URIs. ``None`` for a document that is no file.
+        """The project of a document: the innermost of the client's workspace folders around it, given as URIs in ``folders``,
+        else the nearest folder with one of ``ROOT_MARKERS``, else its own. ``None`` for a document that is not a file.
         """
-        path = path_of(uri)
+        path = _file_path(uri)
         if path is None:
             return None
-        roots = [root for root in map(path_of, folders) if root is not None and path.is_relative_to(root)]
+        roots = [root for root in map(_file_path, folders) if root is not None and path.is_relative_to(root)]
         if roots:
             return ProjectFiles(max(roots, key=lambda root: len(root.parts)), opened)
         for folder in list(path.parents)[:_MAX_UP]:
-            if any((folder / mark).exists() for mark in MARKS):
+            if any((folder / mark).exists() for mark in ROOT_MARKERS):
                 return ProjectFiles(folder, opened)
         return ProjectFiles(path.parent, opened)
 
     def path(self, uri: str) -> str | None:
-        """The document's path in the project, with slashes."""
-        path = path_of(uri)
+        """The document's path relative to the root, with slashes; ``None`` outside of the project."""
+        path = _file_path(uri)
         if path is None:
             return None
         real = Path(os.path.realpath(path))
         return real.relative_to(self.root).as_posix() if real.is_relative_to(self.root) else None
 
     def uri(self, path: str) -> str:
-        """The URI of a path in the project."""
+        """The URI of a path relative to the root."""
         return (self.root / path).as_uri()
 
     def read(self, path: str) -> str | None:
-        """The text of a file; ``None`` if there is none, or none to be read."""
+        """The text of a file; ``None`` if it does not exist or must not or cannot be read."""
         real = self._inside(path)
         if real is not None and (text := self._opened(self.uri(path))) is not None:
             return text
@@ -82,7 +80,7 @@ class ProjectFiles:
             return None
 
     def names(self, folder: str) -> Sequence[str]:
-        """The names in a folder of the project."""
+        """The names of the files and folders in a folder of the project."""
         real = self._inside(folder)
         try:
             return [] if real is None else sorted(entry.name for entry in real.iterdir())[:_MAX_NAMES]
@@ -94,12 +92,6 @@ class ProjectFiles:
         return real if real.is_relative_to(self.root) else None
 
 
-def path_of(uri: str) -> Path | None:
-    """The path of a ``file:`` URI; ``None`` for any other, and for one that no file can have."""
-    parts = split(uri)
-    if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
-        return None
-    path = unquote(parts.path)
-    if not can_be_path(path):
-        return None
-    return Path(path[1:] if os.name == "nt" and path[2:3] == ":" else path)  # file:///c:/x
+def _file_path(uri: str) -> Path | None:
+    path = path_of(uri)
+    return Path(path) if path else None

@@ -1,8 +1,8 @@
-"""Secrets taken out of anything that goes into a prompt: the same text with ``x`` where keys and tokens were.
+"""Redacts secrets in text for prompts: replaces keys, tokens and passwords by ``x``.
 
-What is put in has the secret's length and leaves its line ends, so the code keeps its shape and a sticky window stays
-the same from key to key. What is looked for: the formats that services publish for their keys, private keys, passwords
-in addresses, and strings of a random look that are given to something called a password, a key or a token.
+The replacement has the secret's length and keeps its line ends, so the code keeps its shape and a sticky window stays
+the same from key to key. It recognizes the published formats of services' keys, private keys, passwords in addresses,
+and random-looking strings that are assigned to something called a password, a key or a token.
 """
 
 from __future__ import annotations
@@ -73,12 +73,12 @@ _SHAPES = (
     r"https://hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/+_\-]{20,}",
     r"https://(?:\w+\.)?discord(?:app)?\.com/api/webhooks/\d+/[A-Za-z0-9_\-]{30,}",
 )
-"""How services write their keys, from their documentation. Each begins with what says whose it is."""
+"""Formats of services' keys, from their documentation; each has a prefix that identifies the service."""
 
 _BY_SHAPE = re.compile(r"(?<![A-Za-z0-9_])(?:" + "|".join(_SHAPES) + r")")
 
 _RUN = re.compile(r"(?<![\w\-.+/=:])[\w\-.+/=:]{15,}", re.ASCII)
-"""Characters that keys are made of, as many as the shortest has: only there shapes are looked for."""
+"""A run of characters that keys consist of, as long as the shortest key: formats are only searched in those."""
 
 _PEM = re.compile(
     r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?P<secret>.*?)(?:-----END|\Z)", re.DOTALL
@@ -86,7 +86,7 @@ _PEM = re.compile(
 
 _PEM_END = re.compile(r"^.*?-----END (?:[A-Z0-9]+ )*PRIVATE KEY", re.MULTILINE)
 _PEM_LINE = re.compile(r"""[\s"'`+#/*]*[A-Za-z0-9+/=]{4,}[\s"'`+,;\\rn]*""")
-"""A key whose beginning is not in the text: windows and excerpts are cut anywhere."""
+"""A line of a private key whose beginning is not in the text: windows and excerpts are cut anywhere."""
 
 _IN_ADDRESS = re.compile(r"\w://[^\s/:@'\"]{0,80}:(?P<secret>[^\s/@'\"{}$<>]{4,100})@[\w\[]", re.IGNORECASE)
 
@@ -94,7 +94,7 @@ _BEARER = re.compile(r"\b(?:Bearer|Basic|Token)\s+(?P<secret>[A-Za-z0-9+/_\-.]{2
 
 _AZURE = re.compile(r"(?:AccountKey|SharedAccessKey|sig)=(?P<secret>[A-Za-z0-9+/%]{30,}={0,2})")
 
-_GIVEN = re.compile(
+_ASSIGNED = re.compile(
     r"""(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|(?:access|auth|private|encryption|signing)[_-]?key
     |credential)s?[\w\-]{0,20}
     ["']?\]?\s{0,3}(?::\s{0,2}(?:str|String|string|&str)\s{0,2})?(?:=>|:=|=|:)\s{0,3}[bru]?(?P<quote>["'`])
@@ -103,12 +103,12 @@ _GIVEN = re.compile(
 )
 
 _SUSPICIOUS = re.compile(r"pass|pwd|secret|token|key|credential", re.IGNORECASE)
-"""One of these is in every name that ``_GIVEN`` asks for."""
+"""Found in every match of ``_ASSIGNED``."""
 
-_AROUND = 32, 320
-"""Characters before and behind the word within which all lies that ``_GIVEN`` finds of it."""
+_REACH = 32, 320
+"""Characters before and after such a word that a match of ``_ASSIGNED`` around it can span."""
 
-_PLAIN_GIVEN = re.compile(
+_UNQUOTED = re.compile(
     r"^[ \t]{0,16}(?:export[ ])?(?=[A-Z])[A-Z0-9_]{0,40}?(?:PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY)"
     r"[A-Z0-9_]{0,20}\s?[=:]\s?(?P<secret>[^\s\"'$<>{}()\[\]#,;]{8,200})",
     re.MULTILINE,
@@ -119,41 +119,41 @@ _MARKED = (
     (_IN_ADDRESS, ("://",)),
     (_BEARER, ("Bearer", "Basic", "Token")),
     (_AZURE, ("Key=", "sig=")),
-    (_PLAIN_GIVEN, ("PASS", "SECRET", "TOKEN", "KEY")),
+    (_UNQUOTED, ("PASS", "SECRET", "TOKEN", "KEY")),
 )
-"""Patterns, and what is in every text in which one finds something."""
+"""Patterns, and substrings of which every text with a match contains one."""
 
-_NO_SECRET = re.compile(
+_PLACEHOLDER = re.compile(
     r"""(?ix) ^(?: \W+ | x+ | \*+ | \.+ | (.)\1+ | your.* | my.* | some.* | .*example.* | .*change.?me.* | .*placeholder.*
     | .*dummy.* | .*\$\{.* | .*\{\{.* | .*%\(.* | .*%s.* | <.*> | \{.*\} | .*\s\w+\s.* | todo.* | test.* | fake.* | none | null
     | redacted.* | (?:[a-z]+[_\-./: ])*[a-z]+ | [A-Z][A-Z_]+ | [\w./\-]*\.\w{1,5} | https?://.* | \#.* | (?:[A-Z]?[a-z]+)+ )$"""
 )
-"""What is given to a password's name and is none: a placeholder, a word or words, a name of a variable, a path, an address."""
+"""Values that are not secrets even under a suspicious name: placeholders, words, names of variables, paths, addresses."""
 
 MIN_BITS = 2.6
-"""Shannon entropy, bits a character, of a string under a suspicious name that is taken for a secret."""
+"""The least Shannon entropy, in bits per character, of a string under a suspicious name that counts as a secret."""
 
-_BEGUN = re.compile(
+_UNFINISHED = re.compile(
     r"(?:AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|[sr]k_(?:live|test)_|sk-(?:ant-|proj-)?|AIza|npm_|pypi-|hf_|"
     r"SG\.|dckr_pat_|eyJ|hvs\.)[A-Za-z0-9_\-.]{4,}\Z"
 )
-"""A key of which only the beginning stands there yet."""
+"""A key that is still being typed."""
 
 
 def secrets(text: str) -> list[tuple[int, int]]:
-    """Where secrets are, in order and without overlap: (start, end) in code points."""
-    spans = sorted(_found(text))
-    apart: list[tuple[int, int]] = []
+    """The (start, end) of each secret in code points, in order and without overlap."""
+    spans = sorted(_matches(text))
+    merged: list[tuple[int, int]] = []
     for start, end in spans:
-        if apart and start < apart[-1][1]:
-            apart[-1] = apart[-1][0], max(end, apart[-1][1])
+        if merged and start < merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
         else:
-            apart.append((start, end))
-    return apart
+            merged.append((start, end))
+    return merged
 
 
 def redacted(text: str) -> str:
-    """``text`` with ``x`` in the place of every character of a secret but its line ends."""
+    """``text`` with ``x`` for every character of a secret except its line ends."""
     parts: list[str] = []
     at = 0
     for start, end in secrets(text):
@@ -163,17 +163,17 @@ def redacted(text: str) -> str:
 
 
 def redacted_around(before: str, after: str) -> tuple[str, str] | None:
-    """The text before and after a cursor without secrets; ``None`` where the cursor is in one, or one is being typed."""
-    found = secrets(before + after)
-    if any(start < len(before) <= end for start, end in found) or _BEGUN.search(before[-200:]):
+    """The redacted text before and after a cursor; ``None`` when the cursor is in a secret or behind an unfinished one."""
+    spans = secrets(before + after)
+    if any(start < len(before) <= end for start, end in spans) or _UNFINISHED.search(before[-200:]):
         return None
-    if not found:
+    if not spans:
         return before, after
     whole = redacted(before + after)
     return whole[: len(before)], whole[len(before) :]
 
 
-def _found(text: str) -> Iterator[tuple[int, int]]:
+def _matches(text: str) -> Iterator[tuple[int, int]]:
     for run in _RUN.finditer(text):
         for match in _BY_SHAPE.finditer(text, run.start(), run.end()):
             if not _is_made_up(match[0]):
@@ -186,13 +186,13 @@ def _found(text: str) -> Iterator[tuple[int, int]]:
             if pattern is _PEM or not _is_harmless(match["secret"]):
                 yield match.span("secret")
     for start, end in _regions(text):
-        for match in _GIVEN.finditer(text, start, end):
+        for match in _ASSIGNED.finditer(text, start, end):
             if not _is_harmless(match["secret"]):
                 yield match.span("secret")
 
 
 def _cut_keys(text: str) -> Iterator[tuple[int, int]]:
-    """Private keys whose end is there: all lines above it that look like a part of one."""
+    """The key lines above each end of a private key."""
     for match in _PEM_END.finditer(text):
         start = match.start()
         while start:
@@ -205,8 +205,8 @@ def _cut_keys(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _regions(text: str) -> Iterator[tuple[int, int]]:
-    """Where ``_GIVEN`` may find something, in order and apart."""
-    before, behind = _AROUND
+    """The (start, end) of the regions that ``_ASSIGNED`` is searched in, in order and without overlap."""
+    before, behind = _REACH
     start = end = -1
     for word in _SUSPICIOUS.finditer(text):
         if word.start() - before > end:
@@ -219,15 +219,15 @@ def _regions(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_made_up(token: str) -> bool:
-    """``ghp_xxxxxxxx``: the form without a key in it."""
-    return bits(token[-16:]) < MIN_BITS - 0.6
+    """True for a key format without a key, as in ``ghp_xxxxxxxx``."""
+    return entropy(token[-16:]) < MIN_BITS - 0.6
 
 
 def _is_harmless(value: str) -> bool:
-    return bits(value) < MIN_BITS or _NO_SECRET.match(value) is not None
+    return entropy(value) < MIN_BITS or _PLACEHOLDER.match(value) is not None
 
 
-def bits(text: str) -> float:
-    """Shannon entropy of the characters of ``text``, bits each."""
+def entropy(text: str) -> float:
+    """The Shannon entropy of ``text`` in bits per character."""
     n = len(text)
     return -sum(count / n * math.log2(count / n) for count in Counter(text).values()) if n else 0.0

@@ -1,4 +1,4 @@
-"""Where the server's log goes, how much of it is kept, and that no document text gets into it."""
+"""The server's log: its file or stderr, its level; pygls' own log is kept out of it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def apply(settings: LogSettings) -> Problem | None:
-    """Log as ``settings`` say; returns what is wrong with them.
+    """Log as ``settings`` say; returns the problem with them, if any.
 
-    pygls logs whole messages below ``ERROR``, so it is kept above; ``protocol`` logs messages itself, where
-    ``log.contents`` allows it.
+    Only errors of pygls are logged: below that it may log parts of messages, which may be document text.
     """
     problem: Problem | None = None
     handler: logging.Handler = logging.StreamHandler(sys.stderr)
@@ -42,19 +41,19 @@ def apply(settings: LogSettings) -> Problem | None:
     return problem
 
 
-class _Bearing(logging.FileHandler):
-    """A log that cannot be written, as on a full disk, costs its lines and nothing else."""
+class _TolerantFileHandler(logging.FileHandler):
+    """A log that cannot be written, as on a full disk, loses its lines and has no other effect."""
 
-    _said = False
+    _failed = False
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's name
-        """Say it once; the record itself is not repeated."""
-        if not self._said:
-            self._said = True
+        """Report the failure once, without the record."""
+        if not self._failed:
+            self._failed = True
             sys.stderr.write(f"devstral-ls: the log cannot be written: {sys.exc_info()[1]}\n")
 
     def close(self) -> None:
-        """Close it, whatever was not written."""
+        """Close the file; what could not be written is lost."""
         with contextlib.suppress(OSError):
             super().close()
 
@@ -63,4 +62,4 @@ def _private(path: Path) -> logging.FileHandler:
     """A handler that appends to ``path``, which only the user can read."""
     path.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
-    return _Bearing(path, encoding="utf-8", errors="backslashreplace")
+    return _TolerantFileHandler(path, encoding="utf-8", errors="backslashreplace")

@@ -1,18 +1,21 @@
-"""The boundary around every handler: what a failure costs, and who hears of it."""
+"""The boundary around every handler: what a failure costs, where it is logged, and when the user is told."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from lsprotocol import types
 
 from devstral_ls.errors import DevstralError
 
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 QUIET_S = 60.0
 """Seconds before the same error code is logged again."""
@@ -25,7 +28,7 @@ class Reporter:
 
     Args:
         show: shows a message in the editor.
-        contents: may the log quote documents?
+        contents: True when the log may quote documents.
         clock: seconds.
     """
 
@@ -39,9 +42,8 @@ class Reporter:
     def reporting(self, *, asked_for: bool) -> Iterator[None]:
         """Run the block; a failure ends it, not the request.
 
-        A failure we can name is logged once per code and minute, and shown with its hint if the user asked. A bug is
-        logged with its traceback; it fails what the user asked for, and is nothing but an empty answer to a request
-        that the editor made by itself.
+        A ``DevstralError`` is logged once per code and minute, and shown with its hint where the user made the request. A
+        bug is logged with its traceback; it fails a request of the user, and costs an automatic one nothing but its answer.
         """
         try:
             yield
@@ -62,10 +64,10 @@ class Reporter:
         self._show(f"Devstral: {text} {hint or ''}".rstrip(), kind)
 
     def bug(self, what: str, error: BaseException) -> None:
-        """Log where it broke. What the error says is left out unless contents may be logged: it may quote a document."""
-        says = str(error) if self._contents() else ""
+        """Log where it broke. The error's own text may quote a document: it is logged only where contents may be."""
+        text = str(error) if self._contents() else ""
         where = "".join(traceback.format_tb(error.__traceback__))
-        _log.error("%s failed: %s %s\n%s", what, type(error).__name__, says, where)
+        _log.error("%s failed: %s %s\n%s", what, type(error).__name__, text, where)
 
     def _is_news(self, code: str) -> bool:
         now = self._clock()
@@ -73,3 +75,28 @@ class Reporter:
             return False
         self._logged[code] = now
         return True
+
+
+class BackgroundTasks:
+    """Work that runs beside the handlers; a bug in it is logged."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def start(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+        """Run ``work``."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def cancel(self) -> None:
+        """Cancel all that still runs, but for the task that calls this."""
+        for task in self._tasks - {asyncio.current_task()}:
+            task.cancel()
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._reporter.bug("background work", error)

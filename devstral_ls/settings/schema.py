@@ -1,4 +1,7 @@
-"""The pages made from the settings tree: JSON schema, ``docs/settings.md``, the section of the VS Code extension."""
+"""The pages made from the settings tree: JSON schema, ``docs/settings.md``, the section of the VS Code extension.
+
+The former name of a renamed setting stays in the schemas, marked as deprecated, so that editors still accept and send it.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,15 @@ def _properties(section: Any) -> dict[str, Any]:
         entry: dict[str, Any] = {"description": f.metadata["about"], "default": _json(f.default)}
         entry |= options[0] if len(options) == 1 else {"anyOf": options}
         made[camel(f.name)] = entry
-    return made
+    return made | {
+        f.metadata["formerly"]: {
+            **made[camel(f.name)],
+            "description": f"Renamed to `{camel(f.name)}`.",
+            "deprecated": True,
+        }
+        for f in fields(section)
+        if f.metadata["formerly"]
+    }
 
 
 def _json(value: object) -> object:
@@ -73,7 +84,7 @@ def _about(section: Any) -> str:
 def vscode_configuration() -> list[dict[str, Any]]:
     """``contributes.configuration`` of the VS Code extension: one page for each section.
 
-    What a workspace has no say in is of VS Code's scope ``machine``.
+    Settings that a workspace cannot set have VS Code's scope ``machine``.
     """
     return [
         {
@@ -89,7 +100,10 @@ def vscode_configuration() -> list[dict[str, Any]]:
 
 def _vscode_property(key: str, entry: dict[str, Any], order: int) -> dict[str, Any]:
     is_users = key.split(".")[0] in USER_ONLY or key in USER_ONLY_KEYS
-    told = {"markdownDescription" if word == "description" else word: value for word, value in entry.items()}
+    names = {"description": "markdownDescription", "deprecated": "markdownDeprecationMessage"}
+    told = {
+        names.get(word, word): entry["description"] if word == "deprecated" else value for word, value in entry.items()
+    }
     return {**told, "scope": "machine" if is_users else "window", "order": order}
 
 

@@ -1,4 +1,4 @@
-"""The user's own word: the settings file, and the environment over it. The only place that reads them."""
+"""The user's own settings: the settings file and the environment. The only module that reads them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 from devstral_ls.settings.tree import Problem, Settings, read
 
 _MAX_BYTES = 256 * 1024
-"""Of a settings file; a page of all settings with their comments has 5 kB."""
+"""Of a settings file; all settings with a comment each take 5 kB."""
 
 _MAX_DOTS = 1_000
-"""In a line of it: the time ``tomllib`` takes for a dotted name grows with the square of its parts, 3 s for 20,000."""
+"""In a line of it: ``tomllib`` takes time quadratic in the parts of a dotted name, 3 s for 20,000."""
 
 
 def read_user_file(path: Path, base: Settings | None = None) -> tuple[Settings, list[Problem]]:
-    """``base`` with what the TOML file at ``path`` says; a missing file says nothing. Never raises."""
+    """``base`` with the values of the TOML file at ``path``; a missing file has none. Never raises."""
     settings = base or Settings()
     try:
         tree = tomllib.loads(_text_of(path))
@@ -44,6 +44,6 @@ def _text_of(path: Path) -> str:
 
 
 def over_environment(settings: Settings, environ: Mapping[str, str] = os.environ) -> Settings:
-    """``settings`` with ``DEVSTRAL_LS_MODEL`` in the place of ``model.name``."""
+    """``settings`` with ``DEVSTRAL_LS_MODEL``, when it is set, as ``model.name``."""
     name = environ.get("DEVSTRAL_LS_MODEL")
     return replace(settings, model=replace(settings.model, name=name)) if name else settings

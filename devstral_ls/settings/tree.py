@@ -1,8 +1,8 @@
-"""The settings tree: every name a user may write, its default and one sentence about it.
+"""The settings tree: every key a user may write, its default and one sentence about it.
 
-Read from several sources, later wins (``contract.md``): the user file, ``initializationOptions``,
-``workspace/configuration``, the environment. A bad value costs its own key and one message, never the session.
-The JSON schema and the Markdown page are made from the same fields, in ``settings_pages.py``.
+Read from several sources, later wins: the user file, ``initializationOptions``, ``workspace/configuration``, the
+environment. A bad value costs its own key and one message, never the session. The JSON schema, the Markdown page and
+the section of the VS Code extension are made from the same fields, in ``settings/schema.py``.
 """
 
 from __future__ import annotations
@@ -27,28 +27,34 @@ from devstral_ls.settings.values import (
 
 __all__ = [
     "USER_ONLY", "USER_ONLY_KEYS", "ActionsSettings", "Auto", "CompletionSettings", "EngineSettings", "InlineSettings",
-    "LogSettings", "ModelSettings", "PrivacySettings", "Problem", "Settings", "Use", "alternatives", "camel", "expected",
+    "LogSettings", "ModelSettings", "PrivacySettings", "Problem", "ReviewMode", "Settings", "Use", "alternatives", "camel", "expected",
     "read",
 ]  # fmt: skip
 
 Auto = Literal["auto"]
 
+ReviewMode = Literal["auto", "on", "off"]
+"""When the experimental reviews are available; ``auto``: with models of 7B parameters or more."""
+
 Use = Literal["inline", "actions"]
-"""What a model is asked for: ghost text and completion items, or code actions."""
+"""What a model is used for: ghost text and completion items, or code actions."""
 
 
 @dataclass(frozen=True)
 class ModelSettings:
     """Which model answers. Honoured from the user only."""
 
-    name: str = setting("auto", "A catalog name or a path to a GGUF file; `auto` is the best installed one.")
+    name: str = setting("auto", "A catalog name or a path to a GGUF file; `auto`: the best installed model that fits.")
     context_tokens: int | Auto = setting(
-        "auto", "Tokens of context for each request; `auto` follows model and machine.", low=256, high=1_000_000
+        "auto",
+        "Context size in tokens for each request; `auto` is chosen from the model and the machine's memory.",
+        low=256,
+        high=1_000_000,
     )
     calibrate: Literal["auto", "never"] = setting(
-        "auto", "Measure a new model on this machine while nobody asks for anything; `never`: only by command."
+        "auto", "Benchmark a new model once on this machine while the editor is idle; `never`: only by command."
     )
-    allow_download: bool = setting(False, "Let the server fetch a model by itself when none is installed.")
+    allow_download: bool = setting(False, "Allow the server to download a model when none is installed.")
 
 
 @dataclass(frozen=True)
@@ -62,18 +68,27 @@ class EngineSettings:
         None, "Address of a remote engine: `https://HOST[:PORT]`, `http://127.0.0.1:PORT` or `unix:/PATH`."
     )
     dialect: Literal["auto", "llama-server", "openai", "openai-chat", "ollama"] = setting(
-        "auto", "How a remote engine is spoken to; `auto` asks it, `openai-chat` uses nothing but conversations."
+        "auto", "API of the remote engine; `auto` detects it, `openai-chat` uses only `/v1/chat/completions`."
     )
-    remote_model: str | None = setting(None, "The model's name at the remote engine.")
-    api_key_env: str | None = setting(None, "Name of the environment variable that holds the remote engine's key.")
-    allow_remote: bool = setting(False, "Allow an engine that is neither on loopback nor on a Unix socket.")
+    remote_model: str | None = setting(None, "Name of the model on the remote engine.")
+    api_key_env: str | None = setting(
+        None, "Name of the environment variable that holds the API key of the remote engine."
+    )
+    allow_remote: bool = setting(
+        False, "Allow a remote engine on another machine; without it only loopback and Unix sockets."
+    )
     ca_file: str | None = setting(
-        None, "A PEM file of certificates to trust for a remote engine, beside the system's; TLS is always verified."
+        None,
+        "A PEM file of certificates to trust for a remote engine, in addition to the system's; TLS is always verified.",
     )
-    threads: int | Auto = setting("auto", "Threads of the engine; `auto`: physical cores minus one.", low=1, high=1024)
-    gpu_layers: int | Auto = setting("auto", "Layers on the GPU; `auto`: all where there is one.", low=0, high=10_000)
-    slots: int | Auto = setting("auto", "Conversations the engine keeps apart in its cache.", low=1, high=64)
-    idle_minutes: float = setting(30, "Minutes without a client after which the engine leaves.", low=0.001, high=1e6)
+    threads: int | Auto = setting(
+        "auto", "CPU threads of the engine; `auto`: physical cores minus one.", low=1, high=1024
+    )
+    gpu_layers: int | Auto = setting(
+        "auto", "Model layers to put on the GPU; `auto`: all, if there is a GPU.", low=0, high=10_000
+    )
+    slots: int | Auto = setting("auto", "Number of conversations the engine keeps in its prompt cache.", low=1, high=64)
+    idle_minutes: float = setting(30, "Minutes without a client after which the engine exits.", low=0.001, high=1e6)
     backend: Literal["auto", "llama.cpp", "ctransformers"] = setting("auto", "The library that runs the model.")
 
 
@@ -83,22 +98,31 @@ class InlineSettings:
 
     enable: bool = setting(True, "Show ghost text.")
     debounce_ms: int | Auto = setting(
-        "auto", "Milliseconds of quiet before an automatic request asks the model.", low=0, high=10_000
+        "auto", "Milliseconds without a key press before an automatic request is sent to the model.", low=0, high=10_000
     )
-    latency_budget_ms: int = setting(600, "Milliseconds a suggestion may take before it is late.", low=50, high=60_000)
-    multiline: Literal["auto", "never", "always"] = setting("auto", "Several lines: `auto` where the code asks for it.")
-    max_tokens: int | Auto = setting("auto", "The most tokens of one suggestion.", low=1, high=4096)
-    min_confidence: float = setting(0.1, "Cut a line where it gets less probable than this; 0: never.", low=0, high=1)
-    disabled_languages: tuple[str, ...] = setting((), "Language ids for which nothing is suggested.")
-    in_comments: bool = setting(True, "Suggest inside comments, too.")
-    excerpts: tuple[str, ...] = setting(
-        SOURCES, "What the model is shown beside the code around the cursor; an empty list: nothing.", choices=SOURCES
+    latency_budget_ms: int = setting(
+        600, "Milliseconds until a suggestion is shown as far as it is written.", low=50, high=60_000
     )
-    in_strings: bool = setting(True, "Suggest inside strings, too.")
-    ahead: bool = setting(True, "Use idle time: write what comes after the suggestion shown, read around the cursor.")
-    model: str | None = setting(
-        None, "Another model for ghost text and completion items, by the same names as `model.name`."
+    multiline: Literal["auto", "never", "always"] = setting(
+        "auto", "Suggest several lines; `auto`: where the code calls for a block."
     )
+    max_tokens: int | Auto = setting("auto", "Maximum length of a suggestion in tokens.", low=1, high=4096)
+    min_confidence: float = setting(
+        0.1, "Cut a line where the model is less sure than this probability; 0: never.", low=0, high=1
+    )
+    disabled_languages: tuple[str, ...] = setting((), "Language ids without suggestions.")
+    in_comments: bool = setting(True, "Suggest inside comments.")
+    context: tuple[str, ...] = setting(
+        SOURCES,
+        "What the model sees besides the code around the cursor; an empty list: nothing.",
+        choices=SOURCES,
+        formerly="excerpts",
+    )
+    in_strings: bool = setting(True, "Suggest inside strings.")
+    prefetch: bool = setting(
+        True, "Prefetch the next suggestion while you read, and the prompt around a resting cursor.", formerly="ahead"
+    )
+    model: str | None = setting(None, "Another model for ghost text and completion items; same values as `model.name`.")
 
 
 @dataclass(frozen=True)
@@ -106,7 +130,9 @@ class CompletionSettings:
     """The same suggestions in the completion list."""
 
     enable: bool = setting(False, "Offer suggestions in the completion list.")
-    wait_ms: int = setting(50, "The most milliseconds the completion list waits for us.", low=0, high=10_000)
+    timeout_ms: int = setting(
+        50, "Milliseconds the completion list waits for a suggestion.", low=0, high=10_000, formerly="waitMs"
+    )
 
 
 @dataclass(frozen=True)
@@ -114,25 +140,32 @@ class ActionsSettings:
     """Code actions."""
 
     enable: bool = setting(True, "Offer code actions.")
-    model: str | None = setting(None, "Another model for code actions only.")
-    apply: Literal["live", "atEnd"] = setting("live", "Write an edit while it is generated, or at its end.")
+    model: str | None = setting(None, "Another model for code actions; same values as `model.name`.")
+    apply: Literal["live", "atEnd"] = setting(
+        "live", "Apply an edit while it is generated (`live`), or when it is complete."
+    )
+    review: ReviewMode = setting(
+        "auto", "Offer reviews (experimental); `auto`: only with models of 7B parameters or more."
+    )
 
 
 @dataclass(frozen=True)
 class PrivacySettings:
-    """What may never reach a prompt, and what is kept. Honoured from the user only."""
+    """What never reaches a prompt, and what is stored. Honoured from the user only."""
 
     exclude: tuple[str, ...] = setting(
         (".env*", "*.pem", "*.key", "*.p12", "*.pfx", "*.crt", "id_rsa*", "id_ed25519*", ".netrc", ".npmrc", ".pypirc",
          "*credentials*", "*secrets*"),
-        "Files of these names are never read, and nothing is suggested in them.",
+        "Glob patterns of files that are never read and get no suggestions.",
     )  # fmt: skip
     redact_secrets: bool = setting(
-        True, "Take keys and tokens out of prompts, and suggest nothing where one is being typed."
+        True, "Remove keys and tokens from prompts, and suggest nothing while one is being typed."
     )
-    respect_ignore_files: bool = setting(True, "Neither read what .gitignore and .ignore name nor suggest in it.")
+    respect_ignore_files: bool = setting(
+        True, "Skip files matched by .gitignore or .ignore, both as context and for suggestions."
+    )
     statistics: bool = setting(
-        True, "Count suggestions and what becomes of them, in a file on this machine: numbers and times, never text."
+        True, "Count suggestions and what became of them, in a file on this machine: numbers and times, never text."
     )
 
 
@@ -140,8 +173,8 @@ class PrivacySettings:
 class LogSettings:
     """The server's log. Honoured from the user only."""
 
-    level: Literal["debug", "info", "warning", "error"] = setting("warning", "The least important lines kept.")
-    contents: bool = setting(False, "Log document text and prompts, too: for debugging on your own machine.")
+    level: Literal["debug", "info", "warning", "error"] = setting("warning", "The lowest level that is logged.")
+    contents: bool = setting(False, "Also log document text and prompts: for debugging on your own machine.")
     file: str | None = setting(None, "Write the log to this file instead of stderr.")
 
 
@@ -158,7 +191,7 @@ class Settings:
     log: LogSettings = field(default_factory=LogSettings)
 
     def answering(self, use: Use) -> Settings:
-        """The same with the model that answers for ``use`` as ``model.name``, or as the remote one's."""
+        """These settings with the model for ``use`` as ``model.name``, or as the remote engine's model."""
         name = self.inline.model if use == "inline" else self.actions.model
         if name is None:
             return self
@@ -170,20 +203,20 @@ class Settings:
 
 
 USER_ONLY = frozenset({"model", "engine", "privacy", "log"})
-"""Sections a workspace has no say in: it must not decide what is executed, contacted or read."""
+"""Sections that a workspace cannot set: it must not decide what is executed, contacted or read."""
 
 USER_ONLY_KEYS = frozenset({"inline.model", "actions.model"})
-"""Keys of other sections for which the same holds."""
+"""Keys of other sections that a workspace cannot set."""
 
 
 _NOT_YOURS = "a workspace cannot set this; put it into your own settings"
 
 
 def read(tree: object, base: Settings | None = None, *, user: bool = True) -> tuple[Settings, list[Problem]]:
-    """``base`` with what ``tree`` says, and what of it could not be used.
+    """``base`` with the values of ``tree``, and the problems to tell the user about.
 
     Never raises. ``tree`` is a settings tree in camelCase, as it comes from JSON or TOML. With ``user=False`` (a
-    workspace's own word) the sections of ``USER_ONLY`` are left alone, and said to be.
+    workspace's tree) sections and keys that only a user may set are ignored, with a problem for each.
     """
     settings = base or Settings()
     if tree is None:
@@ -212,7 +245,7 @@ def _read_section(name: str, values: object, base: Any, *, user: bool) -> tuple[
     hints = typing.get_type_hints(type(base))
     known = {camel(f.name): f for f in fields(base)}
     changes: dict[str, Any] = {}
-    problems: list[Problem] = []
+    values, problems = _renamed(name, values, {f.metadata["formerly"]: camel(f.name) for f in fields(base)})
     for key, value in values.items():
         if key not in known:
             problems.append(Problem(f"{name}.{named(key)}", "no such setting"))
@@ -227,3 +260,10 @@ def _read_section(name: str, values: object, base: Any, *, user: bool) -> tuple[
         except ValueError as error:
             problems.append(Problem(f"{name}.{key}", str(error)))
     return replace(base, **changes), problems
+
+
+def _renamed(name: str, values: Mapping[Any, Any], renames: Mapping[str, str]) -> tuple[dict[Any, Any], list[Problem]]:
+    """``values`` with the old names of keys replaced, and a warning for each; a value under the new name wins."""
+    old = [key for key in values if key and key in renames]
+    problems = [Problem(f"{name}.{key}", f"is now {name}.{renames[key]}; this release still takes both") for key in old]
+    return {renames[key]: values[key] for key in old} | {k: v for k, v in values.items() if k not in old}, problems

@@ -1,6 +1,6 @@
-"""One setting: how it is declared, what a value must be, how it is written and what is said of a bad one.
+"""One setting: its declaration, the check of its value, and the message about a bad one.
 
-Knows no setting by name; those are in ``settings.py``.
+Knows no setting by name; those are in ``settings/tree.py``.
 """
 
 from __future__ import annotations
@@ -16,16 +16,32 @@ _T = TypeVar("_T")
 
 
 def setting(
-    default: _T, about: str, *, low: float | None = None, high: float | None = None, choices: Sequence[str] = ()
+    default: _T,
+    about: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: Sequence[str] = (),
+    formerly: str = "",
 ) -> _T:
-    """A field with its sentence and, for numbers, its bounds; for a list, what may stand in it."""
-    made: _T = field(default=default, metadata={"about": about, "low": low, "high": high, "choices": tuple(choices)})
+    """A field with its sentence.
+
+    Args:
+        default: the value when no source sets one.
+        about: one sentence for the settings page and for editors.
+        low: the least number allowed.
+        high: the greatest number allowed.
+        choices: the items allowed in a list; empty: any.
+        formerly: the key's name in the release before, as it is written; it still works, with a warning.
+    """
+    metadata = {"about": about, "low": low, "high": high, "choices": tuple(choices), "formerly": formerly}
+    made: _T = field(default=default, metadata=metadata)
     return made
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something in a settings source that was not used."""
+    """Something to tell the user about a settings source: a value that was not used, or an old name."""
 
     key: str
     """Dotted, as the user wrote it: ``inline.debounceMs``."""
@@ -49,7 +65,7 @@ def value_of(hint: Any, value: object, bounds: Mapping[str, Any]) -> object:
         if kind in (bool, str) and type(value) is kind:
             return value
         if kind in (int, float) and isinstance(value, int | float) and not isinstance(value, bool):
-            if kind is int and isinstance(value, float) and not value.is_integer():  # infinite ones are none, too
+            if kind is int and isinstance(value, float) and not value.is_integer():  # nor is an infinite one
                 continue
             return kind(_in_bounds(value, bounds))
         is_list = typing.get_origin(kind) is tuple and isinstance(value, list | tuple)
@@ -59,7 +75,7 @@ def value_of(hint: Any, value: object, bounds: Mapping[str, Any]) -> object:
 
 
 def unknown(value: object, metadata: Mapping[str, Any]) -> tuple[object, str]:
-    """``value`` without what may not stand in the list, and what to say of that; nothing where all of it may."""
+    """``value`` without the list items that are not allowed, and a message about them; empty when all are allowed."""
     choices: tuple[str, ...] = metadata["choices"]
     if not choices or not isinstance(value, tuple):
         return value, ""
@@ -68,7 +84,7 @@ def unknown(value: object, metadata: Mapping[str, Any]) -> tuple[object, str]:
     if not others:
         return known, ""
     said = ", ".join(f'"{one[:40]}"' for one in others[:5])
-    return known, f"no such names: {said}; there are {', '.join(choices)}; the others are used"
+    return known, f"unknown names {said} were left out; known names are {', '.join(choices)}"
 
 
 def _in_bounds(value: float, bounds: Mapping[str, Any]) -> float:
@@ -79,7 +95,7 @@ def _in_bounds(value: float, bounds: Mapping[str, Any]) -> float:
 
 
 def shown(value: object) -> str:
-    """``value`` as it was written, as far as it fits into a message."""
+    """``value`` as it was written, shortened to fit into a message."""
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # a number of thousands of digits, lists within lists
@@ -88,7 +104,7 @@ def shown(value: object) -> str:
 
 
 def named(key: object) -> str:
-    """A name that nobody knows, as far as it fits into a message."""
+    """An unknown key, shortened to fit into a message."""
     text = str(key)
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
@@ -98,14 +114,14 @@ _MAX_SHOWN = 80
 
 
 def alternatives(hint: Any) -> tuple[Any, ...]:
-    """The types a union allows; the type itself where it is none."""
+    """The members of a union type; any other type by itself."""
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         return typing.get_args(hint)
     return (hint,)
 
 
 def expected(hint: Any, bounds: Mapping[str, Any]) -> str:
-    """What a value of type ``hint`` must be, in words."""
+    """A description of the values that ``hint`` allows, for messages and pages."""
     words = []
     for kind in alternatives(hint):
         if typing.get_origin(kind) is Literal:
@@ -128,7 +144,7 @@ _KINDS: Mapping[Any, str] = {
 
 
 def kind_of(value: object) -> str:
-    """What ``value`` is, in words."""
+    """A description of the type of ``value``, for messages."""
     return _KINDS.get(type(value), "a list" if isinstance(value, list) else type(value).__name__)
 
 

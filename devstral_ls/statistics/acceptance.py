@@ -1,6 +1,6 @@
-"""What becomes of each suggestion: shown, read, accepted, typed, and whether it is kept. Texts stay in memory only.
+"""What becomes of each suggestion: shown, read, accepted, typed, retained. Texts stay in memory only.
 
-Editors tell by command that a suggestion was taken whole, if they tell anything; the rest is seen in the document.
+At most an editor reports that a whole suggestion was accepted; everything else is seen from the edits of the document.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from devstral_ls.statistics.retention import MAX_REGION, Look, has_words, moved
 from devstral_ls.text import Edit, Snapshot, Span, single_edit
 
 READ_S = 0.75
-"""Seconds on the screen after which a suggestion counts as read; what flashes by between two keys was not judged."""
+"""Seconds on the screen after which a suggestion counts as read; one that flashes by between two keys does not."""
 
 KEPT_S = (30, 300)
 """Seconds after which an accepted suggestion is looked at again."""
 
 MIN_AT_ONCE = 3
-"""Characters other than white space that come in at once when a suggestion is taken in part: one key may bring two,
+"""Characters other than white space inserted by one edit that make it an acceptance in part: one key may insert two,
 with the bracket that the editor closes."""
 
 MAX_TEXT = 512 * 1024
-"""Characters of a document that is followed, as in ``workspace.recent``: texts are compared at every key."""
+"""Characters; suggestions in a longer document are not tracked, since its text is compared at every key."""
 
 MAX_REMEMBERED = 256
-"""Suggestions whose fate may still be told."""
+"""Ended suggestions that the editor may still report on."""
 
 MAX_FOLLOWED = 64
-"""Accepted suggestions followed at a time; of the oldest nothing is known then."""
+"""Accepted suggestions tracked at a time; when there are more, the oldest is dropped."""
 
 Count = Callable[[str, str, str, int], None]
 """Language, model, name, how many."""
@@ -39,7 +39,7 @@ Count = Callable[[str, str, str, int], None]
 
 @dataclass(slots=True)
 class _Shown:
-    """A suggestion, and what of it stands in the document."""
+    """A suggestion on the screen, and how much of its text is in the document."""
 
     id: str
     uri: str
@@ -49,23 +49,23 @@ class _Shown:
     text: str
     at: float
     n_in: int
-    """Characters of it that stand there."""
+    """Characters of it that are in the document."""
     n_taken: int = 0
-    """Of them were put in at once."""
+    """Of those, the ones inserted by acceptance and not typed."""
     end: int = 0
-    """Where the last edit of it ended."""
+    """Offset at which its last edit ended."""
     read: bool = False
     told: bool = False
-    """Does the client say that it was taken, or was it seen to be?"""
+    """True when the client reported its acceptance, or the edits showed it."""
     typed: bool = False
-    """Does it count as typed to its end?"""
+    """True when it was counted as typed to its end."""
     n_last: int = 0
-    """Characters of it that came in last."""
+    """Characters of it that the last edit inserted."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """Code that was accepted, and where it is."""
+    """Accepted code, and its place in the document."""
 
     uri: str
     language: str
@@ -77,15 +77,15 @@ class _Taken:
 
     @property
     def due(self) -> float:
-        """When it is to be looked at next."""
+        """Time of its next retention check, by the clock."""
         return self.at + KEPT_S[self.n_looks]
 
 
-class Following:
-    """The suggestions of one server.
+class AcceptanceTracker:
+    """Tracks the suggestions of one server.
 
     Args:
-        count: is told what is to be counted.
+        count: called for each count.
         clock: seconds.
     """
 
@@ -98,11 +98,11 @@ class Following:
 
     @property
     def due(self) -> float | None:
-        """When ``looks`` has something to tell next, by the clock."""
+        """Time of the next retention check, by the clock; None while nothing is tracked."""
         return min((taken.due for taken in self._taken), default=None)
 
     def shown(self, snapshot: Snapshot, offset: int, suggestion: tuple[str, str], language: str, model: str) -> None:
-        """A suggestion, by id and text, is on the screen. While it is typed it is shown again and again."""
+        """Record that a suggestion, an id and a text, is on the screen. It is shown again at every key that types it."""
         suggestion_id, text = suggestion
         now = self._open.get(snapshot.uri)
         if now is not None and (now.id == suggestion_id or self._grows(now, offset, suggestion)):
@@ -120,7 +120,7 @@ class Following:
             self._add(shown, names.SHOWN_CHARS, len(text))
 
     def _grows(self, shown: _Shown, offset: int, suggestion: tuple[str, str]) -> bool:
-        """Is it what is on the screen and more: a block whose first lines were shown while it was written? Counted once."""
+        """True when it continues the one on the screen: a block whose first lines were shown first. Counted once."""
         suggestion_id, text = suggestion
         rest = shown.text[shown.n_in :]
         if shown.told or offset != shown.offset + shown.n_in or text == rest or not text.startswith(rest):
@@ -130,21 +130,23 @@ class Following:
         return True
 
     def accepted(self, suggestion_id: str) -> None:
-        """The client says that it was taken whole; the edit has come, or comes next, or was long ago."""
+        """Record that the client reported a full acceptance; the edit may come before or after the report."""
         shown = self._find(suggestion_id)
         if shown is None or shown.told:
             return
         shown.told = True
-        if shown.typed:  # a single character looks the same
+        if shown.typed:  # typing and accepting a single character look the same
             self._add(shown, names.TYPED, -1)
             shown.n_taken = shown.n_last
         self._accept(shown, shown.n_taken + len(shown.text) - shown.n_in)
-        if shown.id not in self._ended and shown.end > shown.offset + shown.n_in:  # put in a little differently
+        if (
+            shown.id not in self._ended and shown.end > shown.offset + shown.n_in
+        ):  # the editor changed the text a little
             self._close(shown)
             self._follow(shown, Span(shown.offset, shown.end))
 
     def rejected(self, suggestion_id: str) -> None:
-        """The client says that it was dismissed."""
+        """Record that the client reported a dismissal."""
         shown = self._find(suggestion_id)
         if shown is not None:
             self._add(shown, names.REJECTED)
@@ -152,7 +154,7 @@ class Following:
             self._close(shown)
 
     def changed(self, before: Snapshot, after: Snapshot) -> None:
-        """A document has changed."""
+        """Follow an edit of a document."""
         uri = after.uri
         shown = self._open.get(uri)
         if shown is None and not any(taken.uri == uri for taken in self._taken):
@@ -171,23 +173,23 @@ class Following:
             self._finish(shown)
 
     def nothing_shown(self, uri: str) -> None:
-        """A request of the document was answered with nothing: what was on the screen is gone."""
+        """Record an empty answer for the document: its suggestion is no longer on the screen."""
         if uri in self._open:
             self._end(self._open[uri])
 
     def closed(self, uri: str) -> None:
-        """A document was closed: what would have become of its accepted suggestions is not known."""
+        """Forget a closed document; its accepted suggestions are not checked any more."""
         self.nothing_shown(uri)
         self._taken = [taken for taken in self._taken if taken.uri != uri]
 
     def end(self) -> None:
-        """Nothing more will be told."""
+        """Stop tracking: count what is on the screen, and forget everything."""
         for shown in list(self._open.values()):
             self._end(shown)
         self._taken.clear()
 
     def looks(self, snapshot: Callable[[str], Snapshot | None]) -> list[Look]:
-        """The accepted suggestions that are due now, with what stands in their places."""
+        """The accepted suggestions due for a retention check now, each with the text that is in its place."""
         now = self._clock()
         found, left = [], []
         for taken in self._taken:
@@ -204,7 +206,7 @@ class Following:
         return found
 
     def _goes_on(self, shown: _Shown, edit: Edit, after: Snapshot) -> bool:
-        """Is more of it there now, or was something changed elsewhere? Else the user went another way."""
+        """True while the suggestion can still be on the screen: more of it was inserted, or the edit was elsewhere."""
         if edit.span.start < shown.offset:
             delta = len(edit.text) - len(edit.span)
             shown.offset, shown.end = shown.offset + delta, shown.end + delta
@@ -222,7 +224,7 @@ class Following:
         return True
 
     def _finish(self, shown: _Shown) -> None:
-        """All of it is there."""
+        """Count a suggestion whose whole text is in the document."""
         self._close(shown)
         if not shown.told and not shown.n_taken:
             shown.typed = True
@@ -235,7 +237,7 @@ class Following:
         self._follow(shown, Span(shown.offset, shown.end))
 
     def _end(self, shown: _Shown) -> None:
-        """It is gone from the screen, not taken whole; what was taken of it is followed."""
+        """Count a suggestion that left the screen before its whole text was inserted; an accepted part is tracked."""
         if shown.n_taken and not shown.told:
             self._add(shown, names.PARTLY)
             self._add(shown, names.ACCEPTED_CHARS, shown.n_taken)
@@ -275,5 +277,5 @@ class Following:
 
 
 def _n_common(text: str, document: str, offset: int) -> int:
-    """How many characters of ``text`` stand at ``offset``."""
+    """Length of the beginning of ``text`` that is in the document at ``offset``."""
     return single_edit(text, document[offset : offset + len(text)]).span.start

@@ -1,4 +1,4 @@
-"""What is counted: names, where they belong, and latencies as a histogram. Everything adds up, whoever counted it."""
+"""Names and keys of the counters, and the latency histogram. Counters of several servers add up."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ READ = "read"
 """Shown for long enough to be read, or used."""
 ACCEPTED = "accepted"
 ACCEPTED_CHARS = "accepted.chars"
-"""Characters that were put in and not typed, of suggestions taken whole and in part."""
+"""Characters inserted by acceptance, of suggestions accepted whole and in part."""
 PARTLY = "partly"
-"""Taken by word or by line, and not to the end."""
+"""Accepted by word or by line, and not to the end."""
 TYPED = "typed"
-"""Typed by hand to the end, as it was shown."""
+"""Typed by hand to the end, as shown."""
 REJECTED = "rejected"
 REASON = "reason."
-"""With the reason code of an empty answer behind it."""
+"""Prefix; the reason code of an empty answer follows."""
 MEMORY, MODEL = "ms.memory.", "ms.model."
-"""With the number of a bucket behind it: how long an answer took that came from memory, or from the model."""
+"""Prefixes; the number of a bucket follows: the latency of an answer from memory, or from the model."""
 
 N_BUCKETS = 80
 _PER_DOUBLING = 4
@@ -35,32 +35,32 @@ MAX_NAME = 60
 
 @dataclass(frozen=True, slots=True, order=True)
 class CounterKey:
-    """What a count belongs to."""
+    """The day, language and model of a count."""
 
     day: str
-    """``YYYY-MM-DD``, where the machine is."""
+    """``YYYY-MM-DD`` in local time."""
     language: str
     """An id of ``languages.table``."""
     model: str
-    """As ``ModelInfo.name``, or ``-`` where there is none."""
+    """As ``ModelInfo.name``, or ``-`` without a model."""
 
 
 Counts = Counter[tuple[CounterKey, str]]
-"""How many of each name."""
+"""Counts by key and counter name."""
 
 
 def kept(seconds: int) -> str:
-    """The name for suggestions that were still there after so many seconds."""
+    """The counter of accepted suggestions still in the document after so many seconds."""
     return f"kept.{seconds}"
 
 
 def looked_at(seconds: int) -> str:
-    """The name for suggestions that were looked at again after so many seconds."""
+    """The counter of accepted suggestions that were checked after so many seconds."""
     return f"kept.{seconds}.known"
 
 
 def model_name(name: str | None) -> str:
-    """A model's name as it is kept: no path, no control characters, not too long."""
+    """A model's name as it is stored: no path, no control characters, at most ``MAX_NAME`` characters."""
     last = PurePosixPath((name or "").replace("\\", "/")).name
     return "".join(c for c in last if c.isprintable())[:MAX_NAME] or "-"
 
@@ -73,7 +73,7 @@ def bucket(milliseconds: float) -> int:
 
 
 def percentile(buckets: Mapping[int, int], share: float) -> float | None:
-    """The latency in milliseconds that ``share`` of the answers did not exceed; ``None`` where there are none."""
+    """The latency in milliseconds that ``share`` of the answers did not exceed; None when there are no answers."""
     total = sum(buckets.values())
     reached = 0
     for number in sorted(buckets):

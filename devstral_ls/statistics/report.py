@@ -1,4 +1,4 @@
-"""What the statistics say, as values: a row for each language and model, reasons, days."""
+"""The statistics as values: a row for each language and model, reasons, days."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from devstral_ls.statistics.counters import CounterKey, kept, looked_at, percent
 
 @dataclass(slots=True)
 class Row:
-    """What was counted in one place, by name."""
+    """Counts of one language and model, one day, or all."""
 
     n: Counter[str] = field(default_factory=Counter)
 
     def share(self, part: str, whole: str) -> float | None:
-        """``part`` of ``whole``, from 0 to 1; ``None`` where nothing is known."""
+        """``part`` of ``whole``, from 0 to 1; None when ``whole`` is 0."""
         return min(1.0, self.n[part] / self.n[whole]) if self.n[whole] > 0 else None
 
     def latency_ms(self, prefix: str, share: float) -> float | None:
-        """That percentile of what took the name ``prefix``."""
+        """That percentile of the latencies counted under ``prefix``, in milliseconds."""
         return percentile(self._buckets(prefix), share)
 
     @property
     def from_memory(self) -> float | None:
-        """The share of answers that were given without asking the model."""
+        """The share of answers given without the model; None when there are no answers."""
         memory, model = (sum(self._buckets(prefix).values()) for prefix in (names.MEMORY, names.MODEL))
         return memory / (memory + model) if memory + model else None
 
     @property
     def reasons(self) -> dict[str, int]:
-        """Why nothing was shown, the most frequent first."""
+        """Counts of the reasons for empty answers, most frequent first."""
         found = {name: n for name, n in self.n.most_common() if name.startswith(names.REASON)}
         return {name.removeprefix(names.REASON): n for name, n in found.items()}
 
     def as_json(self) -> dict[str, object]:
-        """Counts, shares from 0 to 1 and milliseconds; null where nothing is known."""
+        """Counts, shares from 0 to 1 and milliseconds; null for what is not known."""
         n = self.n
         return {
             "shown": n[names.SHOWN],
@@ -71,13 +71,13 @@ class Report:
     """The statistics of some days."""
 
     rows: dict[tuple[str, str], Row]
-    """By language and model, those with the most suggestions first."""
+    """By language and model, most suggestions first."""
     days: dict[str, Row]
-    """In their order."""
+    """By day, oldest first."""
     total: Row
 
     def as_json(self) -> dict[str, object]:
-        """For programs."""
+        """The report for ``stats --json``."""
         return {
             "total": self.total.as_json(),
             "rows": [{"language": language, "model": model} | row.as_json() for (language, model), row in self.rows.items()],
@@ -86,7 +86,7 @@ class Report:
 
 
 def report(counts: Mapping[tuple[CounterKey, str], int], n_days: int | None = None) -> Report:
-    """What was counted on the last ``n_days`` days on which anything was; on all of them by default."""
+    """The report over the last ``n_days`` days that have counts; over all days by default."""
     wanted = sorted({where.day for where, _ in counts})[-n_days if n_days else 0 :]
     rows: dict[tuple[str, str], Row] = {}
     days = {day: Row() for day in wanted}

@@ -1,4 +1,4 @@
-"""Is accepted code still there? Its place is followed through edits, and what stands there is compared by words."""
+"""Retention of accepted code: its place is moved along with edits, and the text there is compared by words."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from dataclasses import dataclass
 from devstral_ls.text import Edit, Span
 
 MAX_CHANGED = 0.33
-"""Of the words, below which code counts as kept: "mostly unchanged" of Ziegler et al., Productivity Assessment of Neural
-Code Completion (arXiv:2205.06537), who also look after 30 and 300 seconds. They compare characters; words are
-compared here, so that a formatter changes nothing and the cost stays small."""
+"""Share of changed words below which code counts as retained: "mostly unchanged" of Ziegler et al., Productivity Assessment
+of Neural Code Completion (arXiv:2205.06537), who also check after 30 and 300 seconds. They compare characters; words
+are compared here, so that a formatter changes nothing and the cost stays small."""
 
 MAX_WORDS = 400
-"""Of the accepted code; what follows is not looked at."""
+"""Words of the accepted code that are compared; the rest is ignored."""
 
 MAX_REGION = 20_000
-"""Characters of the place; where it has grown beyond, nothing is known."""
+"""Characters of its place; a place that grew beyond is not checked."""
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Accepted code, and what stands in its place some seconds later. Kept in memory for a moment, and nowhere else."""
+    """One retention check: accepted code, and the text in its place some seconds later. Never leaves memory."""
 
     language: str
     model: str
@@ -34,7 +34,7 @@ class Look:
 
 
 def is_kept(look: Look) -> bool:
-    """Is the accepted code still there, mostly? What was written before and behind it does not matter."""
+    """True when the accepted code is mostly unchanged; text added before and after it does not count."""
     if look.accepted in look.now:
         return True
     words = _WORD.findall(look.accepted)[:MAX_WORDS]
@@ -42,7 +42,7 @@ def is_kept(look: Look) -> bool:
 
 
 def moved(span: Span, edit: Edit) -> Span:
-    """Where ``span`` is after ``edit``; what replaces a part of it belongs to it."""
+    """``span`` after ``edit``; text that replaces a part of it belongs to it."""
     delta = len(edit.text) - len(edit.span)
     end_of_edit = edit.span.start + len(edit.text)
     start, end = span.start, span.end
@@ -54,12 +54,12 @@ def moved(span: Span, edit: Edit) -> Span:
 
 
 def has_words(text: str) -> bool:
-    """Is there anything to compare?"""
+    """True when ``text`` has words to compare."""
     return _WORD.search(text) is not None
 
 
 def _distance(words: Sequence[str], region: Sequence[str]) -> int:
-    """The fewest words to put in, take out or replace until ``words`` stand somewhere in ``region`` (Sellers)."""
+    """Edit distance in words between ``words`` and the nearest part of ``region`` (Sellers' algorithm)."""
     row = list(range(len(words) + 1))
     best = row[-1]
     for there in region:

@@ -1,7 +1,7 @@
-"""The statistics of this machine in one SQLite file: many servers add to it, and nobody waits for it.
+"""The statistics of this machine in one SQLite file, to which all servers of the user add.
 
-A transaction for every ``add``: a server that is killed keeps what it added. A file that is damaged is set aside and
-begun anew, one of a newer version is left alone. Bounded by days and by rows.
+Every ``add`` is a transaction: what a server has added survives its being killed. A damaged file is set aside and a new
+one begun; a file of a newer version is left alone. Bounded by days and by rows.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from devstral_ls.errors import DevstralError
 from devstral_ls.statistics.counters import CounterKey, Counts
 
 NAME = "statistics.db"
-"""Of the file, in the data folder."""
+"""Name of the file in the data folder."""
 
 VERSION = 1
-"""Of the file's format."""
+"""Version of the file's format."""
 
 KEEP_DAYS = 180
-"""Days on which something was counted. By number and not by age: a clock that is wrong for a while deletes nothing."""
+"""Days with counts that are stored. By number and not by age: a wrong clock deletes nothing."""
 
 MAX_ROWS = 50_000
-"""Some 4 MB; a day in three languages has about 150."""
+"""Some 4 MB; a day with three languages has about 150 rows."""
 
 BUSY_S = 1.0
-"""Seconds to wait for another server that writes; who waits is a thread of its own."""
+"""Seconds to wait for another server's write, in a thread of its own."""
 
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
-"""The last one: its tables are not ours."""
+"""SQLite's primary result codes; SQLITE_ERROR: the tables are not ours."""
 
 _SCHEMA = (
     "CREATE TABLE counts (day TEXT NOT NULL, language TEXT NOT NULL, model TEXT NOT NULL, name TEXT NOT NULL,"
@@ -57,10 +57,10 @@ class StatisticsError(DevstralError):
 
 
 class Newer(StatisticsError):
-    """The file is of a newer version of devstral-ls, and is left alone."""
+    """The file was written by a newer version of devstral-ls, and is left alone."""
 
     code = "statistics-newer"
-    hint = "Use that version, or `devstral-ls stats --clear` to begin anew."
+    hint = "Use that version, or start again with `devstral-ls stats --clear`."
 
 
 class _Damaged(Exception):
@@ -79,11 +79,11 @@ class Store:
         self.path = folder / NAME
 
     def add(self, counts: Counts) -> None:
-        """Add ``counts`` to what is there: all of them or none.
+        """Add ``counts`` to the file: all of them or none.
 
         Raises:
-            StatisticsError: they cannot be written, and may be given once more later.
-            Newer: they never will be.
+            StatisticsError: they cannot be written now; try again later.
+            Newer: they cannot be written by this version.
         """
         try:
             try:
@@ -95,7 +95,7 @@ class Store:
             raise StatisticsError(f"statistics cannot be written: {_says(error)}") from error
 
     def read(self) -> Counts:
-        """All that was counted; nothing if there is no file.
+        """All counts; none when there is no file.
 
         Raises:
             StatisticsError: it cannot be read.
@@ -116,7 +116,7 @@ class Store:
         return found
 
     def clear(self) -> bool:
-        """Delete the statistics, and what was set aside; were there any?
+        """Delete the statistics and a damaged file set aside; True when there were any.
 
         Raises:
             StatisticsError: they cannot be deleted.
@@ -132,7 +132,7 @@ class Store:
 
     @property
     def _journal(self) -> Path:
-        """Where SQLite keeps what a transaction overwrites."""
+        """SQLite's rollback journal."""
         return self.path.with_name(NAME + "-journal")
 
     @property
@@ -161,7 +161,7 @@ class Store:
             self.path.chmod(0o600)
 
     def _exists(self) -> bool:
-        """Raises OSError: something else is there. A pipe would keep us waiting for ever."""
+        """True when the file exists. Raises OSError when it is no regular file: a pipe would block for ever."""
         try:
             mode = self.path.stat().st_mode
         except FileNotFoundError:
@@ -178,7 +178,9 @@ class Store:
             with closing(sqlite3.connect(uri, timeout=BUSY_S, isolation_level=None, uri=True)) as database:
                 database.text_factory = lambda data: data.decode(errors="replace")
                 database.execute("PRAGMA trusted_schema = OFF")
-                database.execute("PRAGMA synchronous = NORMAL")  # fewer waits for the disk, and sound all the same
+                database.execute(
+                    "PRAGMA synchronous = NORMAL"
+                )  # fewer waits for the disk; a crash cannot corrupt the file
                 version = _version(database)
                 if version > VERSION:
                     raise Newer(f"the statistics were written by a newer devstral-ls (format {version})")
@@ -191,16 +193,18 @@ class Store:
             raise OSError(str(error)) from error
 
     def _set_aside(self) -> None:
-        """Put the damaged file where nobody looks for it, unless another server just did. Raises OSError."""
+        """Rename the damaged file, unless another server just did. Raises OSError."""
         lock = try_exclusive(self.path.with_name(NAME + ".lock"))
         if lock is None:
-            raise OSError("another server is at it")
+            raise OSError("another server is repairing it")
         with lock:
             if self._is_sound():
                 return
             self.path.replace(self._aside)
             self._journal.unlink(missing_ok=True)
-        _log.warning("%s was damaged; it is kept as %s, and statistics begin anew", self.path, self._aside.name)
+        _log.warning(
+            "%s was damaged; it was renamed to %s, and new statistics were started", self.path, self._aside.name
+        )
 
     def _is_sound(self) -> bool:
         try:
@@ -214,7 +218,7 @@ class Store:
 
 
 def _version(database: sqlite3.Connection) -> int:
-    """0: there is nothing in it yet."""
+    """The file's format version; 0 for an empty file."""
     return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 

@@ -15,6 +15,7 @@ from devstral_ls.suggest import stops
 from devstral_ls.suggest.confidence import Confidence
 from devstral_ls.suggest.draft import CursorContext, Draft
 from devstral_ls.suggest.trace import Trace
+from devstral_ls.text import unix_newlines
 
 
 def request_for(
@@ -33,8 +34,8 @@ def request_for(
     Raises:
         ModelUnsupported: the family does not know the layout.
     """
-    prefix, taken = LAYOUTS[model.layouts[0]].take_back(_unix(window.prefix))
-    prompt, stop = build(model, Window(prefix, _unix(window.suffix)), uri, excerpts)
+    prefix, taken = LAYOUTS[model.layouts[0]].take_back(unix_newlines(window.prefix))
+    prompt, stop = build(model, Window(prefix, unix_newlines(window.suffix)), uri, excerpts)
     return GenerationRequest(
         prompt=prompt,
         max_tokens=max_tokens,
@@ -87,7 +88,3 @@ async def read(
     if not answer.startswith(request.begins_with):
         return Draft("", place)
     return Draft(answer[n_forced:], place, complete=complete)
-
-
-def _unix(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -11,8 +11,8 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from devstral_ls.languages.lexing import QUOTES, scan_brackets
 from devstral_ls.languages.table import language_of
-from devstral_ls.suggest.brackets import QUOTES, scan
 from devstral_ls.suggest.trace import Reason
 from devstral_ls.text import Snapshot
 
@@ -139,7 +139,7 @@ def _auto_closed(snapshot: Snapshot, offset: int, rest: str) -> Iterator[int]:
     yield 0
     behind = snapshot.text[offset : offset + MAX_AUTO_CLOSED]
     quote = behind[0] if behind[:1] and behind[0] in QUOTES else ""
-    closed = [c for _, c in scan(rest, language_of(snapshot.language, snapshot.uri), quote).closing]
+    closed = [c for _, c in scan_brackets(rest, language_of(snapshot.language, snapshot.uri), quote).closing]
     for n in range(1, min(len(behind), len(closed)) + 1):
         if behind[n - 1] != closed[n - 1]:
             return

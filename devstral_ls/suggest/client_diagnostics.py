@@ -6,8 +6,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from devstral_ls.languages.scopes.tree import CursorScope
-from devstral_ls.prompt.diagnostic_comments import MAX_NOTES, Diagnostic
+from devstral_ls.code_context import Diagnostic
+from devstral_ls.languages.scopes.cursor import CursorScope
+from devstral_ls.prompt.diagnostic_comments import MAX_COMMENTS
 from devstral_ls.text import Edit, Snapshot, Span, single_edit
 
 MAX_DOCUMENTS = 16
@@ -62,7 +63,7 @@ class ClientDiagnostics:
         placed = [(snapshot.line_at(one.span.start), one) for one in found]
         near = [(line, one) for line, one in placed if first <= line <= last or line == header]
         near.sort(key=lambda at: (at[1].severity != "error", abs(at[0] - here)))
-        return tuple(sorted((one for _, one in near[:MAX_NOTES]), key=lambda one: (one.span.start, one.message)))
+        return tuple(sorted((one for _, one in near[:MAX_COMMENTS]), key=lambda one: (one.span.start, one.message)))
 
 
 def _after(before: Snapshot, after: Snapshot, found: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from devstral_ls.languages.language import Language
+from devstral_ls.languages.lexing import BracketScan, open_string, scan_brackets
 from devstral_ls.languages.scopes.cursor import CursorScope
 from devstral_ls.languages.scopes.lines import MAX_LINE_CHARS
 from devstral_ls.languages.scopes.tree import literal_end
 from devstral_ls.languages.syntax.tree import Syntax
-from devstral_ls.languages.table import Language
-from devstral_ls.suggest.brackets import Scan, scan
-from devstral_ls.text import Snapshot
+from devstral_ls.text import Snapshot, unix_newlines
 
 _N_LINES = 200
 """Lines above and below that count for brackets; what is compared with an answer are the nearest."""
@@ -66,18 +66,14 @@ class CursorContext:
         for quote in self.language.long_quotes:
             if self.in_string and above.count(quote) % 2:
                 return quote, above[above.rindex(quote) + len(quote) :]
-        # The last quote on the line that no other of its kind closes.
-        opened, start = "", 0
-        for at, c in enumerate(re.sub(r"\\.", "  ", self.line_before)):
-            if c in self.language.quotes and opened in ("", c):
-                opened, start = ("" if opened else c), at + 1
-        return (opened, self.line_before[start:]) if opened else ("", "")
+        quote, start = open_string(self.line_before, self.language)
+        return (quote, self.line_before[start:]) if quote else ("", "")
 
     @cached_property
     def _interpolated(self) -> str:
         """The closers due of code that is interpolated into the string at the cursor; empty where there is none."""
         quote, text = self._string
-        return scan(text, self.language).due if quote and _INTERPOLATION.search(text) else ""
+        return scan_brackets(text, self.language).due if quote and _INTERPOLATION.search(text) else ""
 
     @property
     def quote(self) -> str:
@@ -89,19 +85,19 @@ class CursorContext:
         """The quote of the string into which the code at the cursor is interpolated; empty elsewhere."""
         return self._string[0] if self._interpolated and not self.in_comment else ""
 
-    def scan(self, text: str) -> Scan:
+    def scan(self, text: str) -> BracketScan:
         """What ``text``, written or standing at the cursor, leaves open or closes."""
-        return scan(text, self.language, self.quote, self.outer)
+        return scan_brackets(text, self.language, self.quote, self.outer)
 
     @cached_property
-    def before(self) -> Scan:
+    def before(self) -> BracketScan:
         """What is open at the cursor; of a string around it, only the code that is interpolated there."""
         code = self._code_above
         quote = self.quote or self.outer
         if not quote:
-            return scan(code, self.language)
-        around = scan(code[: len(code) - len(self._string[1]) - len(quote)], self.language)
-        return Scan(around.closing, self._interpolated + around.due)
+            return scan_brackets(code, self.language)
+        around = scan_brackets(code[: len(code) - len(self._string[1]) - len(quote)], self.language)
+        return BracketScan(around.closing, self._interpolated + around.due)
 
     @cached_property
     def missing(self) -> str:
@@ -141,7 +137,7 @@ def cursor_context_at(
 
 def _lines(text: str) -> tuple[str, ...]:
     """The whole lines of ``text``, which begins with one; cheaper for many than to ask for each."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = unix_newlines(text).split("\n")
     return tuple(lines if lines[-1] else lines[:-1])
 
 
@@ -161,16 +157,3 @@ class Draft:
     def with_text(self, text: str) -> Draft:
         """The same draft with another text."""
         return self if text == self.text else replace(self, text=text)
-
-
-def indentation(line: str) -> str:
-    """The white space a line begins with."""
-    return line[: len(line) - len(line.lstrip(" \t"))]
-
-
-def width(indent: str) -> int:
-    """Columns of an indentation; a tab goes to the next multiple of four, which only has to be consistent."""
-    columns = 0
-    for c in indent:
-        columns += 4 - columns % 4 if c == "\t" else 1
-    return columns

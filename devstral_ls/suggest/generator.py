@@ -11,14 +11,14 @@ from devstral_ls.code_context import Excerpt
 from devstral_ls.errors import PromptTooLong
 from devstral_ls.generation import LINE_TIME, LINES_TIME, Engine, GenerationRequest, ModelInfo, Priority
 from devstral_ls.languages.scopes.cursor import CursorScope
-from devstral_ls.languages.scopes.siblings import siblings
+from devstral_ls.languages.scopes.siblings import sibling_functions
 from devstral_ls.languages.scopes.tree import scope_at
 from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.languages.table import language_of
 from devstral_ls.prompt import diagnostic_comments
-from devstral_ls.prompt.excerpts import n_tokens
+from devstral_ls.prompt.excerpts import excerpt_tokens
 from devstral_ls.prompt.layouts import suffix_share
-from devstral_ls.prompt.window import Window, cut
+from devstral_ls.prompt.window import Window, cut_window
 from devstral_ls.settings.tree import InlineSettings, Settings
 from devstral_ls.suggest import policy
 from devstral_ls.suggest.answer_stream import read, request_for
@@ -97,7 +97,7 @@ class SuggestionGenerator:
         with trace.stage("scope", self._clock):
             tree = self._trees.tree(snapshot, offset) if real else self._trees.tried(snapshot, offset)
             scope = scope_at(tree, snapshot, offset)
-            others = siblings(tree, scope, offset) if "sibling" in inline.excerpts else ()
+            others = sibling_functions(tree, scope, offset) if "sibling" in inline.context else ()
         due = policy.wants_lines(scope, snapshot, offset, inline)
         gap = _reads_suffix(model) and policy.is_gap(query, scope, inline)
         trace.multiline = (due or gap) and policy.can_afford_lines(model, inline)
@@ -178,9 +178,11 @@ class SuggestionGenerator:
         snapshot, offset, scope = question.query.snapshot, question.query.offset, question.scope
         said = self.related.notes(snapshot, offset, scope, budget, question.settings)
         trace.excerpts = {**Counter(one.source for one in excerpts), **({"diagnostics": len(said)} if said else {})}
-        left = budget - n_tokens(excerpts) - diagnostic_comments.n_tokens(said)
-        window = cut(snapshot, offset, scope, budget=left, suffix_share=share)
-        window = without_secrets(diagnostic_comments.noted(window, snapshot, offset, said), question.settings.privacy)
+        left = budget - excerpt_tokens(excerpts) - diagnostic_comments.comment_tokens(said)
+        window = cut_window(snapshot, offset, scope, budget=left, suffix_share=share)
+        window = without_secrets(
+            diagnostic_comments.with_comments(window, snapshot, offset, said), question.settings.privacy
+        )
         request = _request(window, snapshot, question, excerpts)
         return replace(request, conversation=snapshot.uri, priority=question.priority)
 
@@ -233,7 +235,7 @@ def with_strictness(question: SuggestionRequest, feedback: Feedback, trace: Trac
 
 def mode(model: ModelInfo, inline: InlineSettings) -> str:
     """What an answer depends on besides the text."""
-    where = (inline.in_comments, inline.in_strings, inline.excerpts)
+    where = (inline.in_comments, inline.in_strings, inline.context)
     asked = (inline.multiline, inline.max_tokens, inline.latency_budget_ms, inline.min_confidence, *where)
     return f"{model.name}/{model.layouts[0]}/{asked}"
 

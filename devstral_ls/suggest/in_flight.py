@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from devstral_ls.suggest.brackets import CLOSERS, QUOTES
+from devstral_ls.languages.lexing import CLOSERS, QUOTES
 from devstral_ls.suggest.cache import MAX_AUTO_CLOSED, MAX_TYPED_THROUGH, Answer, head_of, tail_of
 from devstral_ls.suggest.trace import InlineQuery, Trace
-from devstral_ls.text import Snapshot
+from devstral_ls.text import Snapshot, unix_newlines
 
 LINGER_S = 0.5
 """Seconds a generation goes on that nobody waits for: the next key comes sooner (gaps are 120 to 350 ms)."""
@@ -82,7 +82,7 @@ class InFlightGeneration:
         mine = self.query
         if mode != self._mode or not 0 <= offset - mine.offset <= MAX_TYPED_THROUGH:
             return None
-        typed = snapshot.text[mine.offset : offset].replace("\r\n", "\n").replace("\r", "\n")  # as models write
+        typed = unix_newlines(snapshot.text[mine.offset : offset])
         if head_of(snapshot.text, mine.offset) != self._head or not self._may_begin_with(typed):
             return None
         for n_closed in range(MAX_AUTO_CLOSED + 1 if typed else 1):

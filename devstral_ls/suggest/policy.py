@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 
 from devstral_ls.generation import ModelInfo
-from devstral_ls.languages.scopes.tree import CursorScope
-from devstral_ls.languages.table import Language, language_of
+from devstral_ls.languages.language import Language
+from devstral_ls.languages.lexing import only_closing
+from devstral_ls.languages.scopes.cursor import CursorScope
+from devstral_ls.languages.table import language_of
 from devstral_ls.retrieval.visibility import is_excluded_document
 from devstral_ls.settings.tree import InlineSettings, Settings
-from devstral_ls.suggest.brackets import only_closing
 from devstral_ls.suggest.trace import InlineQuery, Reason
 from devstral_ls.text import Snapshot, Span
 
@@ -80,7 +81,7 @@ def min_confidence(settings: InlineSettings, strictness: float) -> float:
 def may_work_ahead(model: ModelInfo, settings: Settings) -> bool:
     """May the model be used before anybody asks? Not where it keeps people waiting, and not on somebody else's bill."""
     inline = settings.inline
-    return inline.enable and inline.ahead and not model.slow and settings.engine.kind == "managed"
+    return inline.enable and inline.prefetch and not model.slow and settings.engine.kind == "managed"
 
 
 def wants_lines(scope: CursorScope, snapshot: Snapshot, offset: int, settings: InlineSettings) -> bool:

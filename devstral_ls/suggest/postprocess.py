@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from devstral_ls.suggest.brackets import CLOSERS, OPENERS, QUOTES, only_closing, scan
+from devstral_ls.languages.lexing import CLOSERS, OPENERS, QUOTES, only_closing, scan_brackets
 from devstral_ls.suggest.draft import CursorContext, Draft
 from devstral_ls.suggest.refusals import (
     NothingToShow,
@@ -22,6 +22,7 @@ from devstral_ls.suggest.refusals import (
 )
 from devstral_ls.suggest.stops import cut
 from devstral_ls.suggest.trace import Reason
+from devstral_ls.text import unix_newlines
 
 MIN_OVERLAP = 3
 """Characters of code (not closers) that must agree before an answer's end counts as a repeat of the suffix."""
@@ -54,7 +55,7 @@ def postprocess(draft: Draft, decisions: list[str] | None = None) -> Draft:
 
 def unix_line_ends(draft: Draft) -> Draft:
     r"""Work with ``\n`` inside; the document's own line ends come back when the suggestion is made."""
-    return draft.with_text(draft.text.replace("\r\n", "\n").replace("\r", "\n"))
+    return draft.with_text(unix_newlines(draft.text))
 
 
 def cut_where_the_stream_stops(draft: Draft) -> Draft:
@@ -205,7 +206,7 @@ def cut_at_surplus_closer(draft: Draft) -> Draft:
     place = draft.place
     if place.language.loose_brackets or place.in_comment:
         return draft
-    rest = scan(place.line_after[draft.n_replaced :], place.language)
+    rest = scan_brackets(place.line_after[draft.n_replaced :], place.language)
     available = list(place.before.due)
     written = place.scan(draft.text)
     opened = list(written.due)

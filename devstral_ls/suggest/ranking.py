@@ -8,14 +8,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from devstral_ls.code_context import Definition, Excerpt, Surroundings
-from devstral_ls.languages.scopes.tree import CursorScope
+from devstral_ls.code_context import Definition, EnclosingDefinition, Excerpt
+from devstral_ls.languages.lexing import qualified_names
+from devstral_ls.languages.scopes.cursor import CursorScope
 from devstral_ls.languages.table import language_of
 from devstral_ls.prompt.window import CHARACTERS_PER_TOKEN
-from devstral_ls.retrieval.index.client import path_of
 from devstral_ls.retrieval.redact import redacted
 from devstral_ls.settings.tree import PrivacySettings
 from devstral_ls.text import Snapshot, Span
+from devstral_ls.uris import path_of
 
 NEAR = 2_500
 """Characters before the cursor in which names are looked for, and a fifth of it behind."""
@@ -25,8 +26,6 @@ AT_CURSOR, NEARBY, IMPORTED, SUBJECT, EXAMPLE, SIBLING, EDITED, VIEWED = 3.0, 2.
 
 MAX_SIBLINGS, MAX_SIBLING = 3, 700
 """Functions of the cursor's own class, and characters of each: a longer one is cut at a line's end."""
-
-_NAME = re.compile(r"[A-Za-z_$][\w$]{2,}(?:(?:\.|::)[A-Za-z_$][\w$]*)?")
 
 _KEYWORD = re.compile(
     r"\b(?:def|class|func|fn|function|struct|interface|enum|trait|type|let|const|var|val|record)\s+\Z"
@@ -62,7 +61,7 @@ class DocumentContext:
     other: tuple[Definition, ...] = ()
     siblings: tuple[tuple[str, str], ...] = ()
     """Path and text of definitions in other files like the one around the cursor ..."""
-    like: Surroundings | None = None
+    like: EnclosingDefinition | None = None
     """... which is this one."""
     root: str = ""
     allowed: bool = True
@@ -96,7 +95,7 @@ def known_candidates(
 ) -> Iterator[Excerpt]:
     """Signatures of what the code around ``offset`` uses, and of the test's subject."""
     line = snapshot.text[max(snapshot.line_starts[snapshot.line_at(offset)], offset - NEAR) : offset]
-    here = {_plain(name) for name in _NAME.findall(line)}
+    here = set(qualified_names(line))
     words = _words(known.imports)
     for name, found in known.found.items():
         if found is None:
@@ -134,7 +133,7 @@ def sibling_candidates(
             yield Excerpt("sibling", path, shown, rank - number / 100)
 
 
-def surroundings(snapshot: Snapshot, offset: int, scope: CursorScope) -> Surroundings | None:
+def surroundings(snapshot: Snapshot, offset: int, scope: CursorScope) -> EnclosingDefinition | None:
     """The class around ``offset``, and its method; ``None`` outside of classes."""
     classes = [one for one in scope.scopes if one.kind == "class"]
     if not classes or not classes[-1].name or offset < classes[-1].header.end:
@@ -142,7 +141,7 @@ def surroundings(snapshot: Snapshot, offset: int, scope: CursorScope) -> Surroun
     inner = scope.scopes[-1]
     inside = inner.kind == "function" and offset >= inner.header.end
     header = snapshot.of(classes[-1].header)
-    return Surroundings(inner.name if inside else "", classes[-1].name, header[:_MAX_HEADER])
+    return EnclosingDefinition(inner.name if inside else "", classes[-1].name, header[:_MAX_HEADER])
 
 
 def _is_empty(snapshot: Snapshot, scope: CursorScope) -> bool:
@@ -155,9 +154,9 @@ def _is_empty(snapshot: Snapshot, scope: CursorScope) -> bool:
 
 def names_near(snapshot: Snapshot, offset: int) -> dict[str, None]:
     """The names used around the cursor, the nearest before it first, as keys."""
-    before = _NAME.findall(snapshot.text[max(0, offset - NEAR) : offset])
-    behind = _NAME.findall(snapshot.text[offset : offset + NEAR // 5])
-    return dict.fromkeys(map(_plain, (*reversed(before), *behind)))
+    before = list(qualified_names(snapshot.text[max(0, offset - NEAR) : offset]))
+    behind = qualified_names(snapshot.text[offset : offset + NEAR // 5])
+    return dict.fromkeys((*reversed(before), *behind))
 
 
 @lru_cache(64)
@@ -170,10 +169,6 @@ def imported_names(imports: tuple[str, ...]) -> tuple[str, ...]:
 @lru_cache(64)
 def _words(imports: tuple[str, ...]) -> frozenset[str]:
     return frozenset(re.findall(r"\w+", " ".join(imports)))
-
-
-def _plain(name: str) -> str:
-    return name.replace("::", ".")
 
 
 def shown_anyway(snapshot: Snapshot, offset: int, budget: int) -> str:

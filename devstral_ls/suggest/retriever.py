@@ -13,13 +13,13 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
-from devstral_ls.code_context import Excerpt, Surroundings
-from devstral_ls.languages.scopes.tree import CursorScope
+from devstral_ls.code_context import Diagnostic, EnclosingDefinition, Excerpt
+from devstral_ls.languages.scopes.cursor import CursorScope
 from devstral_ls.languages.table import language_of
 from devstral_ls.prompt import excerpts
-from devstral_ls.prompt.diagnostic_comments import Diagnostic, DiagnosticComment, notes
+from devstral_ls.prompt.diagnostic_comments import DiagnosticComment, comments_on
 from devstral_ls.prompt.window import Window
-from devstral_ls.retrieval.index.client import Scope, WorkspaceIndex, path_of
+from devstral_ls.retrieval.index.workspace_index import IndexScope, WorkspaceIndex
 from devstral_ls.retrieval.recent import Recent
 from devstral_ls.retrieval.redact import redacted_around
 from devstral_ls.retrieval.visibility import IGNORE_FILES, is_excluded
@@ -41,7 +41,7 @@ from devstral_ls.suggest.ranking import (
 from devstral_ls.suggest.refusals import NothingToShow
 from devstral_ls.suggest.trace import Reason
 from devstral_ls.text import Snapshot, Span
-from devstral_ls.uris import path_in
+from devstral_ls.uris import displayed_path, path_of
 
 MAX_DOCUMENTS = 64
 
@@ -78,7 +78,7 @@ class ContextRetriever:
             privacy = settings.privacy
             paths = tuple(path for uri in folders if (path := path_of(uri)))
             used = settings.inline.enable or settings.completion.enable or settings.actions.enable
-            self.index.begin(Scope(paths if used else (), privacy.exclude, privacy.respect_ignore_files))
+            self.index.begin(IndexScope(paths if used else (), privacy.exclude, privacy.respect_ignore_files))
             self._forget_all()  # what was found in a file may be what is not to be read any more
 
     def opened(self, snapshot: Snapshot) -> None:
@@ -134,8 +134,8 @@ class ContextRetriever:
         Raises:
             NothingToShow: an ignore file names the document.
         """
-        n_characters = excerpts.room(budget)
-        sources = settings.inline.excerpts
+        n_characters = excerpts.room_for_excerpts(budget)
+        sources = settings.inline.context
         known = await self._find_out(snapshot, offset, scope, sources if n_characters > 0 else ())
         if not known.allowed and settings.privacy.respect_ignore_files:
             raise NothingToShow(Reason.IGNORED)
@@ -153,7 +153,7 @@ class ContextRetriever:
         window = shown_anyway(snapshot, offset, budget)
         urgent = [one for one in candidates if one.rank >= AT_CURSOR and one.text not in window]
         if known.key != key or any(one.text not in shown for one in urgent):
-            known.key, known.chosen = key, excerpts.choose(candidates, n_characters, window)
+            known.key, known.chosen = key, excerpts.select_excerpts(candidates, n_characters, window)
         return known.chosen
 
     def diagnosed(self, snapshot: Snapshot, found: Sequence[Diagnostic]) -> None:
@@ -164,10 +164,10 @@ class ContextRetriever:
         self, snapshot: Snapshot, offset: int, scope: CursorScope, budget: int, settings: Settings
     ) -> tuple[DiagnosticComment, ...]:
         """What other tools say of the code at ``offset``, as comments for a prompt of ``budget`` tokens."""
-        if not excerpts.room(budget) or "diagnostics" not in settings.inline.excerpts:
+        if not excerpts.room_for_excerpts(budget) or "diagnostics" not in settings.inline.context:
             return ()
         language = language_of(snapshot.language, snapshot.uri)
-        return notes(self._diagnosed.near(snapshot, offset, scope), snapshot, offset, language)
+        return comments_on(self._diagnosed.near(snapshot, offset, scope), snapshot, offset, language)
 
     async def _find_out(
         self, snapshot: Snapshot, offset: int, scope: CursorScope, sources: Sequence[str]
@@ -232,7 +232,7 @@ class ContextRetriever:
         known: DocumentContext,
         names: list[str],
         snapshot: Snapshot,
-        like: Surroundings | None,
+        like: EnclosingDefinition | None,
         *,
         counterpart: bool,
     ) -> None:
@@ -256,7 +256,7 @@ class ContextRetriever:
     ) -> Iterator[Excerpt]:
         yield from known_candidates(snapshot, offset, known, settings.privacy)
         for number, region in enumerate(self._recent.elsewhere(snapshot.uri)):
-            path = PurePath(path_in(region.uri))
+            path = PurePath(displayed_path(region.uri))
             other = self._known.get(region.uri)
             allowed = other.allowed if other is not None else self._allowed.get(region.uri, False)
             if not allowed or is_excluded(path, settings.privacy.exclude):

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from devstral_ls.languages.table import Language
-from devstral_ls.suggest.brackets import CLOSERS
-from devstral_ls.suggest.draft import CursorContext, indentation, width
+from devstral_ls.languages.language import Language
+from devstral_ls.languages.lexing import CLOSERS, indent_width
+from devstral_ls.suggest.draft import CursorContext
 
 MAX_LINES = 20
 """Of one suggestion."""
@@ -90,12 +90,12 @@ def _block(place: CursorContext, lines: list[str]) -> _Block:
     """By the first line written, or by the cursor's line."""
     is_header = bool(place.line_before.strip())
     first = next((n for n, line in enumerate(lines) if line.strip() and n >= is_header), 0)
-    written = width(("" if first else place.line_before) + indentation(lines[first]))
+    written = indent_width(("" if first else place.line_before) + lines[first])
     items = place.language.items if first >= is_header and _is_item(lines[first], place.language.items) else ()
     if not is_header:
         return _Block(written, items)
     # After a header (`def f():`, `do`) the body is indented further than the header's line; but for `steps:` and `- run`.
-    header = width(indentation(place.line_before))
+    header = indent_width(place.line_before)
     return _Block(header, items) if items and written == header else _Block(header + 1, ())
 
 
@@ -135,7 +135,7 @@ def _begins_line(text: str, at: int) -> bool:
 
 def _leaves_block(line: str, above: list[str], block: _Block, place: CursorContext) -> bool:
     """Is the line further left than the block, in a language where that ends it?"""
-    columns = width(indentation(line))
+    columns = indent_width(line)
     is_inside = columns > block.base or (columns == block.base and (not block.items or _is_item(line, block.items)))
     if _by_brackets(place.language) or is_inside:
         return False

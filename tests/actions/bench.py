@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from devstral_ls.actions.query import ActionCallbacks, ActionQuery, ActionRefused, Problem, Result
+from devstral_ls.actions.query import ActionCallbacks, ActionQuery, ActionRefused, Result
 from devstral_ls.actions.runner import ActionRunner
+from devstral_ls.code_context import Diagnostic
 from devstral_ls.generation import GenerationRequest
 from devstral_ls.languages.syntax.tree import SyntaxTrees
+from devstral_ls.testing.scripted_engine import ScriptedEngine
 from devstral_ls.text import Edit, Snapshot, Span, apply
-from tests.scripted_engine import ScriptedEngine
 
 Says = str | Sequence[str] | Callable[[GenerationRequest], str]
 
@@ -78,7 +79,7 @@ async def act(action: str, code: str, says: Says, language: str = "python", **op
     """Do ``action``; a refusal is told, not raised."""
     snapshot, span = placed(code, language)
     engine = options.pop("engine", None) or ScriptedEngine(saying(says))
-    problems = tuple(problem_on(snapshot, line, message) for line, message in options.pop("problems", ()))
+    problems = tuple(diagnostic_on(snapshot, line, message) for line, message in options.pop("problems", ()))
     files = Files(options.pop("files", {}))
     query = ActionQuery(action, snapshot, span, options.pop("instruction", ""), problems, options.pop("tried", ""))
     done = Done(engine, snapshot, None)
@@ -93,13 +94,13 @@ async def act(action: str, code: str, says: Says, language: str = "python", **op
     return done
 
 
-def problem_on(snapshot: Snapshot, line: int, message: str) -> Problem:
-    return Problem(snapshot.line_span(line - 1), message)
+def diagnostic_on(snapshot: Snapshot, line: int, message: str) -> Diagnostic:
+    return Diagnostic(snapshot.line_span(line - 1), "error", message)
 
 
 def n_errors(text: str, language: str = "python") -> int:
     """How many errors the tree of ``text`` has."""
-    from devstral_ls.languages.syntax.errors import parse_errors
+    from devstral_ls.languages.syntax.parse_errors import parse_errors
 
     syntax = SyntaxTrees().tree(Snapshot("file:///w/x", 1, language, text))
     assert syntax is not None

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from devstral_ls.actions.likelihood import layout_of, prompt_for
+from devstral_ls.actions.outputs.likelihood import layout_of, prompt_for
 from devstral_ls.generation import Text
+from devstral_ls.testing.scripted_engine import QWEN, ScriptedEngine, plain
 from devstral_ls.text import Snapshot
 from tests.actions.bench import Done, act
-from tests.scripted_engine import QWEN, ScriptedEngine, plain
 
 CODE = "import os\n\n\ndef last(v):▮\n    # the last one\n    return v[len(v)]\n"
 AS_IT_WAS = "    # the last one\n    return v[len(v)]\n```"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from devstral_ls.actions.query import FileEdit
+from devstral_ls.errors import PromptTooLong
+from devstral_ls.testing.scripted_engine import ScriptedEngine, plain
 from tests.actions.bench import act, n_errors
-from tests.scripted_engine import plain
 
 # --- document ---
 
@@ -229,3 +230,11 @@ async def test_an_explanation_is_markdown(says: str, markdown: str) -> None:
 
 async def test_an_explanation_of_nothing_is_refused() -> None:
     assert (await act("explain", PY, "  \n")).refused == "the model wrote nothing"
+
+
+@pytest.mark.parametrize("action", ["simplify", "document", "types", "tests", "review", "explain"])
+async def test_a_prompt_too_long_for_the_engine_is_refused_with_the_target_named(action: str) -> None:
+    engine = ScriptedEngine()
+    engine.error = PromptTooLong(5_000, 4_096)
+    done = await act(action, "def first(a):▮\n    return a\n", "", engine=engine)
+    assert done.refused == "`first` is too long for scripted"

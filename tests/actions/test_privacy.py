@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from devstral_ls.retrieval.index.client import Found
 from devstral_ls.retrieval.index.signatures import IndexSignatures
+from devstral_ls.retrieval.index.workspace_index import IndexAnswer
 from devstral_ls.settings.tree import PrivacySettings
+from devstral_ls.testing.scripted_engine import plain
 from devstral_ls.text import Snapshot
 from tests.actions.bench import act
-from tests.scripted_engine import plain
 
 KEY = "sk-ant-" + "q7Rk2Lw9Zx4Vb8Nm3Tc6"
 ABOVE = f'API = "{KEY}"\n\n\n'
@@ -124,9 +124,9 @@ class SlowIndex:
     def __init__(self, n: int, *, alive: bool = True) -> None:
         self.n, self.is_alive = n, alive
 
-    async def find(self, *_question: object) -> Found:
+    async def find(self, *_question: object) -> IndexAnswer:
         self.n -= 1
-        return Found(answered=False) if self.n >= 0 else Found(allowed=False)
+        return IndexAnswer(answered=False) if self.n >= 0 else IndexAnswer(allowed=False)
 
 
 @pytest.mark.parametrize(

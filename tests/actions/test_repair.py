@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from devstral_ls.actions.repair import AGREED, TRIES
+from devstral_ls.actions.outputs.sampling import AGREEING, MAX_SAMPLES
 from devstral_ls.generation import GenerationRequest, ModelInfo
+from devstral_ls.testing.scripted_engine import ScriptedEngine, plain
 from tests.actions.bench import Done, act
-from tests.scripted_engine import ScriptedEngine, plain
 
 CODE = "def last(v):▮\n    n = len(v)\n    return v[n]\n"
 LATER = "def last(v):▮\n    n = len(v)\n    x = v[n]\n    log(x)\n    return x\n"
@@ -27,7 +27,7 @@ async def test_an_answer_that_is_no_use_is_followed_by_others_begun_up_to_the_pr
     assert done.text == CODE.replace("▮", "").replace("v[n]", "v[n - 1]")
     first, *others = drawn(done)
     assert plain(first).endswith("```python\ndef last(v):\n    n = len(v)\n")
-    assert len(others) == AGREED  # one as it was, and two that agree
+    assert len(others) == AGREEING  # one as it was, and two that agree
     assert done.result is not None
     assert done.result.notes == ("the model is not sure of it: 2 of 3 answers say so",)
 
@@ -41,14 +41,14 @@ async def test_of_answers_that_come_once_each_the_first_is_taken() -> None:
     done = await fixed(SAME, "    return v[0]\n```", "    return v[1]\n```", "    return v[n]\n```")
     assert "return v[0]" in done.text
     assert done.result is not None
-    assert done.result.notes == (f"the model is not sure of it: 1 of {TRIES} answers say so",)
+    assert done.result.notes == (f"the model is not sure of it: 1 of {MAX_SAMPLES} answers say so",)
 
 
 async def test_behind_the_problem_the_code_goes_on_as_it_was() -> None:
     says = "    x = v[n - 1]\n    log(x)\n    something_else()\n    return 7\n```"
     done = await fixed("    n = len(v)\n    x = v[n]\n    log(x)\n    return x\n```", says, code=LATER)
     assert done.text == LATER.replace("▮", "").replace("v[n]", "v[n - 1]")
-    assert done.engine.n_cancelled == AGREED  # nothing is waited for behind the line that follows
+    assert done.engine.n_cancelled == AGREEING  # nothing is waited for behind the line that follows
 
 
 async def test_lines_before_the_problem_may_come_in() -> None:
@@ -70,7 +70,7 @@ async def test_lines_before_the_problem_may_come_in() -> None:
 async def test_drawn_answers_are_checked_as_all_are(says: str) -> None:
     done = await fixed(SAME, says)
     assert done.refused == "the model found nothing to change"
-    assert len(drawn(done)) == TRIES
+    assert len(drawn(done)) == MAX_SAMPLES
 
 
 async def test_an_answer_that_cannot_be_used_at_all_is_followed_by_others_too() -> None:

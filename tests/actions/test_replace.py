@@ -6,8 +6,8 @@ import pytest
 
 from devstral_ls.errors import ModelUnsupported
 from devstral_ls.generation import FinishReason, ModelInfo, Priority, Special
+from devstral_ls.testing.scripted_engine import ScriptedEngine, plain
 from tests.actions.bench import act, n_errors
-from tests.scripted_engine import ScriptedEngine, plain
 
 ABOVE = "import os\n\n\ndef other():\n    return os.sep\n\n\n"
 BELOW = "\n\n\ndef last():\n    return 2\n"

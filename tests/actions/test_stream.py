@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from devstral_ls.actions.answer import code_in, loops, opened_with
-from devstral_ls.actions.indentation import dedent, reindent, shape_of
-from devstral_ls.actions.stream import StreamedEdit, merged
+from devstral_ls.actions.answer import code_in, fence_prefix, loops
+from devstral_ls.actions.outputs.streamed_edit import StreamedEdit, merged
+from devstral_ls.actions.target.line_style import dedent, line_style_of, reindent
 from devstral_ls.errors import EditConflict
 from devstral_ls.text import Span, apply
 
@@ -80,7 +80,7 @@ def test_the_old_lines_follow_those_that_are_written(written: list[str], shown: 
     ],
 )
 def test_code_is_found_between_fences(opened: str | None, answer: str, code: str, closed: bool) -> None:
-    found = code_in("" if opened is None else opened_with("py", opened), answer)
+    found = code_in("" if opened is None else fence_prefix("py", opened), answer)
     assert (found.text, found.closed) == (code, closed)
 
 
@@ -102,12 +102,12 @@ def test_a_loop_is_seen(text: str, is_loop: bool) -> None:
     "text", ["    a\n\n      b\n    c", "a\n  b", "\ta\r\n\t\tb", "    a = '''\n    x\n    '''", "  a\n b"]
 )
 def test_code_goes_back_as_it_was_taken_out(text: str) -> None:
-    shape = shape_of(text, text)
-    shown = dedent(text, shape)
-    assert reindent(shown, shape, shown) == text
+    style = line_style_of(text, text)
+    shown = dedent(text, style)
+    assert reindent(shown, style, shown) == text
 
 
 def test_code_that_came_with_another_indentation_is_put_right() -> None:
     text = "    def f():\n        pass"
-    shape = shape_of(text, text)
-    assert reindent("  def f():\n      pass", shape, dedent(text, shape)) == text
+    style = line_style_of(text, text)
+    assert reindent("  def f():\n      pass", style, dedent(text, style)) == text

@@ -94,15 +94,15 @@ async def test_a_run_goes_on_where_it_ended(tmp_path: Path, monkeypatch: pytest.
     from contextlib import asynccontextmanager
     from types import SimpleNamespace
 
-    from tests.scripted_engine import ScriptedEngine
+    from devstral_ls.testing.scripted_engine import ScriptedEngine
 
     engine = ScriptedEngine("nothing of use")
 
     @asynccontextmanager
-    async def session(*_arguments: object, **_options: object):
+    async def open_session(*_arguments: object, **_options: object):
         yield SimpleNamespace(engine=engine)
 
-    monkeypatch.setattr(actions, "session", session)
+    monkeypatch.setattr(actions, "open_session", open_session)
     journal, cases = tmp_path / "journal.jsonl", in_turns(CASES)[:2]
     first, _ = await actions.run(cases[:1], ("actions", "plain"), float("inf"), journal)
     n_asked = len(engine.requests)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import compare, holes, plain, report
+from benchmarks import compare, holes, llama_vim_baseline, report
 from benchmarks.charts import Bar, bars
 from benchmarks.holes_table import summary, table
 from benchmarks.items import Hole, Quiet
@@ -95,7 +95,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_shows_what_was_lost(result: d
 
 
 def test_bars_keep_to_their_picture() -> None:
-    svg = bars("a < b", [Bar("ours", 0.5, 0.4, 0.6, "half"), Bar("rival", 2.0)], most=1.0)
+    svg = bars("a < b", [Bar("ours", 0.5, 0.4, 0.6, "half"), Bar("llama.vim", 2.0)], most=1.0)
     assert "a &lt; b" in svg
     widths = [float(width) for width in re.findall(r'width="([\d.]+)" height="16"', svg)]
     assert widths == [190.0, 380.0]
@@ -122,17 +122,19 @@ def test_an_item_may_replace_what_is_behind_the_cursor_and_nothing_else() -> Non
 BEFORE = "".join(f"line {n}\n" for n in range(1000))
 
 
-def test_the_rival_sees_256_lines_before_and_64_after() -> None:
-    window = plain.window_of("rival", BEFORE + "here", "\n" + BEFORE, 100_000)
+def test_llama_vim_sees_256_lines_before_and_64_after() -> None:
+    window = llama_vim_baseline.window_of("llama.vim", BEFORE + "here", "\n" + BEFORE, 100_000)
     assert window.prefix.split("\n")[0] == "line 744"
     assert window.prefix.endswith("line 999\nhere")
     assert window.suffix.split("\n")[-1] == "line 63"
-    assert plain.window_of("raw", BEFORE, BEFORE, 100_000).prefix == BEFORE
+    assert llama_vim_baseline.window_of("raw", BEFORE, BEFORE, 100_000).prefix == BEFORE
 
 
 def test_a_file_that_is_too_long_is_cut_at_its_far_ends() -> None:
-    window = plain.window_of("raw", BEFORE, BEFORE, 1000)
-    assert len(window.prefix + window.suffix) == int((1000 - plain.N_PREDICT) * plain.CHARACTERS_PER_TOKEN)
+    window = llama_vim_baseline.window_of("raw", BEFORE, BEFORE, 1000)
+    assert len(window.prefix + window.suffix) == int(
+        (1000 - llama_vim_baseline.N_PREDICT) * llama_vim_baseline.CHARACTERS_PER_TOKEN
+    )
     assert BEFORE.endswith(window.prefix)
     assert BEFORE.startswith(window.suffix)
 
@@ -140,9 +142,9 @@ def test_a_file_that_is_too_long_is_cut_at_its_far_ends() -> None:
 @pytest.mark.parametrize(
     ("baseline", "one_line", "kept"),
     [
-        ("raw", True, "a = 1"), ("rival", False, "a = 1"), ("raw", False, "a = 1\nb = 2\nend()\nmore"),
+        ("raw", True, "a = 1"), ("llama.vim", False, "a = 1"), ("raw", False, "a = 1\nb = 2\nend()\nmore"),
         ("raw, cut", False, "a = 1\nb = 2"), ("raw, cut", True, "a = 1"),
     ],
 )  # fmt: skip
 def test_what_a_plain_client_keeps(baseline: str, one_line: bool, kept: str) -> None:
-    assert plain.kept(baseline, "a = 1\nb = 2\nend()\nmore", "\nend()\n", one_line=one_line) == kept
+    assert llama_vim_baseline.kept(baseline, "a = 1\nb = 2\nend()\nmore", "\nend()\n", one_line=one_line) == kept

@@ -10,12 +10,12 @@ from functools import cache
 
 import pytest
 
-from benchmarks import case_files, cross_cases, items
-from benchmarks.cross import others
+from benchmarks import case_files, cross_file_cases, items
+from benchmarks.cross_file import others
 from benchmarks.execution import run as execute
 from devstral_ls.code_context import SOURCES
 from devstral_ls.languages.grammars import grammar
-from devstral_ls.languages.syntax.parsing import parse
+from devstral_ls.languages.syntax.parsing import parse_bytes
 from devstral_ls.languages.table import LANGUAGES, language_of
 
 RUNNER = """
@@ -53,7 +53,7 @@ def run(sources: dict[str, str]) -> dict[str, str]:
 def parses(language: str, text: str) -> bool:
     loaded = grammar(LANGUAGES[language])
     assert loaded is not None
-    tree = parse(loaded, text.encode(), None, 5.0)
+    tree = parse_bytes(loaded, text.encode(), None, 5.0)
     assert tree is not None
     return not tree.root_node.has_error
 
@@ -273,4 +273,4 @@ def test_a_hole_in_a_workspace_works_filled_and_fails_empty_or_idle(hole: items.
 )
 def test_a_workspace_with_a_wrong_part_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"changes|not once|unpack"):
-        cross_cases.parse_cross("python", "a", text)
+        cross_file_cases.parse_cross("python", "a", text)

@@ -13,12 +13,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import charts, desk, flat, journal, keystrokes, load, report, soak, workspace
+from benchmarks import charts, growth_report, journal, keystrokes, load, report, session_noise, soak, workspace
 from benchmarks.keystrokes import Stretch
-from benchmarks.person import Person
-from benchmarks.processes import children, held, on_disk, rss
 from benchmarks.rig import Bench
-from tests.gguf_files import write_devstral_shaped
+from benchmarks.typist import Typist
+from devstral_ls.testing.gguf_files import write_devstral_shaped
+from devstral_ls.testing.process_usage import children, on_disk, rss, usage
 
 HEADER = {"model": "m", "engine": "e", "threads": 1, "batch": 64, "context": 1, "temperature": 0, "devstral-ls": "0",
           "code": "c", "machine": "x", "servers": 2, "seconds": 60, "slots": 4}  # fmt: skip
@@ -30,8 +30,8 @@ def samples(**last: dict[str, float]) -> list[dict[str, Any]]:
     return [
         {
             "t": 60.0 * n,
-            "pids": dict.fromkeys(flat.GROWTH, 7),
-            "processes": {name: one | (last.get(name, {}) if n > 30 else {}) for name in flat.GROWTH},
+            "pids": dict.fromkeys(growth_report.GROWTH, 7),
+            "processes": {name: one | (last.get(name, {}) if n > 30 else {}) for name in growth_report.GROWTH},
             "engine": {"clients": 2, "busy": 1, "waiting": 0},
             "unanswered": 0,
             "disk_mb": 0.1,
@@ -42,10 +42,10 @@ def samples(**last: dict[str, float]) -> list[dict[str, Any]]:
 
 
 def test_what_is_flat_is_called_flat() -> None:
-    found = flat.figures(samples())
+    found = growth_report.figures(samples())
     assert (found["broken"], found["warm_s"], found["samples"]) == ([], 900.0, 61)
     assert found["processes"]["engine"]["growth"] == 0.0
-    told = "\n".join(flat.table({"header": HEADER, **found}))
+    told = "\n".join(growth_report.table({"header": HEADER, **found}))
     assert "verdict: flat" in told
 
 
@@ -53,7 +53,7 @@ def test_the_handles_of_requests_that_run_are_no_leak() -> None:
     rows = samples()
     for row in rows[-4:-1]:  # the most of the last part that is judged
         row["processes"]["server"] = {**row["processes"]["server"], "handles": 15}
-    assert flat.figures(rows)["broken"] == []
+    assert growth_report.figures(rows)["broken"] == []
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,9 @@ def test_the_handles_of_requests_that_run_are_no_leak() -> None:
     ],
 )
 def test_what_grows_is_called_broken(last: dict[str, dict[str, float]], said: str) -> None:
-    found = flat.figures(samples(**last))
+    found = growth_report.figures(samples(**last))
     assert found["broken"] == [said]
-    assert flat.table({"header": HEADER, **found})[-1] == "verdict: not flat"
+    assert growth_report.table({"header": HEADER, **found})[-1] == "verdict: not flat"
 
 
 def test_a_peak_a_restart_a_pile_and_an_idle_run_are_broken() -> None:
@@ -77,7 +77,7 @@ def test_a_peak_a_restart_a_pile_and_an_idle_run_are_broken() -> None:
     rows[30]["pids"] = rows[30]["pids"] | {"engine": 8}
     rows[40]["engine"] = {"clients": 2, "busy": 1, "waiting": 9}
     rows[-1]["did"] = {"keys": 5, "closed": 60}
-    assert flat.figures(rows)["broken"] == [
+    assert growth_report.figures(rows)["broken"] == [
         "the engine was started 2 times",
         "the server had 251 MB",
         "9 requests lay in the engine",
@@ -137,19 +137,18 @@ def test_a_plot_names_its_lines_and_keeps_them_inside() -> None:
     assert {"a & b", "one", "two", "min"} <= {one.text for one in root.iter() if one.tag.endswith("text")}
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux's /proc")
-def test_what_a_process_holds_is_read(tmp_path: Path) -> None:
-    before = held(os.getpid())
+def test_the_usage_of_a_process_is_read(tmp_path: Path) -> None:
+    before = usage(os.getpid())
     (tmp_path / "a").write_bytes(b"12345")
     with (tmp_path / "a").open():
-        after = held(os.getpid())
+        after = usage(os.getpid())
     assert before is not None
     assert after is not None
     assert after.handles == before.handles + 1
     assert before.rss_mb == pytest.approx(rss(os.getpid()) / 1e6, rel=0.1)
     assert before.threads >= 1
     assert after.cpu_s >= before.cpu_s > 0
-    assert (held(2**22 + 1), rss(2**22 + 1), children(2**22 + 1)) == (None, 0, [])
+    assert (usage(2**22 + 1), rss(2**22 + 1), children(2**22 + 1)) == (None, 0, [])
     assert on_disk(tmp_path, tmp_path / "none") == 5
 
 
@@ -193,28 +192,28 @@ async def test_a_person_takes_what_is_right_and_types_past_or_dismisses_the_rest
     part = Stretch("", "return sum(values)\nreturn max(values)", "\n")
     for offered, done in (("um(values)", {"accepted"}), ("nothing of this", {"dismissed", "taken back"})):
         client = Notes(offered)
-        person = Person(client, Random(1), pause=at_once)  # type: ignore[arg-type]
-        await person.type_part("file:///a.py", "python", part)
-        assert done <= person.did.keys()
-        assert (person.did["opened"], person.did["closed"], client.sent[-1][0]) == (1, 1, "textDocument/didClose")
+        typist = Typist(client, Random(1), pause=at_once)  # type: ignore[arg-type]
+        await typist.type_part("file:///a.py", "python", part)
+        assert done <= typist.did.keys()
+        assert (typist.did["opened"], typist.did["closed"], client.sent[-1][0]) == (1, 1, "textDocument/didClose")
     methods = Counter(method for method, _ in client.sent)
-    assert methods["devstral.rejected"] == person.did["dismissed"] > 0
-    assert methods["took"] == person.did["taken back"] > 0
+    assert methods["devstral.rejected"] == typist.did["dismissed"] > 0
+    assert methods["took"] == typist.did["taken back"] > 0
 
 
 async def test_what_lies_on_the_desk_is_bounded_and_settings_change(tmp_path: Path) -> None:
     client = Notes("x")
     did: Counter[str] = Counter()
-    one = desk.Desk(client, tmp_path, Random(1), did)  # type: ignore[arg-type]
+    one = session_noise.SessionNoise(client, tmp_path, Random(1), did)  # type: ignore[arg-type]
     for _ in range(300):
         await one.something()
     assert set(did) == {"looked at", "put away", "saved", "elsewhere", "configured"}
     methods = Counter(method for method, _ in client.sent)
-    assert methods["open"] - methods["textDocument/didClose"] <= desk.N_OPEN
+    assert methods["open"] - methods["textDocument/didClose"] <= session_noise.N_OPEN
     assert methods["workspace/didChangeConfiguration"] == did["configured"]
-    assert client.answers["workspace/configuration"][0] in desk.SETTINGS
+    assert client.answers["workspace/configuration"][0] in session_noise.SETTINGS
     assert methods["workspace/didChangeWatchedFiles"] == did["saved"] > 0
-    assert methods["open"] == did["looked at"] > desk.N_OPEN
+    assert methods["open"] == did["looked at"] > session_noise.N_OPEN
 
 
 @pytest.fixture
@@ -235,7 +234,7 @@ async def test_a_short_soak_leaves_samples_of_all_three_processes(
     assert (header["seconds"], header["threads"]) == (1.0, 1)
     assert set(rows[-1]["processes"]) == {"server", "index", "engine"}
     assert rows[-1]["did"]["keys"] > 5
-    found = flat.figures(rows)
+    found = growth_report.figures(rows)
     assert all(one["pids"] == 1 and one["rss_mb"]["most"] > 5 for one in found["processes"].values())
     assert found["engine"]["clients_most"] >= 2
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import holes, items, journal, replay
-from benchmarks.rig import Bench, to_the_end
+from benchmarks.rig import Bench
 from benchmarks.variants import ARMS
-from tests.gguf_files import write_devstral_shaped
+from devstral_ls.testing.gguf_files import write_devstral_shaped
+from devstral_ls.testing.interruptible import run_interruptible
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ async def test_holes_are_asked_once_and_what_is_kept_is_not_asked_again(
     asked = [*holes.chosen(["line", "span"], ["python"], 1), *holes.chosen(["quiet"], [], 1)]
     arms = [ARMS["ours"], ARMS["without healing"], ARMS["layout fim-spm-in-psm"]]
     result = await holes.run(bench, arms, asked)
-    assert set(result["items"]) == {"ours", "without healing", "raw", "raw, cut", "rival"}
+    assert set(result["items"]) == {"ours", "without healing", "raw", "raw, cut", "llama.vim"}
     assert "layout fim-spm-in-psm: not a layout of" in capsys.readouterr().err
     assert result["groups"]["line"]["ours"]["pass"]["n"] == 1
     assert result["quiet"]["ours"]["n"] == 1
@@ -48,7 +49,7 @@ async def test_holes_are_asked_once_and_what_is_kept_is_not_asked_again(
 
 async def test_a_file_is_typed_by_both_editors(bench: Bench, tmp_path: Path) -> None:
     result = await replay.run(bench, [ARMS["ours"]], items.replays()[:1], 12)
-    assert set(result["arms"]) == {"ours", "rival"}
+    assert set(result["arms"]) == {"ours", "llama.vim"}
     ours = result["arms"]["ours"]
     assert ours["keys_alone"] > 12
     assert sum(ours["reasons"].values()) >= ours["keys_alone"]
@@ -67,5 +68,5 @@ def test_a_signal_ends_a_run_and_its_end_is_tidy() -> None:
             tidy.append(True)
 
     with pytest.raises(KeyboardInterrupt):
-        to_the_end(work())
+        run_interruptible(work())
     assert tidy

@@ -13,9 +13,9 @@ BEFORE, MIDDLE, AFTER = "def f(a):\n    ", "return a + 1", "\n\n\ndef g():\n    
 @pytest.mark.parametrize(
     ("one", "other", "distance"), [("", "", 0), ("kitten", "sitting", 3), ("abc", "", 3), ("flaw", "lawn", 2)]
 )
-def test_levenshtein(one: str, other: str, distance: int) -> None:
-    assert score.levenshtein(one, other) == distance
-    assert score.levenshtein(other, one) == distance
+def test_edit_similarity_is_of_the_levenshtein_distance(one: str, other: str, distance: int) -> None:
+    share = distance / max(len(one), len(other), 1)
+    assert score.edit_similarity(one, other) == score.edit_similarity(other, one) == pytest.approx(100 * (1 - share))
 
 
 def test_edit_similarity_forgives_what_trails_and_not_what_leads() -> None:

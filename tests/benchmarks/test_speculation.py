@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from benchmarks.actions import in_turns
 from benchmarks.items import action_cases
-from benchmarks.speculation import Run, question, table
-from tests.scripted_engine import QWEN, plain
+from benchmarks.studies.speculation import Run, question, table
+from devstral_ls.testing.scripted_engine import QWEN, plain
 
 
 async def test_what_is_asked_is_what_the_fix_action_asks() -> None:

@@ -8,7 +8,7 @@ from benchmarks import replay, reuse
 from benchmarks.editors import Offer, RivalEditor
 from benchmarks.items import Replay
 from benchmarks.keystrokes import Stretch, n_keys
-from tests.scripted_engine import ScriptedEngine
+from devstral_ls.testing.scripted_engine import ScriptedEngine
 
 FILE = Replay("python-sums", "python", "sums.py", "")
 TYPED = "def total(values):\n    return sum(values)\n"
@@ -85,7 +85,7 @@ async def test_a_wrong_suggestion_that_repeats_what_follows_is_counted_and_not_t
     assert (found["repeats"]["hits"], found["valid"]["hits"], found["shown"]["hits"]) == (1, 0, 1)
 
 
-async def test_the_rival_finds_its_answer_again_while_it_is_typed() -> None:
+async def test_llama_vim_finds_its_answer_again_while_it_is_typed() -> None:
     engine = ScriptedEngine("sum(values)\nmore")
     editor = RivalEditor(engine, "file:///a.py")
     await editor.open("return ", "\n")

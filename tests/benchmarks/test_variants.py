@@ -10,7 +10,7 @@ import pytest
 from benchmarks.variants import ARMS, OFF, SOURCE_ARMS
 from devstral_ls.code_context import SOURCES
 from devstral_ls.settings.tree import read
-from tests.server.lsp_client import ROOT
+from devstral_ls.testing.lsp_client import ROOT
 
 SETUP = """
 from dataclasses import replace
@@ -25,7 +25,7 @@ from devstral_ls.suggest.draft import Draft, cursor_context_at
 from devstral_ls.suggest.trace import InlineQuery
 from devstral_ls.prompt.window import Window
 from devstral_ls.text import Snapshot
-from tests.scripted_engine import QWEN
+from devstral_ls.testing.scripted_engine import QWEN
 
 snapshot = Snapshot("file:///a.py", 1, "python", "x = 1\\n" * 400 + "def f():\\n    ret\\n")
 offset = len(snapshot.text) - 1
@@ -58,5 +58,5 @@ def test_every_source_of_excerpts_can_be_switched_off_by_itself() -> None:
     for source in SOURCES:
         settings, problems = read(ARMS[f"without {source}"].settings)
         assert not problems
-        assert set(SOURCES) - set(settings.inline.excerpts) == {source}
+        assert set(SOURCES) - set(settings.inline.context) == {source}
     assert set(SOURCE_ARMS) == {"without excerpts", *(f"without {source}" for source in SOURCES)}

@@ -11,8 +11,8 @@ from pathlib import Path
 from devstral_ls.calibration.cases import Hole, holes
 from devstral_ls.engine.calibrated import Subject
 from devstral_ls.engine.rates import Rate
-from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, ModelInfo, Usage
-from tests.scripted_engine import QWEN, plain
+from devstral_ls.generation import Chunk, FinishReason, GenerationObserver, GenerationRequest, ModelInfo, Usage
+from devstral_ls.testing.scripted_engine import QWEN, plain
 
 BATCH = 8
 BATCH_MS, TOKEN_MS, DECODE_MS = 40.0, 12.0, 30.0
@@ -61,6 +61,7 @@ class BenchEngine:
         self.candidates = CANDIDATES
         self.speed = 1.0
         self.slow = False
+        self.observers: list[GenerationObserver] = []
 
     @property
     def model(self) -> ModelInfo | None:
@@ -79,8 +80,22 @@ class BenchEngine:
         self.observed = None
         self.news.set()
 
+    def observe(self, observer: GenerationObserver) -> None:
+        self.observers.append(observer)
+
     @asynccontextmanager
     async def generate(self, request: GenerationRequest) -> AsyncIterator[AsyncIterator[Chunk]]:
+        for observer in self.observers:
+            observer.started(request)
+        try:
+            async with self._generate(request) as chunks:
+                yield chunks
+        finally:
+            for observer in self.observers:
+                observer.finished(request)
+
+    @asynccontextmanager
+    async def _generate(self, request: GenerationRequest) -> AsyncIterator[AsyncIterator[Chunk]]:
         hole = hole_of(request)
         layout = layout_of(request)
         self.requests.append(request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from devstral_ls.calibration.cases import Hole, holes, seen
+from devstral_ls.calibration.cases import Hole, holes, scope_and_cursor
 from devstral_ls.calibration.score import first_line
 from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.suggest.draft import Draft
@@ -29,7 +29,7 @@ def test_any_first_few_are_of_all_languages() -> None:
 
 def test_some_are_in_the_middle_of_a_word_and_some_want_several_lines() -> None:
     trees = SyntaxTrees()
-    places = [seen(hole, trees).place for hole in holes()]
+    places = [scope_and_cursor(hole, trees)[1] for hole in holes()]
     assert sum(place.multiline for place in places) >= 4
     assert sum(not place.multiline for place in places) >= 4
     for language in ("python", "typescript", "go", "rust"):
@@ -40,7 +40,7 @@ def test_some_are_in_the_middle_of_a_word_and_some_want_several_lines() -> None:
 def test_the_expected_answer_survives_the_post_processing() -> None:
     trees = SyntaxTrees()
     for hole in holes():
-        shown = postprocess(Draft(hole.expected, seen(hole, trees).place)).text
+        shown = postprocess(Draft(hole.expected, scope_and_cursor(hole, trees)[1])).text
         assert first_line(shown) == first_line(hole.expected), hole.id
 
 

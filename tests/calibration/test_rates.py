@@ -19,7 +19,7 @@ def test_the_costs_are_found_again(batch_ms: float, token_ms: float, batch: int)
 
 
 def test_one_busy_moment_does_not_turn_them_over() -> None:
-    measured = samples(20, 5, 44, rates.planned(44, 4096)[1:7] * 2)
+    measured = samples(20, 5, 44, rates.lengths(44, 4096) * 2)
     disturbed = [*measured[:-1], Sample(192, 44, measured[-1].prefill_ms * 6, 1, 0.0)]
     batch_ms, token_ms = rates.costs(disturbed)
     assert batch_ms + 44 * token_ms == pytest.approx(20 + 44 * 5, rel=0.25)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.calibration import steps
+from devstral_ls.calibration import measurement
 from devstral_ls.calibration.cases import holes
 from devstral_ls.calibration.check import check
 from devstral_ls.engine import rendezvous
@@ -32,10 +32,7 @@ async def test_a_real_model_is_measured_and_used(home: Directories, tiny_model: 
         await engine.ready()
         subject = engine.subject
         assert subject is not None
-        record = steps.begin(subject)
-        for step in steps.left(record, subject, holes()[:3]):
-            record = await steps.do(step, engine, record, subject)
-        found = steps.finish(record, subject).result
+        found = (await measurement.calibrate(engine, subject, cases=holes()[:3])).result
         engine.recalibrated()
         assert found is not None
         assert found == read_calibrated(subject.file)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devstral_ls.calibration.record import Answered
+from devstral_ls.calibration.record import HoleAnswer
 from devstral_ls.calibration.score import Score, compare, overhead_tokens, ranked, scores, usual_tokens
 
 
@@ -47,18 +47,18 @@ def test_the_best_goes_first_and_ties_stay_in_order(found: list[Score], best_fir
 
 
 def test_a_layout_that_answered_nothing_has_a_score_of_nothing() -> None:
-    answers = {"a": {"h": Answered(True, 1.0, 5)}}
+    answers = {"a": {"h": HoleAnswer(True, 1.0, 5)}}
     assert [found.total for found in scores(answers, ["a", "b"])] == [1.0, 0.0]
 
 
 def test_a_usual_line_is_the_median_of_what_was_counted() -> None:
-    answers = {str(n): Answered(False, 0.0, n_tokens) for n, n_tokens in enumerate((0, 4, 6, 40))}
+    answers = {str(n): HoleAnswer(False, 0.0, n_tokens) for n, n_tokens in enumerate((0, 4, 6, 40))}
     assert usual_tokens(answers) == 6
-    assert usual_tokens({"h": Answered(False, 0.0, 0)}) is None
+    assert usual_tokens({"h": HoleAnswer(False, 0.0, 0)}) is None
 
 
 def test_what_is_around_the_code_is_the_usual_surplus() -> None:
-    answers = {str(n): Answered(False, 0.0, 1, 100 + surplus, 100) for n, surplus in enumerate((50, 60, 300))}
+    answers = {str(n): HoleAnswer(False, 0.0, 1, 100 + surplus, 100) for n, surplus in enumerate((50, 60, 300))}
     assert overhead_tokens(answers) == 60
-    assert overhead_tokens({"h": Answered(False, 0.0, 1, 90, 100)}) == 0
-    assert overhead_tokens({"h": Answered(False, 0.0, 1)}) == 0
+    assert overhead_tokens({"h": HoleAnswer(False, 0.0, 1, 90, 100)}) == 0
+    assert overhead_tokens({"h": HoleAnswer(False, 0.0, 1)}) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,9 +14,9 @@ import pytest
 
 from devstral_ls.cli import act, main
 from devstral_ls.platform.paths import Directories
-from devstral_ls.retrieval.index.client import WorkspaceIndex
+from devstral_ls.retrieval.index.workspace_index import WorkspaceIndex
 from devstral_ls.suggest.retriever import ContextRetriever
-from tests.scripted_engine import ScriptedEngine, plain
+from devstral_ls.testing.scripted_engine import QWEN, ScriptedEngine, plain
 
 CODE = "def first(a):\n    b = a\n    return b\n"
 Run = Callable[..., int]
@@ -31,18 +32,20 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     folders = Directories(data=tmp_path / "data", runtime=tmp_path / "run", config_file=tmp_path / "settings.toml")
     monkeypatch.setattr(act, "directories", lambda: folders)
 
-    def command(*arguments: str, says: str = "    return a\n```") -> int:
+    def command(*arguments: str, says: str = "    return a\n```", parameters: int | None = None) -> int:
         @asynccontextmanager
-        async def session(settings: Any, *, quiet: bool, file: Path) -> AsyncIterator[Any]:
-            related = ContextRetriever(WorkspaceIndex())
-            related.begin([tmp_path.as_uri()], settings)
-            command.engine = ScriptedEngine(says)  # type: ignore[attr-defined]
+        async def open_session(settings: Any, *, quiet: bool, file: Path) -> AsyncIterator[Any]:
+            index = WorkspaceIndex()
+            retriever = ContextRetriever(index)
+            retriever.begin([tmp_path.as_uri()], settings)
+            model = replace(QWEN, parameters=parameters)
+            command.engine = ScriptedEngine(says, model=model)  # type: ignore[attr-defined]
             try:
-                yield SimpleNamespace(engine=command.engine, suggester=SimpleNamespace(related=related))  # type: ignore[attr-defined]
+                yield SimpleNamespace(engine=command.engine, index=index)  # type: ignore[attr-defined]
             finally:
-                await related.aclose()
+                await retriever.aclose()
 
-        monkeypatch.setattr(act, "session", session)
+        monkeypatch.setattr(act, "open_session", open_session)
         return main(["act", *(argument.replace("@", str(tmp_path / "a.py")) for argument in arguments)])
 
     return command
@@ -107,6 +110,23 @@ def test_findings_have_a_line_each(run: Run, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out.startswith("a.py:3: warning: ")
     assert run("review", "@:2", says="    b = a\n    return b\n```") == 1
     assert capsys.readouterr().err == "nothing found\n"
+
+
+def test_a_review_by_a_small_model_is_refused_until_it_is_switched_on(
+    run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    says = "    b = a\n    return b + 1\n```"
+    assert run("review", "@:2", says=says, parameters=494_000_000) == 1
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error == (
+        "devstral-ls: reviews are experimental and off for models under 7B, as their findings are mostly wrong"
+        ' (scripted is one) — Set actions.review = "on" to switch them on.\n'
+    )
+    assert run.engine.requests == []  # type: ignore[attr-defined]
+    (tmp_path / "settings.toml").write_text('[actions]\nreview = "on"\n')
+    assert run("review", "@:2", says=says, parameters=494_000_000) == 0
+    assert capsys.readouterr().out.startswith("a.py:3: warning: ")
 
 
 def test_an_explanation_is_markdown(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from devstral_ls.cli import main
-from devstral_ls.cli.complete import read_place
+from devstral_ls.cli.complete import read_position
 from devstral_ls.engine import rendezvous
 from devstral_ls.platform.paths import directories
 from tests.gguf_files import write_devstral_shaped, write_qwen_fim
@@ -158,11 +158,11 @@ def test_a_broken_settings_file_is_said_and_the_defaults_serve(run: Run, source:
     [("{0}:1", 14), ("{0}:2:1", 15), ("{0}:2:5", 19), ("{0}:2", 26), ("{0}:3", 27)],
 )
 def test_places_are_counted_from_one(source: Path, place: str, offset: int) -> None:
-    assert read_place(place.format(source)).offset == offset
+    assert read_position(place.format(source)).offset == offset
 
 
 def test_a_byte_order_mark_is_not_text(tmp_path: Path) -> None:
     path = tmp_path / "bom.py"
     path.write_bytes("\ufeffx = ".encode())
-    query = read_place(f"{path}:1")
+    query = read_position(f"{path}:1")
     assert (query.snapshot.text, query.offset) == ("x = ", 4)

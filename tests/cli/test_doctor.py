@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.cli import findings, main
+from devstral_ls.cli import doctor_checks, main
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.devices import Device
 from devstral_ls.models import store
@@ -41,9 +41,9 @@ def home(tmp_path: Path) -> Directories:
 def test_backends(
     there: tuple[str, ...], backend: str, verdict: str, hint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(findings, "is_installed", lambda name: name in there)
-    monkeypatch.setattr(findings, "version", lambda name: "1.0")
-    found = findings.backends(replace(Settings(), engine=EngineSettings(backend=backend)))  # type: ignore[arg-type]
+    monkeypatch.setattr(doctor_checks, "is_installed", lambda name: name in there)
+    monkeypatch.setattr(doctor_checks, "version", lambda name: "1.0")
+    found = doctor_checks.backends(replace(Settings(), engine=EngineSettings(backend=backend)))  # type: ignore[arg-type]
     assert found.verdict == verdict
     assert hint in found.hint
     assert all(("1.0" in part) == (name in there) for name, part in zip(("llama.cpp", "ctransformers"), found.message.split(", "), strict=True))  # fmt: skip
@@ -68,26 +68,26 @@ def test_devices(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(findings.platform, "system", lambda: "Linux")
+    monkeypatch.setattr(doctor_checks.platform, "system", lambda: "Linux")
     for name in files:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    found = findings.gpus(devices, tmp_path)
+    found = doctor_checks.gpus(devices, tmp_path)
     assert found.verdict == verdict
     assert hint in found.hint
 
 
 def test_fit_and_rates(home: Directories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert list(findings.fit(Settings(), home, [CPU])) == []
+    assert list(doctor_checks.fit(Settings(), home, [CPU])) == []
     store.import_file(home.models, gguf_files.write_devstral_shaped(tmp_path / "m.gguf"), "mine")
-    fit, rates = findings.fit(Settings(), home, [CPU, GPU])
+    fit, rates = doctor_checks.fit(Settings(), home, [CPU, GPU])
     assert fit.verdict == "ok"
     assert "mine needs" in fit.message
     assert "24.0 GB of GPU memory" in fit.message
     assert "2 of 2 layers on the GPU" in fit.message
     assert "nothing measured" in rates.message
-    monkeypatch.setattr(findings, "available_memory", lambda: 1_000_000)
-    (refused,) = findings.fit(Settings(), home, [CPU])
+    monkeypatch.setattr(doctor_checks, "available_memory", lambda: 1_000_000)
+    (refused,) = doctor_checks.fit(Settings(), home, [CPU])
     assert refused.verdict == "error"
     assert "0" in refused.message
 
@@ -95,23 +95,23 @@ def test_fit_and_rates(home: Directories, tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_backend_that_cannot_run_the_model(home: Directories, tmp_path: Path) -> None:
     old = replace(Settings(), engine=EngineSettings(backend="ctransformers"))
     store.import_file(home.models, gguf_files.write_devstral_shaped(tmp_path / "m.gguf"), "mine")
-    (refused,) = findings.fit(old, home, [CPU])
+    (refused,) = doctor_checks.fit(old, home, [CPU])
     assert "ctransformers cannot run" in refused.message
     store.remove(home.models, "mine")
     store.import_file(home.models, gguf_files.write_spm_llama(tmp_path / "spm.gguf"), "old")
-    fit, _ = findings.fit(old, home, [CPU, GPU])
+    fit, _ = doctor_checks.fit(old, home, [CPU, GPU])
     assert "1 slots of 2048 tokens, 0 of 2 layers" in fit.message
 
 
 def test_folders_and_disk(home: Directories, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert findings.runtime_folder(home).message.endswith("(mode 0700)")
-    monkeypatch.setattr(findings.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 9, 10**9))
-    assert findings.disk(home).verdict == "warning"
-    monkeypatch.setattr(findings.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 9, 6 * 10**9))
-    assert "room for qwen2.5-coder-7b" in findings.disk(home).message
+    assert doctor_checks.runtime_folder(home).message.endswith("(mode 0700)")
+    monkeypatch.setattr(doctor_checks.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 9, 10**9))
+    assert doctor_checks.disk(home).verdict == "warning"
+    monkeypatch.setattr(doctor_checks.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 9, 6 * 10**9))
+    assert "room for qwen2.5-coder-7b" in doctor_checks.disk(home).message
     home.runtime.rmdir()
     home.runtime.write_text("a file")
-    assert findings.runtime_folder(home).verdict == "error"
+    assert doctor_checks.runtime_folder(home).verdict == "error"
 
 
 @pytest.mark.parametrize("model", [None, "mine"])
@@ -155,4 +155,4 @@ def test_the_inspection_is_json_and_text(devstral_file: Path, capsys: pytest.Cap
 
 def test_a_chosen_model_that_is_not_there(home: Directories) -> None:
     settings = replace(Settings(), model=ModelSettings(name="nowhere"))
-    assert list(findings.fit(settings, home, [CPU])) == []
+    assert list(doctor_checks.fit(settings, home, [CPU])) == []

@@ -12,13 +12,13 @@ import pytest
 
 from devstral_ls.engine import rendezvous
 from devstral_ls.platform.paths import Directories
-from devstral_ls.server.parent import Parent
+from devstral_ls.server.rpc.parent import Parent
 from tests.gguf_files import write_devstral_shaped
 from tests.server.lsp_client import ROOT, environment
 
 EDITOR = """
 import json, os, subprocess, sys, time
-from devstral_ls.server.wire import framed
+from devstral_ls.server.rpc.framing import framed
 server = subprocess.Popen([sys.executable, "-m", "devstral_ls"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
 def send(**message):
     server.stdin.write(framed(json.dumps({"jsonrpc": "2.0", **message}).encode()))

@@ -26,7 +26,7 @@ SCRIPTED = (*PLAIN, "--real-pipeline")
 INIT = """;; -*- lexical-binding: t -*-
 (setq make-backup-files nil create-lockfiles nil auto-save-default nil inhibit-startup-screen t
       vc-handled-backends nil server-name {name} server-socket-dir {folder} tab-always-indent t
-      devstral-ls-command '{command} devstral-ls-settings '(:inline (:debounceMs 0 :ahead :json-false)))
+      devstral-ls-command '{command} devstral-ls-settings '(:inline (:debounceMs 0 :prefetch :json-false)))
 (setq-default indent-tabs-mode nil)
 (setenv "PYTHONPATH" {root})
 {before}

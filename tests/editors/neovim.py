@@ -89,7 +89,7 @@ class Neovim:
         self.folder = folder
         init = folder / "init.lua"
         plugin = str(ROOT / "editors/neovim")
-        config = {"settings": {"devstral": {"inline": {"debounceMs": 0, "ahead": False}}}, **(config or {})}
+        config = {"settings": {"devstral": {"inline": {"debounceMs": 0, "prefetch": False}}}, **(config or {})}
         init.write_text(
             INIT.format(
                 plugin=lua(plugin), root=lua(str(ROOT)), cmd=lua(list(cmd)), config=json.dumps(config), before=before

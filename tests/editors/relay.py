@@ -15,7 +15,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from devstral_ls.server.wire import Frames
+from devstral_ls.server.rpc.framing import Frames
 
 
 def main() -> int:

@@ -19,7 +19,7 @@ from typing import Any
 
 from devstral_ls.generation import Text
 from devstral_ls.server.app import DevstralServer, serve_stdio
-from devstral_ls.server.ports import Factories
+from devstral_ls.server.protocols import Factories
 from tests.server.scripted_server import Rig, scripted
 
 _SHOWN = ("textDocument/inlineCompletion", "workspace/executeCommand", "workspace/applyEdit", "initialize")
@@ -104,7 +104,7 @@ def main() -> int:
         first = not server._started
         start()
         if first:
-            server.background(_listen(sys.argv[1], server, rig, wire))
+            server.tasks.start(_listen(sys.argv[1], server, rig, wire))
 
     server.start = start_and_listen  # type: ignore[method-assign]
     return serve_stdio(server)

@@ -441,7 +441,7 @@ def test_the_keys_of_an_open_popup_come_first(start: Start, popup: str) -> None:
 LSP_MODE = """
 (setq make-backup-files nil create-lockfiles nil lsp-auto-guess-root t lsp-enable-suggest-server-download nil
       lsp-enable-snippet nil lsp-session-file (expand-file-name "session") devstral-ls-command '{command}
-      devstral-ls-settings '(:inline (:debounceMs 0 :ahead :json-false)) lsp-enabled-clients '(devstral-ls) lsp-keep-workspace-alive nil)
+      devstral-ls-settings '(:inline (:debounceMs 0 :prefetch :json-false)) lsp-enabled-clients '(devstral-ls) lsp-keep-workspace-alive nil)
 (setenv "PYTHONPATH" {root})
 (load {mode} nil t)
 (devstral-ls-register-lsp-mode)

@@ -90,7 +90,7 @@ def window(shared_window: Window, line: Scripted, request: pytest.FixtureRequest
 
 def scripted_settings(line: Scripted) -> dict[str, Any]:
     # What is written ahead would be counted with what is asked.
-    own = {"devstral.inline.debounceMs": 0, "devstral.inline.ahead": False}
+    own = {"devstral.inline.debounceMs": 0, "devstral.inline.prefetch": False}
     return {"devstral.client.command": line.command(sys.executable), **own}
 
 
@@ -328,7 +328,7 @@ def test_only_what_the_user_has_set_is_sent(window: Window, line: Scripted) -> N
     (started,) = said(line, "initialize", "received")
     options = started["params"]["initializationOptions"]
     assert set(options) == {"inline"}
-    assert set(options["inline"]) <= {"debounceMs", "ahead", "disabledLanguages"}
+    assert set(options["inline"]) <= {"debounceMs", "prefetch", "disabledLanguages"}
     assert started["params"]["capabilities"]["experimental"]["devstral"] == {"asksInstruction": True}
 
 

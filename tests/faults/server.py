@@ -21,7 +21,7 @@ def main() -> int:
         place.PROTOCOL = options.protocol
     server = create_server()
 
-    @server.feature("test/text")
+    @server.features.feature("test/text")
     def text(ls: DevstralServer, params: Any) -> str | None:
         """The text of the open document ``params``."""
         snapshot = ls.documents.snapshot(params)

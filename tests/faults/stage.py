@@ -165,7 +165,7 @@ class Stage:
         tree: dict[str, dict[str, Any]] = {
             "model": {"name": str(self.model), "calibrate": "never", "contextTokens": 512},
             "engine": {"threads": 1, "slots": 1, "idleMinutes": 1},
-            "inline": {"debounceMs": 0, "latencyBudgetMs": 20_000, "ahead": False, "excerpts": []},
+            "inline": {"debounceMs": 0, "latencyBudgetMs": 20_000, "prefetch": False, "context": []},
         }
         for name, values in (*self.settings.items(), *sections.items()):
             tree.setdefault(name, {}).update(values)

@@ -9,8 +9,9 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, asyn
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from devstral_ls.server import statistics
-from devstral_ls.server.statistics import Statistics
+from devstral_ls.server import statistics_recorder as statistics
+from devstral_ls.server.reporting import BackgroundTasks, Reporter
+from devstral_ls.server.statistics_recorder import StatisticsRecorder
 from devstral_ls.statistics.counters import REASON
 from devstral_ls.statistics.store import NAME, Store
 from devstral_ls.suggest.trace import Reason
@@ -44,7 +45,9 @@ class _Desk:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(exist_ok=True)
-        self.statistics = Statistics(self.folder, lambda: True, time.monotonic)
+        self.statistics = StatisticsRecorder(
+            self.folder, lambda: True, lambda uri: None, BackgroundTasks(Reporter(print, lambda: False)), time.monotonic
+        )
         self.n_before = self.written()
 
     async def count(self) -> None:

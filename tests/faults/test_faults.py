@@ -1,4 +1,4 @@
-"""Every fault of the table, once: a real server, a real engine, and what the user sees. ``benchmarks.faults`` has the times."""
+"""Every fault of the table, once: a real server, a real engine, and what the user sees. ``tests.faults.measure`` has the times."""
 
 from __future__ import annotations
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.fuzz_files import MOST_SECONDS
-from tests.fuzz import found_sessions
-from tests.fuzz.files.kinds import KINDS
+from devstral_ls.testing.fuzz import found_sessions
+from devstral_ls.testing.fuzz.files.kind import MOST_SECONDS
+from devstral_ls.testing.fuzz.files.kinds import KINDS
 from tests.fuzz.timing import processor_seconds
 
 SESSIONS = sorted(found_sessions.FOLDER.glob("*.json"))

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.processes import peak
-from tests.fuzz.editor import Editor
-from tests.fuzz.sessions import ENCODINGS, URIS, sessions
-from tests.server import lsp_client
-from tests.server.lsp_client import LspClient, soon, until
+from devstral_ls.testing import lsp_client
+from devstral_ls.testing.fuzz.editor import Editor
+from devstral_ls.testing.fuzz.sessions import ENCODINGS, URIS, sessions
+from devstral_ls.testing.lsp_client import LspClient, soon, until
+from devstral_ls.testing.process_usage import peak
 
 N_SESSIONS = int(os.environ.get("DEVSTRAL_LS_FUZZ", "6"))
 MOST_MEMORY = 250 << 20

@@ -25,7 +25,7 @@ def by_tree(code: str, language: str) -> tuple[Snapshot, CursorScope]:
 
 def by_lines(code: str, language: str) -> tuple[Snapshot, CursorScope]:
     snapshot, offset = placed(code, language)
-    return snapshot, indentation.scope_at(snapshot, offset, language_of(language))
+    return snapshot, indentation.scope_by_indentation(snapshot, offset, language_of(language))
 
 
 def path(found: CursorScope) -> str:

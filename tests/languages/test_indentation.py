@@ -107,7 +107,7 @@ def test_ten_megabytes_on_one_line_are_no_trouble(language: str, piece: str) -> 
     snapshot = Snapshot("file:///case", 1, language, text)
     began = time.perf_counter()
     for offset in (0, len(text) // 2, len(text)):
-        indentation.scope_at(snapshot, offset, language_of(language))
+        indentation.scope_by_indentation(snapshot, offset, language_of(language))
     assert time.perf_counter() - began < 0.5
 
 
@@ -116,7 +116,7 @@ def test_ten_megabytes_on_one_line_are_no_trouble(language: str, piece: str) -> 
 def test_every_row_answers_anywhere(language: object, text: str) -> None:
     snapshot = Snapshot("file:///case", 1, "", text)
     for offset in range(len(text) + 1):
-        indentation.scope_at(snapshot, offset, language)  # type: ignore[arg-type]
+        indentation.scope_by_indentation(snapshot, offset, language)  # type: ignore[arg-type]
 
 
 def test_only_two_thousand_lines_are_looked_at() -> None:

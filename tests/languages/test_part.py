@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from devstral_ls.languages.scopes.tree import scope_at
-from devstral_ls.languages.syntax.region import AFTER, BEFORE, WHOLE_CHARS, part_around
+from devstral_ls.languages.syntax.region import AFTER, BEFORE, WHOLE_CHARS, region_around
 from devstral_ls.languages.syntax.tree import MAX_PARSED_CHARS, Syntax, SyntaxTrees, n_errors
 from devstral_ls.languages.table import language_of
 from devstral_ls.text import Edit, Snapshot, Span
@@ -79,7 +79,7 @@ def test_the_part_says_of_each_cursor_what_the_whole_tree_says(language: str) ->
 def test_a_part_is_small_and_has_what_is_near_the_cursor(language: str) -> None:
     text = long_text(language)
     for offset in range(0, len(text), 997):
-        part = part_around(text, offset, language_of(language, ""))
+        part = region_around(text, offset, language_of(language, ""))
         assert part is not None
         assert part.start <= max(0, offset - BEFORE)
         assert part.end >= min(len(text), offset + AFTER) - 20  # a decorator that goes with what is behind
@@ -89,7 +89,7 @@ def test_a_part_is_small_and_has_what_is_near_the_cursor(language: str) -> None:
 
 @pytest.mark.parametrize("text", [long_text("python", 10), "x = 1\n" * 20_000, "x" * 200_000])
 def test_a_short_text_and_one_without_definitions_have_no_part(text: str) -> None:
-    assert part_around(text, len(text) // 2, language_of("python", "")) is None
+    assert region_around(text, len(text) // 2, language_of("python", "")) is None
 
 
 def test_typing_gives_the_tree_that_a_fresh_parse_gives() -> None:

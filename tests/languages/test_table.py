@@ -5,8 +5,9 @@ from collections import Counter
 
 import pytest
 
-from devstral_ls.languages.grammars import load
-from devstral_ls.languages.table import LANGUAGES, PLAIN, Language, language_of
+from devstral_ls.languages.grammars import load_grammar
+from devstral_ls.languages.language import Language
+from devstral_ls.languages.table import LANGUAGES, PLAIN, language_of
 
 ROWS = [pytest.param(row, id=row.id) for row in LANGUAGES.values()]
 
@@ -32,7 +33,7 @@ def test_every_row_can_be_used(row: Language) -> None:
     assert (row.grammar is None) == (row.queries == "")
     assert row.closers
     if row.grammar is not None:
-        assert load(row).language.abi_version >= 13
+        assert load_grammar(row).language.abi_version >= 13
 
 
 @pytest.mark.parametrize(

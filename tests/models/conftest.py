@@ -11,7 +11,7 @@ import pytest
 
 from devstral_ls.models.catalog import CatalogModel, HubSource, Wheel, WheelSource
 from devstral_ls.models.download import wheels
-from devstral_ls.models.download.child_process import Child
+from devstral_ls.models.download.child_process import DownloadProcess
 from tests import gguf_files
 
 HUB = HubSource("somebody/some-model", "some.gguf")
@@ -66,14 +66,14 @@ def shop(tmp_path: Path) -> Shop:
 
 
 @pytest.fixture
-def children(monkeypatch: pytest.MonkeyPatch) -> list[Child]:
+def children(monkeypatch: pytest.MonkeyPatch) -> list[DownloadProcess]:
     """Every process that a fetch from wheels starts."""
-    started: list[Child] = []
+    started: list[DownloadProcess] = []
 
-    class Recorded(Child):
+    class Recorded(DownloadProcess):
         def __init__(self, *args: object, **more: object) -> None:
             super().__init__(*args, **more)  # type: ignore[arg-type]
             started.append(self)
 
-    monkeypatch.setattr(wheels, "Child", Recorded)
+    monkeypatch.setattr(wheels, "DownloadProcess", Recorded)
     return started

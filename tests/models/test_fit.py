@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from devstral_ls.errors import ModelTooBig
 from devstral_ls.models.gguf.header import GgufHeader, read_header
-from devstral_ls.models.memory import available_memory, check_fit, memory_for
+from devstral_ls.models.memory import available_memory, check_fit, memory_needed, total_memory
 from tests import gguf_files
 
 
@@ -29,7 +31,7 @@ def devstral(tmp_path: Path) -> GgufHeader:
 
 
 def test_weights_cache_and_buffers_are_counted(devstral: GgufHeader) -> None:
-    fit = memory_for(devstral, 4096, n_slots=2)
+    fit = memory_needed(devstral, 4096, n_slots=2)
     assert fit.weights == 14_326_000_000
     assert fit.kv == 163_840 * 4096 * 2
     assert 100_000_000 < fit.compute < 1_000_000_000
@@ -37,7 +39,7 @@ def test_weights_cache_and_buffers_are_counted(devstral: GgufHeader) -> None:
 
 
 def test_a_quantised_cache_takes_less(devstral: GgufHeader) -> None:
-    assert memory_for(devstral, 4096, kv_type="q8_0").kv == 163_840 * 4096 * 34 // 64
+    assert memory_needed(devstral, 4096, kv_type="q8_0").kv == 163_840 * 4096 * 34 // 64
 
 
 def test_what_fits_is_said_in_numbers(devstral: GgufHeader) -> None:
@@ -75,11 +77,15 @@ def _machine(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-MEMINFO = {"proc/meminfo": "MemTotal:       32000000 kB\nMemFree:  100 kB\nMemAvailable:   16000000 kB\n"}
+@pytest.fixture(autouse=True)
+def system(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = SimpleNamespace(total=32_768_000_000, available=16_384_000_000)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
 
 
 def test_available_memory_is_the_systems(tmp_path: Path) -> None:
-    assert available_memory(_machine(tmp_path, MEMINFO)) == 16_384_000_000
+    assert available_memory(tmp_path) == 16_384_000_000
+    assert total_memory(tmp_path) == 32_768_000_000
 
 
 def test_the_tightest_control_group_around_us_counts(tmp_path: Path) -> None:
@@ -93,10 +99,11 @@ def test_the_tightest_control_group_around_us_counts(tmp_path: Path) -> None:
         "sys/fs/cgroup/memory.max": "8000000000\n",
         "sys/fs/cgroup/memory.current": "1000000000\n",
     }
-    assert available_memory(_machine(tmp_path, MEMINFO | groups)) == 1_500_000_000
+    machine = _machine(tmp_path, groups)
+    assert available_memory(machine) == 1_500_000_000
+    assert total_memory(machine) == 4_000_000_000
 
 
-def test_this_machine_has_some_memory() -> None:
-    available = available_memory()
-    assert available is not None
-    assert available > 1_000_000
+def test_this_machine_has_some_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    assert 1_000_000 < available_memory() <= total_memory()

@@ -153,7 +153,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise PermissionError(13, "Permission denied")
 
     path = gguf_files.write_header(tmp_path / "m.gguf", {})
-    monkeypatch.setattr("devstral_ls.models.gguf.header.read_front", refuse)
+    monkeypatch.setattr("devstral_ls.models.gguf.header.read_raw_header", refuse)
     with pytest.raises(ModelCorrupt, match="it cannot be read: Permission denied") as caught:
         read_header(path)
     assert caught.value.hint == "Check its permissions."

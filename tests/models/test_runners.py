@@ -13,7 +13,7 @@ from devstral_ls.errors import ModelUnsupported
 from devstral_ls.models.families import formats
 from devstral_ls.models.families.table import FAMILIES
 from devstral_ls.models.gguf.header import GgufHeader, read_header
-from devstral_ls.models.inspection import CHAT_NAMES, inspection, parameters_text
+from devstral_ls.models.inspection import CHAT_FORMAT_NAMES, inspection, parameters_text
 from devstral_ls.models.runners import LLAMA_CPP_ARCHITECTURES, RUNNERS, check_runner
 from tests import gguf_files
 
@@ -99,5 +99,5 @@ def test_fim_tokens_that_only_the_files_keys_name(tmp_path: Path) -> None:
 
 def test_every_chat_format_has_a_name() -> None:
     every = [value for value in vars(formats).values() if isinstance(value, formats.ChatFormat)]
-    assert all(chat in CHAT_NAMES.values() for chat in every)
+    assert all(chat in CHAT_FORMAT_NAMES.values() for chat in every)
     assert all(family.chat in every for family in FAMILIES.values() if family.chat is not None)

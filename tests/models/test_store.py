@@ -11,7 +11,7 @@ import pytest
 from devstral_ls.errors import ModelCorrupt, ModelError, ModelNotFound
 from devstral_ls.models import store
 from devstral_ls.models.catalog import MODELS
-from devstral_ls.models.download.progress import Phase, Progress
+from devstral_ls.models.download.pull_progress import Phase, PullProgress
 from devstral_ls.platform.paths import NOWHERE
 from tests import gguf_files
 
@@ -42,7 +42,7 @@ def test_an_imported_model_is_a_copy_elsewhere(models: Path, file: Path, monkeyp
         raise OSError(18, "Invalid cross-device link")
 
     monkeypatch.setattr(store.os, "link", refuse)
-    told: list[Progress] = []
+    told: list[PullProgress] = []
     model = store.import_file(models, file, "mine", told.append)
     assert not model.path.samefile(file)
     assert model.path.read_bytes() == file.read_bytes()

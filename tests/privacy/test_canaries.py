@@ -19,7 +19,7 @@ DEBUG = '[log]\nlevel = "debug"\nfile = "{}"\n'
 async def test_a_days_texts_are_in_no_file(tmp_path: Path, tiny_model: Path) -> None:
     day = Day(tmp_path)
     await day.use(tiny_model, settings=DEBUG.format(tmp_path / "server.log"), actions=("explain", "rewrite"))
-    assert "DEBUG devstral_ls.server.app: received" in (tmp_path / "server.log").read_text()
+    assert "DEBUG devstral_ls.server.server: received" in (tmp_path / "server.log").read_text()
     assert any(path.suffix == ".log" and day.home.runtime in path.parents for path in day.files())
     assert Store(day.home.data).read(), "statistics were kept"
     assert day.n_shown

@@ -104,21 +104,21 @@ def test_an_excerpt_does_not_end_the_comment_it_stands_in() -> None:
 
 
 def test_the_order_is_that_of_the_sources_and_not_of_the_usefulness() -> None:
-    one = excerpts.choose([SEEN, SUB, ADD], 1000, "")
-    other = excerpts.choose([replace(ADD, rank=0), replace(SUB, rank=5), SEEN], 1000, "")
+    one = excerpts.select_excerpts([SEEN, SUB, ADD], 1000, "")
+    other = excerpts.select_excerpts([replace(ADD, rank=0), replace(SUB, rank=5), SEEN], 1000, "")
     assert [e.text for e in one] == [e.text for e in other] == [ADD.text, SUB.text, SEEN.text]
 
 
 def test_what_is_shown_anyway_is_left_out() -> None:
-    assert excerpts.choose([ADD, SUB], 1000, f"x\n{ADD.text}\n") == (SUB,)
-    assert excerpts.choose([ADD, replace(ADD, rank=1)], 1000, "") == (ADD,)
+    assert excerpts.select_excerpts([ADD, SUB], 1000, f"x\n{ADD.text}\n") == (SUB,)
+    assert excerpts.select_excerpts([ADD, replace(ADD, rank=1)], 1000, "") == (ADD,)
 
 
 @pytest.mark.parametrize("budget", [0, 192, 239, 240, 280, 512, 2048])
 def test_excerpts_keep_to_their_share(budget: int) -> None:
     many = [Excerpt("imports", f"m{n:02}.py", f"def f{n:02}(a, b, c): ...", n) for n in range(100)]
-    chosen = excerpts.choose(many, excerpts.room(budget), "")
-    assert excerpts.n_tokens(chosen) <= budget * excerpts.SHARE
+    chosen = excerpts.select_excerpts(many, excerpts.room_for_excerpts(budget), "")
+    assert excerpts.excerpt_tokens(chosen) <= budget * excerpts.SHARE
     assert bool(chosen) is (budget >= excerpts.MIN_BUDGET)
-    assert excerpts.room(budget) <= budget * CHARACTERS_PER_TOKEN * excerpts.SHARE
+    assert excerpts.room_for_excerpts(budget) <= budget * CHARACTERS_PER_TOKEN * excerpts.SHARE
     assert {e.rank for e in chosen} == set(range(100 - len(chosen), 100))

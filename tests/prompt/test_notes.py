@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from devstral_ls.code_context import Diagnostic
 from devstral_ls.languages.scopes.cursor import CursorScope
 from devstral_ls.languages.table import language_of
-from devstral_ls.prompt.diagnostic_comments import Diagnostic, notes
+from devstral_ls.prompt.diagnostic_comments import comments_on
 from devstral_ls.suggest.client_diagnostics import ClientDiagnostics
 from devstral_ls.text import Snapshot, Span
 
@@ -16,7 +17,7 @@ from devstral_ls.text import Snapshot, Span
 )
 def test_whatever_a_tool_says_stays_one_closed_comment(message: str) -> None:
     snapshot = Snapshot("file:///a.css", 1, "css", "a { b: c }\n")
-    (note,) = notes([Diagnostic(Span(4, 5), "error", message)], snapshot, 4, language_of("css"))
+    (note,) = comments_on([Diagnostic(Span(4, 5), "error", message)], snapshot, 4, language_of("css"))
     assert note.text.startswith("/* error: ")
     assert note.text.index("*/") == len(note.text) - 2
     assert len(note.text.splitlines()) == 1

@@ -8,14 +8,16 @@ from devstral_ls.languages.scopes.cursor import CursorScope
 from devstral_ls.languages.scopes.tree import scope_at
 from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.prompt.healing import MAX_TAKEN_BACK, take_back
-from devstral_ls.prompt.window import CHARACTERS_PER_TOKEN, MAX_LINE, Window, block_lines, cut
+from devstral_ls.prompt.window import CHARACTERS_PER_TOKEN, MAX_LINE, Window, block_lines, cut_window
 from devstral_ls.text import Snapshot
 
 LONG = "".join(f"value_{n} = compute({n}, offset={n * 7})\n" for n in range(2000))
 
 
 def window_at(text: str, offset: int, *, budget: int = 512, share: float = 0.3) -> Window:
-    return cut(Snapshot("file:///a.py", 1, "python", text), offset, CursorScope(), budget=budget, suffix_share=share)
+    return cut_window(
+        Snapshot("file:///a.py", 1, "python", text), offset, CursorScope(), budget=budget, suffix_share=share
+    )
 
 
 def test_a_small_document_is_shown_whole() -> None:
@@ -73,7 +75,7 @@ def test_imports_and_enclosing_headers_above_the_window_are_kept() -> None:
     text = f"import os\nfrom typing import Any\n\n\nclass Store:\n    def fill(self, size: int) -> None:\n{body}        self."
     snapshot = Snapshot("file:///a.py", 1, "python", text)
     scope = scope_at(SyntaxTrees().tree(snapshot), snapshot, len(text))
-    window = cut(snapshot, len(text), scope, budget=256, suffix_share=0.0)
+    window = cut_window(snapshot, len(text), scope, budget=256, suffix_share=0.0)
     assert window.prefix.startswith(
         "import os\nfrom typing import Any\nclass Store:\n    def fill(self, size: int) -> None:\n"
     )

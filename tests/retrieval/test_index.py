@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.retrieval.index.client import Scope, WorkspaceIndex, path_of
+from devstral_ls.retrieval.index.workspace_index import IndexScope, WorkspaceIndex
+from devstral_ls.uris import path_of
 from tests.retrieval.tree import write
 
 LONG_S = 20.0
@@ -32,13 +33,13 @@ async def walked(index: WorkspaceIndex) -> int:
 
 
 async def signature(index: WorkspaceIndex, name: str, importer: Path, *imports: str) -> str:
-    found = await index.signatures([name], importer.as_uri(), imports)
-    return found[0].signature if found else ""
+    answer = await index.find([name], importer.as_uri(), imports)
+    return answer.definitions[0][2].signature if answer.definitions else ""
 
 
 async def test_a_definition_is_found_through_an_import_and_by_its_name(index: WorkspaceIndex, tmp_path: Path) -> None:
     write(tmp_path, {"b.py": "def f(x: int):\n    '''Does it.'''\n", "a.py": ""})
-    index.begin(Scope((str(tmp_path),)))
+    index.begin(IndexScope((str(tmp_path),)))
     assert await signature(index, "f", tmp_path / "a.py", "from b import f") == "def f(x: int): ..."
     assert await walked(index) == 2
     assert await signature(index, "f", tmp_path / "a.py") == "def f(x: int): ..."
@@ -46,7 +47,7 @@ async def test_a_definition_is_found_through_an_import_and_by_its_name(index: Wo
 
 async def test_unsaved_text_counts_while_it_is_open(index: WorkspaceIndex, tmp_path: Path) -> None:
     write(tmp_path, {"b.py": "def f(old): pass\n", "a.py": ""})
-    index.begin(Scope((str(tmp_path),)))
+    index.begin(IndexScope((str(tmp_path),)))
     importing = (tmp_path / "a.py", "from b import f")
     index.opened((tmp_path / "b.py").as_uri(), "def f(new): pass\n")
     assert await signature(index, "f", *importing) == "def f(new): ..."
@@ -60,16 +61,16 @@ async def test_unsaved_text_counts_while_it_is_open(index: WorkspaceIndex, tmp_p
 
 async def test_without_a_folder_there_is_no_process_and_no_answer(index: WorkspaceIndex, tmp_path: Path) -> None:
     write(tmp_path, {"b.py": "def f(): pass\n"})
-    index.begin(Scope(()))
+    index.begin(IndexScope(()))
     assert await signature(index, "f", tmp_path / "a.py", "from b import f") == ""
     assert index.pid is None
 
 
 async def test_other_settings_are_read_from_the_beginning(index: WorkspaceIndex, tmp_path: Path) -> None:
     write(tmp_path, {"secret/b.py": "def f(): pass\n", "a.py": ""})
-    index.begin(Scope((str(tmp_path),)))
+    index.begin(IndexScope((str(tmp_path),)))
     assert await walked(index) == 2
-    index.begin(Scope((str(tmp_path),), exclude=("secret",)))
+    index.begin(IndexScope((str(tmp_path),), exclude=("secret",)))
     assert await walked(index) == 1
     assert await signature(index, "f", tmp_path / "a.py", "from secret.b import f") == ""
 
@@ -77,7 +78,7 @@ async def test_other_settings_are_read_from_the_beginning(index: WorkspaceIndex,
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 async def test_a_process_that_dies_is_replaced_but_not_for_ever(index: WorkspaceIndex, tmp_path: Path) -> None:
     write(tmp_path, {"b.py": "def f(): pass\n", "a.py": ""})
-    index.begin(Scope((str(tmp_path),)))
+    index.begin(IndexScope((str(tmp_path),)))
     await walked(index)
     killed: set[int] = set()
     async with asyncio.timeout(LONG_S):
@@ -92,7 +93,7 @@ async def test_a_process_that_dies_is_replaced_but_not_for_ever(index: Workspace
 
 
 async def test_the_process_leaves_with_us(index: WorkspaceIndex, tmp_path: Path) -> None:
-    index.begin(Scope((str(tmp_path),)))
+    index.begin(IndexScope((str(tmp_path),)))
     assert await walked(index) == 0
     pid = index.pid
     assert pid is not None
@@ -103,7 +104,7 @@ async def test_the_process_leaves_with_us(index: WorkspaceIndex, tmp_path: Path)
 
 async def test_a_file_the_user_ignores_is_not_to_be_shown_to_a_model(index: WorkspaceIndex, tmp_path: Path) -> None:
     write(tmp_path, {".gitignore": "private/\n", "private/a.py": "", "b.py": ""})
-    index.begin(Scope((str(tmp_path),)))
+    index.begin(IndexScope((str(tmp_path),)))
     for name, allowed in (("private/a.py", False), ("b.py", True)):
         assert (await index.find([], (tmp_path / name).as_uri())).allowed is allowed
 
@@ -127,7 +128,7 @@ def test_only_files_of_this_machine_have_a_path(uri: str, path: str) -> None:
 async def test_who_is_late_is_waited_for_once_until_it_answers_again(index: WorkspaceIndex, tmp_path: Path) -> None:
     write(tmp_path, {"b.py": "def f(): pass\n", "a.py": ""})
     importing = (tmp_path / "a.py", "from b import f")
-    index.begin(Scope((str(tmp_path),)))
+    index.begin(IndexScope((str(tmp_path),)))
     assert await signature(index, "f", *importing)
     pid = index.pid
     assert pid is not None
@@ -147,7 +148,7 @@ async def test_who_is_late_is_waited_for_once_until_it_answers_again(index: Work
 
 async def test_a_file_that_comes_to_be_ignored_is_not_told_of_any_more(index: WorkspaceIndex, tmp_path: Path) -> None:
     write(tmp_path, {"b.py": "def f(): pass\n", "a.py": ""})
-    index.begin(Scope((str(tmp_path),)))
+    index.begin(IndexScope((str(tmp_path),)))
     importing = (tmp_path / "a.py", "from b import f")
     assert await signature(index, "f", *importing)
     write(tmp_path, {".gitignore": "b.py\n"})

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,11 @@ from typing import Any
 import pytest
 
 from devstral_ls.platform.paths import directories
-from devstral_ls.server.ports import Fetching
-from devstral_ls.server.serve import _converse
-from tests.server import lsp_client
-from tests.server.lsp_client import LspClient, environment
-from tests.server.scripted_server import Rig, scripted
+from devstral_ls.server.protocols import Fetching
+from devstral_ls.server.rpc.serving import converse
+from devstral_ls.testing import lsp_client
+from devstral_ls.testing.lsp_client import LspClient, environment
+from devstral_ls.testing.scripted_server import Rig, scripted
 
 Start = Callable[..., Awaitable[LspClient]]
 
@@ -47,13 +48,13 @@ async def spawn(tmp_path: Path) -> AsyncIterator[Start]:
 class Here(LspClient):
     """A conversation with a server in this very process; ``server`` and ``rig`` may be looked into."""
 
-    def __init__(self, rig: Rig, folder: Path, variables: dict[str, str]) -> None:
+    def __init__(self, rig: Rig, folder: Path, variables: dict[str, str], **options: Any) -> None:
         self.to_server: asyncio.Queue[bytes] = asyncio.Queue()
         super().__init__(self.to_server.put_nowait)
         environ = environment(folder, **variables)
         self.rig = rig
-        self.server = scripted(rig, directories=directories(environ), environ=environ)
-        self.task = asyncio.create_task(_converse(self.server, self.to_server.get))
+        self.server = scripted(rig, directories=directories(environ), environ=environ, **options)
+        self.task = asyncio.create_task(converse(self.server, self.to_server.get))
 
     def write_to_client(self, data: bytes) -> None:
         asyncio.get_running_loop().call_soon(self.take, data)
@@ -63,16 +64,6 @@ class Here(LspClient):
         await self.server.close()
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
-
-
-class _Writer:
-    def __init__(self, client: Here) -> None:
-        self._client = client
-
-    def write(self, data: bytes) -> None:
-        self._client.write_to_client(data)
-
-    def close(self) -> None: ...
 
 
 @pytest.fixture
@@ -86,12 +77,13 @@ async def here(tmp_path: Path) -> AsyncIterator[Callable[..., Here]]:
         status: dict[str, Any] | None = None,
         fetching: Fetching | None = None,
         index: bool = False,
+        clock: Callable[[], float] = time.monotonic,
         **variables: str,
     ) -> Here:
         given = {} if status is None else {"status": status}
         rig = Rig(real_pipeline=real_pipeline, fetching=fetching, index=index, **given)
-        client = Here(rig, tmp_path, variables)
-        client.server.protocol.set_writer(_Writer(client))
+        client = Here(rig, tmp_path, variables, clock=clock)
+        client.server.connection.open(client.write_to_client)
         made.append(client)
         return client
 

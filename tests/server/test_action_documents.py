@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from devstral_ls.errors import GenerationFailed
-from tests.server.lsp_client import NEVER, Refused, soon
+from devstral_ls.testing.lsp_client import NEVER, Refused, soon
 from tests.server.test_actions import (
     CODE,
     FULL,
@@ -23,17 +23,12 @@ from tests.server.test_actions import (
     range_,
     run,
     start,
+    ticking,
 )
 
 KEY = "sk-ant-" + "q7Rk2Lw9Zx4Vb8Nm3Tc6"
 STEPS = "    c = a\n    d = c\n    return d\n```"
 STEPPED = CODE.replace("    b = a\n    return b", "    c = a\n    d = c\n    return d")
-
-
-def ticking(client: Any) -> None:
-    """Every look at the clock is a second later: every line is drawn."""
-    ticks = iter(range(1_000_000))
-    client.server.clock = lambda: float(next(ticks))
 
 
 async def on(client: Any, uri: str, line: int = 4, **context: Any) -> dict[str, Any]:
@@ -46,7 +41,7 @@ async def indexed(client: Any) -> None:
     """The index has read the workspace."""
     await client.script()
     async with asyncio.timeout(20):
-        while not (await client.server.others.index.state()).get("done"):  # noqa: ASYNC110 - it says nothing by itself
+        while not (await client.server.workspace.index.state()).get("done"):  # noqa: ASYNC110 - it says nothing by itself
             await asyncio.sleep(0)
 
 
@@ -102,8 +97,7 @@ async def test_signatures_of_the_workspace_reach_the_model(here: Make, tmp_path:
 
 async def test_a_secret_is_neither_shown_nor_written_over(here: Make) -> None:
     secret = CODE.replace("import os", f'KEY = "{KEY}"')
-    client, editor = await start(here, code=secret)
-    ticking(client)
+    client, editor = await start(here, code=secret, clock=ticking())
     await client.script(says=STEPS)
     assert (await soon(run(client, "simplify")))["applied"] is True
     assert editor.text == STEPPED.replace("import os", f'KEY = "{KEY}"')
@@ -193,8 +187,7 @@ async def test_a_move_of_the_cursor_is_told_and_costs_no_offer(here: Make) -> No
 
 
 async def test_typing_elsewhere_at_the_moment_of_an_edit_makes_it_try_again(here: Make) -> None:
-    client, editor = await start(here)
-    ticking(client)
+    client, editor = await start(here, clock=ticking())
     typed = iter([lambda: None, lambda: editor.type(0, "# mine\n"), lambda: None, lambda: editor.type(0, "# more\n")])
     editor.before_applying = lambda: next(typed, lambda: None)()
     await client.script(says=STEPS)
@@ -204,8 +197,7 @@ async def test_typing_elsewhere_at_the_moment_of_an_edit_makes_it_try_again(here
 
 @pytest.mark.parametrize("dies", [GenerationFailed("the engine has gone"), ZeroDivisionError("a bug")])
 async def test_an_engine_that_dies_midway_leaves_the_document_as_it_was(here: Make, dies: Exception) -> None:
-    client, editor = await start(here)
-    ticking(client)
+    client, editor = await start(here, clock=ticking())
     await client.script(says=STEPS.removesuffix("```"))
     client.rig.engine.dies = dies
     answer = run(client, "simplify")
@@ -266,8 +258,7 @@ async def test_without_a_way_for_edits_the_model_is_not_asked(here: Make) -> Non
 async def test_carriage_returns_tabs_and_emoji_stay_while_an_edit_is_written(here: Make) -> None:
     code = 'import os  # 😀😀\n\n\nclass Some:\n\tdef first(self, a):\n\t\tb = a  # 🎉\n\t\treturn b  # 😀\n\n\nlast = "😀"\n'
     crlf = code.replace("\n", "\r\n")
-    client, editor = await start(here, code=crlf)
-    ticking(client)
+    client, editor = await start(here, code=crlf, clock=ticking())
     await client.script(says='\tc = a\n\td = "🎉🎉"\n\treturn c, d\n```')
     assert (await soon(run(client, "simplify", 5)))["applied"] is True
     body = '\t\tc = a\n\t\td = "🎉🎉"\n\t\treturn c, d\n'
@@ -291,8 +282,7 @@ async def test_carriage_returns_tabs_and_emoji_stay_while_an_edit_is_written(her
 async def test_a_model_that_misbehaves_while_it_is_seen_leaves_nothing_behind(
     here: Make, says: str, message: str
 ) -> None:
-    client, editor = await start(here)
-    ticking(client)
+    client, editor = await start(here, clock=ticking())
     await client.script(says=says)
     answer = await soon(run(client, "simplify"))
     assert answer["applied"] is False
@@ -303,8 +293,7 @@ async def test_a_model_that_misbehaves_while_it_is_seen_leaves_nothing_behind(
 
 
 async def test_an_editor_that_never_answers_an_edit_does_not_hold_up_a_cancelled_request(here: Make) -> None:
-    client, editor = await start(here)
-    ticking(client)
+    client, editor = await start(here, clock=ticking())
     client.answers["workspace/applyEdit"] = NEVER
     await client.script(says=STEPS)
     answer = run(client, "simplify")

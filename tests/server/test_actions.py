@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import time
@@ -12,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from devstral_ls.server import explanation
-from devstral_ls.server.columns import n_code_points
+from devstral_ls.platform.paths import directories
+from devstral_ls.server.actions import explanation
+from devstral_ls.server.documents.positions import n_code_points
+from devstral_ls.testing.lsp_client import Refused, environment, soon, until
 from tests.server.conftest import Here, Start
-from tests.server.lsp_client import Refused, soon, until
 
 Make = Callable[..., Here]
 
@@ -127,8 +129,16 @@ def run(client: Any, action: str, line: int = 4, **more: Any) -> asyncio.Future[
     return client.ask("workspace/executeCommand", {"command": "devstral.runAction", "arguments": arguments})
 
 
-async def start(here: Make, capabilities: Any = FULL, *, at_end: bool = False, code: str = CODE) -> tuple[Here, Editor]:
-    client = here()
+def ticking(seconds: float = 1.0) -> Callable[[], float]:
+    """A clock that goes on by ``seconds`` each time it is read: by the default, every line is drawn."""
+    ticks = itertools.count()
+    return lambda: next(ticks) * seconds
+
+
+async def start(
+    here: Make, capabilities: Any = FULL, *, at_end: bool = False, code: str = CODE, **options: Any
+) -> tuple[Here, Editor]:
+    client = here(**options)
     await client.initialize(capabilities, {"actions": {"apply": "atEnd" if at_end else "live"}})
     return client, Editor(client, code)
 
@@ -145,7 +155,7 @@ async def test_every_action_is_offered_without_asking_the_model(here: Make) -> N
         "Document `first`": "refactor.rewrite.devstral.document",
         "Add types to `first`": "refactor.rewrite.devstral.types",
         "Write tests for `first`": "source.devstral.tests",
-        "Review `first` for bugs": "source.devstral.review",
+        "Review `first` for bugs (experimental)": "source.devstral.review",
         "Explain `first`": "source.devstral.explain",
     }
     assert found["Extract into a function"]["disabled"] == {"reason": "select the lines to extract"}
@@ -170,7 +180,10 @@ async def test_a_diagnostic_brings_the_fix_and_it_is_preferred(here: Make) -> No
         ({"triggerKind": 2}, set()),
         ({"triggerKind": 2, "diagnostics": [PROBLEM]}, {"Fix: b is not needed"}),
         ({"only": ["quickfix"], "diagnostics": [PROBLEM]}, {"Fix: b is not needed"}),
-        ({"only": ["source.devstral"]}, {"Write tests for `first`", "Review `first` for bugs", "Explain `first`"}),
+        (
+            {"only": ["source.devstral"]},
+            {"Write tests for `first`", "Review `first` for bugs (experimental)", "Explain `first`"},
+        ),
         ({"only": ["source.organizeImports"]}, set()),
         ({"only": ["refactor.rewrite.devstral.document"]}, {"Document `first`"}),
     ],
@@ -191,6 +204,17 @@ async def test_switched_off_or_excluded_nothing_is_offered(here: Make) -> None:
     await client.initialize(FULL, {"actions": {"enable": False}})
     client.open(CODE)
     assert await offered(client) == {}
+
+
+async def test_reviews_that_are_switched_off_are_neither_offered_nor_done(here: Make) -> None:
+    client = here()
+    await client.initialize(FULL, {"actions": {"review": "off"}})
+    client.open(CODE)
+    assert set(await offered(client, only=["source.devstral"])) == {"Write tests for `first`", "Explain `first`"}
+    await soon(run(client, "review"))
+    (message,) = client.all("window/showMessage")
+    assert 'reviews are switched off by actions.review = "off". Set actions.review = "on"' in message["message"]
+    assert (await client.script())["asked"] == []
 
 
 @pytest.mark.parametrize(
@@ -218,7 +242,7 @@ async def test_a_client_that_knows_commands_only_gets_commands(here: Make) -> No
 
 async def test_without_any_way_for_edits_only_what_needs_none_is_offered(here: Make) -> None:
     client, _ = await start(here, {"textDocument": {"codeAction": {"codeActionLiteralSupport": LITERALS}}})
-    assert set(await offered(client)) == {"Review `first` for bugs", "Explain `first`"}
+    assert set(await offered(client)) == {"Review `first` for bugs (experimental)", "Explain `first`"}
 
 
 # --- edits ---
@@ -272,9 +296,7 @@ async def test_at_the_end_is_one_edit_and_one_undo(here: Make, capabilities: Any
 
 
 async def test_live_is_undone_in_one_step(here: Make) -> None:
-    client, editor = await start(here)
-    ticks = iter(range(100_000))
-    client.server.clock = lambda: float(next(ticks))
+    client, editor = await start(here, clock=ticking())
     await client.script(says="    c = a\n    d = c\n    return d\n```")
     answer = await soon(run(client, "simplify"))
     assert answer["applied"] is True
@@ -286,9 +308,7 @@ async def test_live_is_undone_in_one_step(here: Make) -> None:
 
 async def test_an_instruction_in_a_comment_goes_with_the_live_edit(here: Make) -> None:
     code = CODE.replace("def first", "# devstral: shorter\ndef first")
-    client, editor = await start(here, code=code)
-    ticks = iter(range(100_000))
-    client.server.clock = lambda: float(next(ticks))
+    client, editor = await start(here, code=code, clock=ticking())
     await client.script(says="def first(a):\n    return a\n```")
     assert "Rewrite: shorter" in await offered(client, 5)
     assert (await soon(run(client, "rewrite", 5)))["applied"] is True
@@ -322,9 +342,7 @@ async def test_typing_into_the_target_stops_the_edit_and_keeps_every_key(here: M
 
 
 async def test_typing_between_two_live_edits_loses_nothing(here: Make) -> None:
-    client, editor = await start(here)
-    ticks = iter(range(100_000))
-    client.server.clock = lambda: float(next(ticks))
+    client, editor = await start(here, clock=ticking())
     typed = iter([lambda: None, lambda: editor.type(4, "    # mine\n")])
     editor.before_applying = lambda: next(typed, lambda: None)()
     await client.script(says="    c = a\n    d = c\n    return d\n```")
@@ -334,9 +352,7 @@ async def test_typing_between_two_live_edits_loses_nothing(here: Make) -> None:
 
 
 async def test_a_bad_answer_takes_back_what_was_shown(here: Make) -> None:
-    client, editor = await start(here)
-    ticks = iter(range(100_000))
-    client.server.clock = lambda: float(next(ticks))
+    client, editor = await start(here, clock=ticking())
     await client.script(says="    c = a\n    return (c\n```")
     answer = await soon(run(client, "simplify"))
     assert answer["applied"] is False
@@ -401,9 +417,7 @@ async def test_a_cancelled_request_is_answered_at_once(here: Make) -> None:
 
 
 async def test_cancel_of_a_live_edit_says_what_was_kept(here: Make) -> None:
-    client, editor = await start(here)
-    ticks = iter(range(100_000))
-    client.server.clock = lambda: float(next(ticks))
+    client, editor = await start(here, clock=ticking())
     token: list[Any] = []
 
     def cancel_at_the_second() -> None:
@@ -425,9 +439,7 @@ async def test_cancel_of_a_live_edit_says_what_was_kept(here: Make) -> None:
 
 
 async def test_progress_says_how_fast_it_is(here: Make) -> None:
-    client, _ = await start(here, at_end=True)
-    ticks = iter(range(1_000_000))
-    client.server.clock = lambda: next(ticks) / 10
+    client, _ = await start(here, at_end=True, clock=ticking(0.1))
     await client.script(says="    # a comment\n    return a\n```", hold=True)
     answer = run(client, "simplify")
     await progress_token(client)
@@ -510,9 +522,9 @@ async def test_an_explanation_is_shown_as_the_client_can(here: Make, capabilitie
         assert client.all("window/showMessage")[0]["message"] == "It gives back what it gets."
 
 
-async def test_what_a_killed_server_explained_is_removed_by_a_later_one(here: Make) -> None:
+async def test_what_a_killed_server_explained_is_removed_by_a_later_one(here: Make, tmp_path: Path) -> None:
     client, _ = await start(here)
-    folder = client.server.directories.runtime / "explanations"
+    folder = directories(environment(tmp_path)).runtime / "explanations"
     folder.mkdir(parents=True)
     for name, age_s in {"old.md": explanation.OLD_S + 60, "young.md": 0.0}.items():
         (folder / name).write_text("")

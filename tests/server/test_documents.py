@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from lsprotocol import types
 
 from devstral_ls.languages.table import language_of
-from devstral_ls.server.columns import UTF8, UTF16, UTF32, Encoding, n_code_points, n_units
-from devstral_ls.server.documents import Documents
+from devstral_ls.server.documents.positions import UTF8, UTF16, UTF32, Encoding, n_code_points, n_units
+from devstral_ls.server.documents.store import Documents
 from devstral_ls.text import Snapshot, Span
 
 URI = "file:///w/a.py"

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from devstral_ls.testing.lsp_client import NEVER, Refused, edit, soon, until
+from devstral_ls.testing.scripted_server import READY
 from tests.server.conftest import Here
-from tests.server.lsp_client import NEVER, Refused, edit, soon, until
-from tests.server.scripted_server import READY
 
 Make = Callable[..., Here]
 
@@ -374,7 +374,7 @@ async def test_completion_is_off_by_default(here: Make) -> None:
 
 async def test_completion_offers_the_same_suggestion(here: Make) -> None:
     client = here()
-    result = await client.initialize(options={"completion": {"enable": True, "waitMs": 9000}})
+    result = await client.initialize(options={"completion": {"enable": True, "timeoutMs": 9000}})
     assert "completionProvider" in result["capabilities"]
     await client.script(says="nt(x)\n  y")
     answer = await completions(client, client.open("  pri"), 0, 5)
@@ -389,7 +389,7 @@ async def test_completion_offers_the_same_suggestion(here: Make) -> None:
 
 async def test_completion_does_not_wait_and_the_pipeline_goes_on(here: Make) -> None:
     client = here()
-    await client.initialize(options={"completion": {"enable": True, "waitMs": 0}})
+    await client.initialize(options={"completion": {"enable": True, "timeoutMs": 0}})
     await client.script(hold=True)
     assert (await completions(client, client.open("a"), 0, 1))["items"] == []
     await client.request("test/asked")

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from devstral_ls.actions.table import ACTIONS
+from devstral_ls.platform.paths import directories
+from devstral_ls.testing.lsp_client import environment, soon
 from tests.server.conftest import Here
-from tests.server.lsp_client import soon
 from tests.server.test_actions import CODE, FULL, run, start
 
 Make = Callable[..., Here]
@@ -43,7 +44,7 @@ async def test_a_suggestion_is_text_and_its_command_is_ours(says: str, here: Mak
 
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("says", HOSTILE, ids=range(len(HOSTILE)))
-async def test_an_action_changes_its_target_or_nothing(says: str, action: str, here: Make) -> None:
+async def test_an_action_changes_its_target_or_nothing(says: str, action: str, here: Make, tmp_path: Path) -> None:
     client, editor = await start(here, FULL)
     if action == "tests":  # a new file, which the user is asked about
         client.answers["workspace/applyEdit"] = {"applied": True}
@@ -54,7 +55,7 @@ async def test_an_action_changes_its_target_or_nothing(says: str, action: str, h
     assert {message["method"] for message in client.received if "method" in message} <= SAID_BY_A_SERVER
     for shown in client.all("window/showDocument"):
         path = Path(shown["uri"].removeprefix("file://"))
-        assert path.parent == client.server.directories.runtime / "explanations"
+        assert path.parent == directories(environment(tmp_path)).runtime / "explanations"
         assert not shown.get("external")
     for applied in client.all("workspace/applyEdit"):
         assert uris(applied["edit"]) <= {editor.uri, *({"file:///w/test_a.py"} if action == "tests" else ())}

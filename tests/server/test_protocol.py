@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from devstral_ls.server.wire import framed
+from devstral_ls.server.rpc.framing import framed
+from devstral_ls.testing.lsp_client import Refused, edit, soon, until
 from tests.server.conftest import Here
-from tests.server.lsp_client import Refused, edit, soon, until
 
 Make = Callable[..., Here]
 
@@ -252,7 +252,7 @@ async def test_shutdown_cancels_what_runs(here: Make) -> None:
 
 
 async def test_shutdown_does_not_wait_for_an_engine_that_hangs(here: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("devstral_ls.server.parts.CLOSE_S", 0.01)
+    monkeypatch.setattr("devstral_ls.server.engine_session.CLOSE_S", 0.01)
     client = here()
     await client.initialize()
     await client.script(hangsAtClose=True)
@@ -297,5 +297,5 @@ async def test_nothing_is_kept_of_notifications(here: Make) -> None:
         client.change(uri, edit((0, 1), (0, 1), "b"))
         client.notify("workspace/didChangeConfiguration", {"settings": None})
     await client.script()
-    await until(lambda: len(client.server.protocol._request_futures) <= 1)  # pygls keeps that of ``initialized``
-    assert client.server.workspace.text_documents == {}
+    await until(lambda: client.server.connection.n_open == 0)
+    await until(lambda: not client.server.connection._notified)

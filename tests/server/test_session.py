@@ -12,8 +12,8 @@ import pytest
 
 from devstral_ls.server import logs
 from devstral_ls.settings.tree import LogSettings
+from devstral_ls.testing.lsp_client import ROOT, LspClient, Refused, edit, environment, soon
 from tests.server.conftest import Start
-from tests.server.lsp_client import ROOT, LspClient, Refused, edit, environment, soon
 
 LEAVES_S = 15.0
 """Seconds in which a server must be gone: two, and what a loaded machine adds."""
@@ -39,7 +39,7 @@ async def test_a_session_from_start_to_end(spawn: Start) -> None:
 
 async def test_the_pipeline_as_it_is(spawn: Start) -> None:
     client = await spawn("--real-pipeline")
-    await client.initialize(options={"inline": {"ahead": False}})  # what is asked ahead is counted elsewhere
+    await client.initialize(options={"inline": {"prefetch": False}})  # what is asked ahead is counted elsewhere
     uri = client.open("def add(a, b):\n    return ")
     await client.script(says="a + b\n")
     (item,) = await client.inline(uri, 1, 11, kind=1)
@@ -174,7 +174,7 @@ async def test_a_process_that_cannot_be_seen_from_here_is_not_watched(spawn: Sta
 
 async def test_tcp(tmp_path: Path) -> None:
     server = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.server.scripted_server", "--tcp", "0",
+        sys.executable, "-m", "devstral_ls.testing.scripted_server", "--tcp", "0",
         cwd=ROOT, env=environment(tmp_path), stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert server.stderr is not None
@@ -199,7 +199,7 @@ async def test_tcp(tmp_path: Path) -> None:
 
 async def test_tcp_ends_with_its_client(tmp_path: Path) -> None:
     server = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.server.scripted_server", "--tcp", "0",
+        sys.executable, "-m", "devstral_ls.testing.scripted_server", "--tcp", "0",
         cwd=ROOT, env=environment(tmp_path), stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert server.stderr is not None

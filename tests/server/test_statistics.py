@@ -16,30 +16,31 @@ from typing import Any
 import pytest
 
 from devstral_ls.cli import main
-from devstral_ls.server import statistics as module
+from devstral_ls.server import statistics_recorder as module
 from devstral_ls.statistics.counters import CounterKey, Counts
-from devstral_ls.statistics.store import NAME, VERSION, StatisticsError, Store
+from devstral_ls.statistics.store import NAME, VERSION, Store
+from devstral_ls.testing.lsp_client import ROOT, LspClient, edit, environment, soon, until
 from tests.server.conftest import Here, Start
-from tests.server.lsp_client import ROOT, LspClient, edit, environment, soon, until
 
 Make = Callable[..., Here]
 
-OPTIONS = {"inline": {"debounceMs": 0, "ahead": False}}
+OPTIONS = {"inline": {"debounceMs": 0, "prefetch": False}}
 SAYS = "alpha(beta)"
 
 
 class Watch:
     """A clock that the test moves."""
 
-    def __init__(self, client: Here) -> None:
+    def __init__(self) -> None:
         self.now = 1000.0
-        self.client = client
-        client.server.clock = lambda: self.now
 
-    async def later(self, seconds: float) -> None:
+    def __call__(self) -> float:
+        return self.now
+
+    async def later(self, client: Here, seconds: float) -> None:
         self.now += seconds
-        self.client.server.statistics.look()
-        await soon(self.client.server.statistics.flush())
+        client.server.statistics.look()
+        await soon(client.server.statistics.flush())
 
 
 async def begin(client: LspClient, **options: Any) -> str:
@@ -66,14 +67,14 @@ def counted(folder: Path) -> Counter[str]:
 
 async def test_from_the_key_to_the_kept_row(here: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str],
                                             monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
-    client = here(real_pipeline=True)
-    watch = Watch(client)
+    watch = Watch()
+    client = here(real_pipeline=True, clock=watch)
     uri = await begin(client)
     await take(client, uri)
-    await watch.later(30)
+    await watch.later(client, 30)
     client.change(uri, edit((0, 0), (0, 15), ""))
     await client.script()
-    await watch.later(270)
+    await watch.later(client, 270)
     for name, value in environment(tmp_path).items():
         monkeypatch.setenv(name, value)
     assert main(["stats", "--json"]) == 0
@@ -119,7 +120,7 @@ async def test_a_request_taken_back_is_counted_as_that(here: Make, tmp_path: Pat
 
 async def test_a_completion_list_counts_once_with_the_ghost_text(here: Make, tmp_path: Path) -> None:
     client = here(real_pipeline=True)
-    uri = await begin(client, completion={"enable": True, "waitMs": 5000})
+    uri = await begin(client, completion={"enable": True, "timeoutMs": 5000})
     await client.inline(uri, 0, 4)
     place = {"textDocument": {"uri": uri}, "position": {"line": 0, "character": 4}}
     assert (await client.request("textDocument/completion", place))["items"]
@@ -127,16 +128,15 @@ async def test_a_completion_list_counts_once_with_the_ghost_text(here: Make, tmp
     assert counted(tmp_path)["shown"] == 1
 
 
-async def test_switched_off_nothing_is_kept_and_nothing_is_heeded(
+async def test_switched_off_nothing_is_kept(
     here: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "settings.toml").write_text("[privacy]\nstatistics = false\n")
-    client = here(real_pipeline=True)
-    watch = Watch(client)
+    watch = Watch()
+    client = here(real_pipeline=True, clock=watch)
     uri = await begin(client)
     await take(client, uri)
-    await watch.later(300)
-    assert client.server.statistics.strictness(client.server.documents.all()[0]) == 1
+    await watch.later(client, 300)
     await client.end()
     assert not (tmp_path / "data" / NAME).exists()
     for name, value in environment(tmp_path).items():
@@ -171,32 +171,16 @@ async def test_a_file_that_cannot_be_written_costs_one_line_and_no_count(
 ) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / NAME).mkdir()
-    client = here(real_pipeline=True)
-    watch = Watch(client)
+    watch = Watch()
+    client = here(real_pipeline=True, clock=watch)
     uri = await begin(client)
     await take(client, uri)
     for _ in range(3):
-        await watch.later(module.FLUSH_S)
+        await watch.later(client, module.FLUSH_S)
     assert capfd.readouterr().err.count("is not a file") == 1
     (tmp_path / "data" / NAME).rmdir()
-    await watch.later(module.FLUSH_S)
+    await watch.later(client, module.FLUSH_S)
     assert (counted(tmp_path)["accepted"], counted(tmp_path)["kept.30.known"]) == (1, 1)
-
-
-async def test_what_is_in_the_file_is_not_added_again_when_it_cannot_be_read(
-    here: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def unreadable(store: Store) -> Counts:
-        raise StatisticsError("statistics cannot be read: a bad day")
-
-    client = here(real_pipeline=True)
-    uri = await begin(client)
-    await take(client, uri)
-    with monkeypatch.context() as bad:
-        bad.setattr(Store, "read", unreadable)
-        await soon(client.server.statistics.flush())
-    await soon(client.server.statistics.flush())
-    assert counted(tmp_path)["accepted"] == 1
 
 
 async def test_what_waits_for_the_file_is_bounded(here: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,46 +199,26 @@ async def test_a_newer_file_is_left_alone(here: Make, tmp_path: Path) -> None:
     database.execute(f"PRAGMA user_version = {VERSION + 1}")
     database.close()
     content = (tmp_path / "data" / NAME).read_bytes()
-    client = here(real_pipeline=True)
-    watch = Watch(client)
+    watch = Watch()
+    client = here(real_pipeline=True, clock=watch)
     uri = await begin(client)
     await take(client, uri)
-    await watch.later(module.FLUSH_S)
+    await watch.later(client, module.FLUSH_S)
     assert (tmp_path / "data" / NAME).read_bytes() == content
-    assert len(client.server.statistics._said) == 1
+    assert len(client.server.statistics._logged) == 1
     assert await client.inline(uri, 1, 0)
 
 
 @pytest.mark.parametrize("wall", [-1e18, 1e18, float("nan"), 4e9])
 async def test_a_clock_that_is_wrong_does_no_harm(here: Make, tmp_path: Path, wall: float) -> None:
-    client = here(real_pipeline=True)
-    watch = Watch(client)
+    watch = Watch()
+    client = here(real_pipeline=True, clock=watch)
     client.server.statistics._wall = lambda: wall
     uri = await begin(client)
     await take(client, uri)
-    await watch.later(-1e9)
-    await watch.later(2e9)
+    await watch.later(client, -1e9)
+    await watch.later(client, 2e9)
     assert counted(tmp_path)["accepted"] == 1
-
-
-async def test_where_hardly_anything_was_taken_the_model_must_be_surer_and_why_says_so(
-    here: Make, tmp_path: Path
-) -> None:
-    today = module.date.today().isoformat()
-    Store(tmp_path / "data").add(Counts({(CounterKey(today, "python", "m"), "read"): 100}))
-    client = here(real_pipeline=True)
-    uri = await begin(client)
-    await soon(client.server.statistics.flush())
-    client.rig.engine.sure = lambda piece: 0.15 if "al" in piece else 0.99
-    assert await client.inline(uri, 0, 4) == []
-    why = await client.request("workspace/executeCommand", {"command": "devstral.why", "arguments": [uri]})
-    assert (why["reason"], why["minConfidence"]) == ("seldom-taken", 0.2)
-    assert "stricter-as-seldom-taken" in why["decisions"]
-    assert await client.inline(uri, 0, 4, kind=1), "asked for by key"
-    go = client.open("x := \n", uri="file:///w/a.go", language="go")
-    assert await client.inline(go, 0, 5)
-    why = await client.request("workspace/executeCommand", {"command": "devstral.why", "arguments": [go]})
-    assert (why["reason"], why["minConfidence"]) == ("shown", 0.1)
 
 
 # --- over stdio ---

@@ -7,7 +7,6 @@ import json
 import pytest
 
 from devstral_ls.statistics.counters import N_BUCKETS, CounterKey, Counts, bucket, model_name, percentile
-from devstral_ls.statistics.history import HALF_LIFE_DAYS, MIN_READ, AcceptanceRate, likings
 from devstral_ls.statistics.report import report
 from devstral_ls.statistics.retention import moved
 from devstral_ls.text import Edit, Span, apply
@@ -53,44 +52,6 @@ def test_where_code_is_after_an_edit(start: int, end: int, text: str, left: str)
     edit = Edit(Span(start, end), text)
     span = moved(SPAN, edit)
     assert apply(TEXT, edit)[span.start : span.end] == left
-
-
-# --- how much surer ---
-
-
-@pytest.mark.parametrize(
-    ("read", "taken", "strictness"),
-    [
-        (0, 0, 1), (MIN_READ - 1, 0, 1),  # too few to say anything
-        (MIN_READ, 0, 2), (1000, 0, 2), (100, 1, 1.8), (100, 2.5, 1.5),
-        (100, 5, 1), (100, 30, 1), (100, 400, 1),
-    ],
-)  # fmt: skip
-def test_where_hardly_any_are_taken_the_model_must_be_up_to_twice_as_sure(
-    read: float, taken: float, strictness: float
-) -> None:
-    assert AcceptanceRate(read, taken).strictness() == pytest.approx(strictness)
-
-
-def test_what_is_long_ago_weighs_less_whatever_the_clock_said() -> None:
-    def read_on(day: str) -> float:
-        return likings(Counts({(CounterKey(day, "go", "m"), "read"): 100}), "2026-11-23")["go"].read
-
-    assert read_on("2026-11-23") == 100
-    assert read_on("2026-11-09") == 50
-    assert HALF_LIFE_DAYS == 14
-    assert read_on("2026-12-07") == 50
-    assert read_on("1970-01-01") < 1e-9
-    assert read_on("no day") < 1e-9
-
-
-def test_each_language_has_its_own_and_all_ways_of_taking_count() -> None:
-    where, other = CounterKey("2026-11-23", "go", "m"), CounterKey("2026-11-23", "python", "n")
-    counts = Counts({(where, name): 1 for name in ("read", "accepted", "partly", "typed", "shown", "rejected")})
-    assert likings(counts + Counts({(other, "read"): 7}), "2026-11-23") == {
-        "go": AcceptanceRate(1, 3),
-        "python": AcceptanceRate(7, 0),
-    }
 
 
 # --- rows ---

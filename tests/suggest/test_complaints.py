@@ -115,7 +115,7 @@ async def test_typing_on_does_not_drop_what_the_model_is_working_on() -> None:
 @pytest.mark.parametrize("n_lines", [16_000, 40_000])
 async def test_a_long_file_gives_a_prompt_of_the_usual_size(n_lines: int) -> None:
     """continue#2202, llm.nvim#83: 1.3 MB and 16,000 lines, and a long wait after Enter."""
-    desk = Desk(ScriptedEngine("1"), Settings(inline=InlineSettings(ahead=False)))
+    desk = Desk(ScriptedEngine("1"), Settings(inline=InlineSettings(prefetch=False)))
     code = "".join(f"value_{n} = compute({n})\n" for n in range(n_lines))
     assert shown(await desk.ask(f"{code}x = ▮\n{code}")) == "1"
     assert len(plain(desk.engine.requests[0])) < 8_000

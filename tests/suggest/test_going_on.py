@@ -455,9 +455,9 @@ async def test_of_a_document_that_was_closed_nothing_is_read() -> None:
 
 
 async def test_other_settings_are_other_answers() -> None:
-    desk = Desk(ScriptedEngine("1'"), Settings(inline=InlineSettings(min_confidence=0, ahead=False)))
+    desk = Desk(ScriptedEngine("1'"), Settings(inline=InlineSettings(min_confidence=0, prefetch=False)))
     assert shown(await desk.ask("x = '▮\n")) == "1'"
-    desk.settings = Settings(inline=InlineSettings(min_confidence=0, ahead=False, in_strings=False))
+    desk.settings = Settings(inline=InlineSettings(min_confidence=0, prefetch=False, in_strings=False))
     assert (await desk.ask("x = '▮\n")).trace.reason is Reason.IN_STRING
 
 
@@ -474,7 +474,7 @@ async def test_who_asked_before_the_model_came_finds_the_prompt_read() -> None:
 @pytest.mark.parametrize(
     ("settings", "slow"),
     [
-        (Settings(inline=InlineSettings(ahead=False)), False),
+        (Settings(inline=InlineSettings(prefetch=False)), False),
         (Settings(inline=InlineSettings(enable=False)), False),
         (Settings(engine=EngineSettings(kind="remote")), False),
         (Settings(), True),

@@ -30,7 +30,7 @@ class Desk:
     def __init__(self, engine: ScriptedEngine, settings: Settings | None = None, language: str = "python") -> None:
         self.engine = engine
         # What is done ahead has tests of its own.
-        self.settings = settings or Settings(inline=InlineSettings(ahead=False))
+        self.settings = settings or Settings(inline=InlineSettings(prefetch=False))
         self.language = language
         self.suggester = Suggester(engine, SyntaxTrees(), clock=lambda: 0.0, sleep=no_pause)
         self._version = 0
@@ -354,7 +354,7 @@ async def test_an_auto_closed_bracket_that_the_answer_does_not_close_stays() -> 
 async def test_changed_settings_are_not_answered_from_before() -> None:
     desk = Desk(ScriptedEngine("1"))
     await desk.ask("x = ▮\n")
-    desk.settings = Settings(inline=InlineSettings(latency_budget_ms=100, ahead=False))
+    desk.settings = Settings(inline=InlineSettings(latency_budget_ms=100, prefetch=False))
     await desk.ask("x = ▮\n")
     assert [request.time_limit_ms for request in desk.engine.requests] == [2400, 400]
 
@@ -393,7 +393,7 @@ async def test_automatic_requests_wait_for_a_pause_and_invoked_ones_do_not() -> 
     desk.suggester = Suggester(desk.engine, SyntaxTrees(), clock=lambda: 0.0, sleep=sleep)
     await desk.ask("x = ▮\n")
     await desk.ask("y = ▮\n", invoked=True)
-    desk.settings = Settings(inline=InlineSettings(debounce_ms=70, ahead=False))
+    desk.settings = Settings(inline=InlineSettings(debounce_ms=70, prefetch=False))
     await desk.ask("z = ▮\n")
     assert waits == [0.1, 0.07]
 

@@ -148,7 +148,7 @@ async def test_reading_stops_where_the_model_stops_being_sure() -> None:
 
 
 async def test_with_no_threshold_nothing_is_cut_and_the_engine_is_not_asked_how_sure_it_is() -> None:
-    desk = Desk(unsure_of("foo", says="foo(bar)"), Settings(inline=InlineSettings(min_confidence=0, ahead=False)))
+    desk = Desk(unsure_of("foo", says="foo(bar)"), Settings(inline=InlineSettings(min_confidence=0, prefetch=False)))
     assert shown(await desk.ask("x = ▮\n")) == "foo(bar)"
     assert not desk.engine.requests[0].logprobs
 

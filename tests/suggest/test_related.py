@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from devstral_ls.code_context import SOURCES, Definition
+from devstral_ls.code_context import SOURCES, Definition, Diagnostic
 from devstral_ls.generation import Text
 from devstral_ls.languages.syntax.tree import SyntaxTrees
-from devstral_ls.prompt.diagnostic_comments import Diagnostic
-from devstral_ls.retrieval.index.client import Found, WorkspaceIndex
+from devstral_ls.retrieval.index.workspace_index import IndexAnswer, WorkspaceIndex
 from devstral_ls.settings.tree import InlineSettings, PrivacySettings, Settings
 from devstral_ls.suggest.pipeline import Suggester
 from devstral_ls.suggest.ranking import MAX_FOUND
@@ -82,7 +81,7 @@ async def test_the_signature_of_an_imported_function_is_shown(desk: Desk) -> Non
 
 
 @pytest.mark.parametrize(
-    "settings", [Settings(inline=InlineSettings(excerpts=())), Settings(privacy=PrivacySettings(exclude=("shapes*",)))]
+    "settings", [Settings(inline=InlineSettings(context=())), Settings(privacy=PrivacySettings(exclude=("shapes*",)))]
 )
 async def test_not_where_the_settings_say_no(settings: Settings, desk: Desk) -> None:
     shown = await desk.write(FILES, settings).prompt("from shapes import area\n\nx = area(▮)\n")
@@ -198,13 +197,13 @@ class SlowIndex(WorkspaceIndex):
         self.n_asked = 0
         self.go = asyncio.Event()
 
-    async def find(self, names: Sequence[str], *_rest: Any, **_options: Any) -> Found:
+    async def find(self, names: Sequence[str], *_rest: Any, **_options: Any) -> IndexAnswer:
         self.n_asked += 1
         if self.n_asked == 1:
-            return Found()
+            return IndexAnswer()
         await self.go.wait()
         area = Definition("area", "function", "def area(width): ...", "", "/w/shapes.py", 0)
-        return Found(tuple(("imports", name, area) for name in names if name == "area"))
+        return IndexAnswer(tuple(("imports", name, area) for name in names if name == "area"))
 
 
 async def test_a_suggestion_does_not_wait_for_names_that_come_late(tmp_path: Path) -> None:
@@ -230,10 +229,10 @@ class EmptyIndex(WorkspaceIndex):
         super().__init__()
         self.asked: list[str] = []
 
-    async def find(self, names: Sequence[str], *_rest: Any, **_options: Any) -> Found:
+    async def find(self, names: Sequence[str], *_rest: Any, **_options: Any) -> IndexAnswer:
         self.asked += names
         area = Definition("area", "function", "def area(width): ...", "", "/w/shapes.py", 0)
-        return Found(tuple(("names", name, area) for name in names if name == "area"))
+        return IndexAnswer(tuple(("names", name, area) for name in names if name == "area"))
 
 
 async def test_names_that_were_typed_are_forgotten_in_the_end_but_not_those_around_the_cursor(tmp_path: Path) -> None:
@@ -288,7 +287,7 @@ async def test_a_class_without_methods_is_shown_those_of_its_siblings(desk: Desk
 
 async def test_siblings_can_be_switched_off(desk: Desk) -> None:
     others = tuple(source for source in SOURCES if source != "sibling")
-    await seen(desk.write(PAINTERS, Settings(inline=InlineSettings(excerpts=others))))
+    await seen(desk.write(PAINTERS, Settings(inline=InlineSettings(context=others))))
     assert "lift" not in await desk.prompt(SQUARE, "pad/square.py")
 
 
@@ -352,7 +351,7 @@ async def test_what_a_checker_says_of_the_cursors_function_stands_above_the_line
     shown = await desk.prompt(BROKEN)
     assert "def f(a):\n    # error: what is nothing?\n    b = nothing\n" in shown
     assert "nowhere?" not in shown
-    desk.settings = Settings(inline=InlineSettings(excerpts=("imports",)))
+    desk.settings = Settings(inline=InlineSettings(context=("imports",)))
     assert "# error" not in await desk.prompt(BROKEN.replace("(a)", "(a, b)"))
 
 

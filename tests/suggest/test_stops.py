@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.languages.defined import outline
-from devstral_ls.languages.scopes.tree import Scope, scope_at
+from devstral_ls.languages.scopes.cursor import Scope
+from devstral_ls.languages.scopes.tree import scope_at
+from devstral_ls.languages.symbols import document_symbols
 from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.languages.table import language_of
 from devstral_ls.suggest import stops
@@ -23,7 +24,7 @@ def functions(snapshot: Snapshot) -> Iterator[Scope]:
     """Those with a body of several lines, which begins on a line of its own."""
     tree = SyntaxTrees().tree(snapshot)
     assert tree is not None
-    for one in outline(tree):
+    for one in document_symbols(tree):
         scopes = scope_at(tree, snapshot, (one.span.start + one.span.end) // 2).scopes
         inner = scopes[-1] if scopes else None
         if inner is not None and inner.kind == "function" and inner.span.start == one.span.start:

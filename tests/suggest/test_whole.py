@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devstral_ls.calibration.cases import holes, seen
+from devstral_ls.calibration.cases import holes, scope_and_cursor
 from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.settings.tree import InlineSettings, Settings
 from devstral_ls.suggest.draft import Draft
@@ -39,7 +39,7 @@ from tests.suggest.test_inline import Desk, shown
     ],
 )
 async def test_one_line_is_cut_where_the_file_parses(language: str, code: str, says: str, expected: str) -> None:
-    settings = Settings(inline=InlineSettings(multiline="never", ahead=False))
+    settings = Settings(inline=InlineSettings(multiline="never", prefetch=False))
     assert shown(await Desk(ScriptedEngine(says), settings, language).ask(code)) == expected
 
 
@@ -59,6 +59,6 @@ async def test_what_breaks_the_file_from_its_first_word_on_is_not_shown_unless_a
 @pytest.mark.parametrize("hole", holes(), ids=lambda hole: hole.id)
 def test_what_a_person_would_write_is_never_cut(hole) -> None:  # type: ignore[no-untyped-def]
     trees, trace = SyntaxTrees(), Trace()
-    place = seen(hole, trees).place
+    place = scope_and_cursor(hole, trees)[1]
     query = InlineQuery(hole.snapshot, hole.offset)
     assert SyntaxTrim(trees, lambda: 0.0).cut(Draft(hole.expected, place), query, trace).text == hole.expected

@@ -14,7 +14,7 @@ from devstral_ls.engine.schedule import Schedule
 from devstral_ls.engine.sizing import prompt_budget
 from devstral_ls.errors import EngineBusy, EngineUnavailable
 from devstral_ls.generation import ModelInfo
-from devstral_ls.models.families.remote import reserved_of
+from devstral_ls.models.families.evidence import reserved_of
 from devstral_ls.models.families.table import Family, layouts_with
 
 _AT_ONCE = 8

@@ -11,7 +11,7 @@ from devstral_ls.engine.http import Http
 from devstral_ls.engine.probing.found import Found, accepted, bos_of, model_info, refuse, reserved_names
 from devstral_ls.engine.remote_options import RemoteOptions
 from devstral_ls.errors import EngineUnavailable
-from devstral_ls.models.families.remote import SENTINELS, Evidence, family_by
+from devstral_ls.models.families.evidence import SENTINELS, Evidence, family_by_evidence
 
 _VOCABULARIES = {1: "llama", 2: "gpt2"}
 """llama.cpp's ``llama_vocab_type``, by the names of GGUF files."""
@@ -42,7 +42,7 @@ async def ask(http: Http, options: RemoteOptions) -> Found:
         n_vocab=_number(meta.get("n_vocab")) or None,
         chat_template=template if isinstance(template, str) else None,
     )
-    family = family_by(evidence)
+    family = family_by_evidence(evidence)
     bos = await bos_of(await ids("x", front=True), await ids("x"), specials, ids)
     per_slot = props.get("default_generation_settings")
     context = _number(per_slot.get("n_ctx") if isinstance(per_slot, dict) else None) or _FALLBACK_CONTEXT

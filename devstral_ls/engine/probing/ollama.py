@@ -11,7 +11,14 @@ from devstral_ls.engine.http import Http
 from devstral_ls.engine.probing.found import Found, model_info, refuse, reserved_names
 from devstral_ls.engine.remote_options import RemoteOptions
 from devstral_ls.errors import EngineUnavailable, ModelNotFound
-from devstral_ls.models.families.remote import PLAIN, SENTINELS, Evidence, family_by, family_by_name, reserved_of
+from devstral_ls.models.families.evidence import (
+    PLAIN,
+    SENTINELS,
+    Evidence,
+    family_by_evidence,
+    family_by_name,
+    reserved_of,
+)
 
 _PULL = "Fetch one (`ollama pull qwen2.5-coder`) and name it in engine.remoteModel."
 
@@ -27,7 +34,7 @@ async def ask(http: Http, options: RemoteOptions) -> Found:
         raise EngineUnavailable("the engine does not speak as Ollama does", hint="Check engine.dialect.")
     facts = shown.get("model_info")
     evidence = _evidence(facts if isinstance(facts, dict) else {}, shown.get("template"))
-    family = family_by(evidence)
+    family = family_by_evidence(evidence)
     note = ""
     if family is PLAIN:
         family = family_by_name(name)

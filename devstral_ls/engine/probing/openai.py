@@ -10,7 +10,14 @@ from devstral_ls.engine.http import Http
 from devstral_ls.engine.probing.found import Found, accepted, bos_of, model_info, refuse, reserved_names
 from devstral_ls.engine.remote_options import RemoteOptions
 from devstral_ls.errors import EngineUnavailable, GenerationFailed, ModelNotFound
-from devstral_ls.models.families.remote import PLAIN, SENTINELS, Evidence, family_by, family_by_name, reserved_of
+from devstral_ls.models.families.evidence import (
+    PLAIN,
+    SENTINELS,
+    Evidence,
+    family_by_evidence,
+    family_by_name,
+    reserved_of,
+)
 from devstral_ls.models.families.table import FAMILIES, Family
 
 _CONTEXT_TOKENS = 8192
@@ -94,7 +101,7 @@ async def _takes(http: Http, dialect: str, name: str, prompt: Any) -> bool:
 async def _by_ids(http: Http, name: str, context: int, ids: Any) -> Found:
     specials = await accepted(SENTINELS, ids)
     tokens = frozenset(specials)
-    family = family_by(Evidence(tokens=tokens))
+    family = family_by_evidence(Evidence(tokens=tokens))
     bos = await bos_of(await ids("x", front=True), await ids("x"), specials, ids)
     return _found(
         DIALECTS["openai"],

@@ -1,4 +1,4 @@
-"""What is said about the place of a cursor: the values ``scopes`` and ``indentation`` both answer with."""
+"""The scopes around a cursor as values, which ``tree`` and ``indentation`` both return."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Scope:
     kind: Literal["function", "class"]
     """``class`` is anything that holds definitions: a struct, an impl, a namespace."""
     name: str
-    """As written; empty for an anonymous function, or when it cannot be told."""
+    """As written; empty for an anonymous function, or where no name is recognized."""
     span: Span
     """The whole definition, decorators and modifiers included."""
     header: Span
@@ -26,13 +26,13 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class CursorScope:
-    """Where the cursor is."""
+    """What surrounds the cursor."""
 
     scopes: tuple[Scope, ...] = ()
-    """The definitions around the cursor, outermost first; at most 64, the innermost ones."""
+    """The definitions around the cursor, outermost first; of more than 64, the innermost."""
     imports: tuple[Span, ...] = ()
     """Import statements (and the package clause) of the document, whole, in document order."""
     in_comment: bool = False
     in_string: bool = False
     block_due: bool = False
-    """More than one line is expected here; see ``blocks.block_due``."""
+    """True when more than one line is expected here; see ``blocks.block_due``."""

@@ -1,4 +1,4 @@
-"""Does this line look like the header of a function or a class? By keywords and brackets, for any language."""
+"""Recognizes the header lines of functions and classes by keywords and brackets, in any language."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import re
 from typing import Literal, NamedTuple
 
 from devstral_ls.languages.language import Language
-from devstral_ls.languages.scopes.lines import MAX_HEADER_CHARS, code_of
+from devstral_ls.languages.lexing import strip_comment
+from devstral_ls.languages.scopes.lines import MAX_HEADER_CHARS
 
 
 class Header(NamedTuple):
-    """What a header line says."""
+    """The kind and name in a header line."""
 
     kind: Literal["function", "class"]
     name: str
@@ -43,14 +44,14 @@ _CONTROL = re.compile(
     r"elsif|elseif|unless|until|case|when|select|go|defer|throws?|await|yield|finally|guard|repeat|fixed|checked|"
     r"new|assert|except|and|or|not|in|print)\b"
 )
-_GOES_ON = re.compile(r"\s*(?:where\b|extends\b|implements\b|throws\b|->|:|noexcept\b|const\b|[)\]])")
+_CONTINUATION = re.compile(r"\s*(?:where\b|extends\b|implements\b|throws\b|->|:|noexcept\b|const\b|[)\]])")
 
 
 def header_of(line: str, language: Language, *, opened: bool) -> Header | None:
-    """What ``line`` is the header of. ``opened``: a block begins after it, on this line or a later one."""
+    """The header in ``line``; ``opened`` is true when a block begins after it, on this line or a later one."""
     if not opened:
         return None
-    code = code_of(line[:MAX_HEADER_CHARS], language)
+    code = strip_comment(line[:MAX_HEADER_CHARS], language)
     for kind, pattern in _KEYWORDS:
         if match := pattern.match(code):
             return Header(kind, (match["name"] or "").rstrip(":."))
@@ -58,13 +59,13 @@ def header_of(line: str, language: Language, *, opened: bool) -> Header | None:
 
 
 def is_namespace(line: str) -> bool:
-    """Does ``line`` begin something whose contents are often not indented?"""
+    """True when ``line`` begins a namespace, whose contents are often not indented."""
     return _NAMESPACE.match(line) is not None
 
 
-def goes_on(line: str) -> bool:
-    """Can ``line`` be a later line of a header (``where``, ``extends``, ``) -> T``)?"""
-    return _GOES_ON.match(line) is not None
+def continues_header(line: str) -> bool:
+    """True when ``line`` can be a later line of a header (``where``, ``extends``, ``) -> T``)."""
+    return _CONTINUATION.match(line) is not None
 
 
 _KEYWORDS: tuple[tuple[Literal["function", "class"], re.Pattern[str]], ...] = (
@@ -74,7 +75,7 @@ _KEYWORDS: tuple[tuple[Literal["function", "class"], re.Pattern[str]], ...] = (
 
 
 def _without_keyword(code: str, language: Language) -> Header | None:
-    """Functions that no keyword begins: ``int f(int x) {``, ``g(): void {``, ``const f = (x) => {``."""
+    """A function without a keyword: ``int f(int x) {``, ``g(): void {``, ``const f = (x) => {``."""
     if "{" not in language.block_openers:
         return None
     if match := _ASSIGNED.match(code):

@@ -6,39 +6,40 @@ from dataclasses import dataclass
 
 import tree_sitter
 
+from devstral_ls.languages.lexing import indent_width
 from devstral_ls.languages.scopes import indentation
 from devstral_ls.languages.scopes.blocks import block_due
 from devstral_ls.languages.scopes.cursor import CursorScope, Scope
-from devstral_ls.languages.scopes.definitions import Around, Definition, around
-from devstral_ls.languages.scopes.lines import MAX_LINE_CHARS, indent_of
+from devstral_ls.languages.scopes.definitions import Captures, DefinitionNode, captures_at
+from devstral_ls.languages.scopes.lines import MAX_LINE_CHARS
 from devstral_ls.languages.scopes.merge import merge_scopes
 from devstral_ls.languages.syntax.tree import Syntax
 from devstral_ls.languages.table import language_of
 from devstral_ls.text import Snapshot, Span
 
-__all__ = ["CursorScope", "Scope", "literal_end", "scope_at"]
-
 _MAX_COMMENTS = 50
-"""Comments between the cursor and the code it goes on from."""
+"""Comments that are skipped between the cursor and the code before it."""
 
 
 def scope_at(syntax: Syntax | None, snapshot: Snapshot, offset: int) -> CursorScope:
-    """Where the cursor is, at ``offset`` in code points. ``syntax`` is the tree of ``snapshot``.
+    """What surrounds the cursor at ``offset``, in code points. ``syntax`` is the tree of ``snapshot``.
 
-    Without a tree indentation answers, and where the tree has an error both are asked. Never raises.
+    Without a tree it is found by indentation; with a tree that has errors, both results are merged. Never raises.
     """
     text = snapshot.text
     offset = max(0, min(offset, len(text)))
     language = language_of(snapshot.language, snapshot.uri)
     if syntax is None:
-        return indentation.scope_at(snapshot, offset, language)
-    place = _place(syntax, offset)
-    scopes = tuple(_scope(place, one) for one in place.definitions)
-    in_comment, in_string = _in_comment(place), _in_string(place)
+        return indentation.scope_by_indentation(snapshot, offset, language)
+    cursor = _locate(syntax, offset)
+    scopes = tuple(_scope(cursor, definition) for definition in cursor.definitions)
+    in_comment, in_string = _in_comment(cursor), _in_string(cursor)
     imports = syntax.imports
     if syntax.tree.root_node.has_error:
-        by_lines = indentation.scope_at(snapshot, offset, language, imports)
-        scopes = merge_scopes(text, offset, scopes, [one.is_sound for one in place.definitions], by_lines.scopes)
+        by_lines = indentation.scope_by_indentation(snapshot, offset, language, imports)
+        scopes = merge_scopes(
+            text, offset, scopes, [definition.is_sound for definition in cursor.definitions], by_lines.scopes
+        )
         in_comment = in_comment or (by_lines.in_comment and not in_string)
         in_string = in_string or (by_lines.in_string and not in_comment)
         imports = by_lines.imports
@@ -49,44 +50,45 @@ def scope_at(syntax: Syntax | None, snapshot: Snapshot, offset: int) -> CursorSc
 
 
 def literal_end(syntax: Syntax | None, offset: int) -> int:
-    """Where the comment or string ends that ``offset`` is in; ``offset`` where it is in none, or nobody knows."""
+    """The end of the comment or string around ``offset``; ``offset`` itself outside of them, and without a tree there."""
     if syntax is None or offset <= syntax.start or (syntax.part is not None and offset > syntax.part.end):
         return offset
     byte = syntax.offsets.to_byte(offset)
-    found = around(syntax.tree, syntax.grammar, byte)
-    ends = [one.end_byte for one in (*found.comments, *found.strings) if one.start_byte < byte < one.end_byte]
+    captures = captures_at(syntax.tree, syntax.grammar, byte)
+    literals = (*captures.comments, *captures.strings)
+    ends = [node.end_byte for node in literals if node.start_byte < byte < node.end_byte]
     return syntax.offsets.to_char(max(ends)) if ends else offset
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """A cursor in a tree: offsets in bytes but for ``offset``."""
+class _Cursor:
+    """A cursor in a tree; offsets in bytes but for ``offset``."""
 
     syntax: Syntax
     offset: int
     byte: int
     anchor: int
-    """The end of the code the cursor goes on from: white space, and comments in an offside language, left out."""
-    found: Around
-    """What touches the characters just before the cursor."""
-    definitions: tuple[Definition, ...]
-    """Those around the cursor, outermost first."""
+    """The end of the code before the cursor, without white space and, in an offside language, comments."""
+    captures: Captures
+    """The captures on the characters just before the cursor."""
+    definitions: tuple[DefinitionNode, ...]
+    """The definitions around the cursor, outermost first."""
 
 
-def _place(syntax: Syntax, offset: int) -> _Place:
+def _locate(syntax: Syntax, offset: int) -> _Cursor:
     text, offsets = syntax.snapshot.text, syntax.offsets
     byte, anchor = offsets.to_byte(offset), offsets.to_byte(_code_end(text, offset))
-    found = nearest = around(syntax.tree, syntax.grammar, *{max(0, anchor - 1), max(0, byte - 1)})
+    captures = nearest = captures_at(syntax.tree, syntax.grammar, *{max(0, anchor - 1), max(0, byte - 1)})
     for _ in range(_MAX_COMMENTS if syntax.language.offside else 0):
         comment = next((node for node in nearest.comments if node.start_byte < anchor <= node.end_byte), None)
         if comment is None:
             break
         anchor = len(syntax.data[: comment.start_byte].rstrip())
-        nearest = around(syntax.tree, syntax.grammar, max(0, anchor - 1))
-    both = {one.inner.id: one for one in (*nearest.definitions, *found.definitions)}
-    enclosing = [one for one in both.values() if _encloses(one, syntax, offset, byte, anchor)]
-    enclosing.sort(key=lambda one: (one.inner.start_byte, -one.inner.end_byte))
-    return _Place(syntax, offset, byte, anchor, found, tuple(enclosing))
+        nearest = captures_at(syntax.tree, syntax.grammar, max(0, anchor - 1))
+    both = {definition.inner.id: definition for definition in (*nearest.definitions, *captures.definitions)}
+    enclosing = [definition for definition in both.values() if _encloses(definition, syntax, offset, byte, anchor)]
+    enclosing.sort(key=lambda definition: (definition.inner.start_byte, -definition.inner.end_byte))
+    return _Cursor(syntax, offset, byte, anchor, captures, tuple(enclosing))
 
 
 def _code_end(text: str, offset: int) -> int:
@@ -95,51 +97,56 @@ def _code_end(text: str, offset: int) -> int:
     return low + len(text[low:offset].rstrip())
 
 
-def _encloses(one: Definition, syntax: Syntax, offset: int, byte: int, anchor: int) -> bool:
-    """Is the cursor inside ``one``, or behind it where what is typed now would still belong to it?"""
-    start, end = one.outer.start_byte, one.outer.end_byte
+def _encloses(definition: DefinitionNode, syntax: Syntax, offset: int, byte: int, anchor: int) -> bool:
+    """True when the cursor is inside ``definition``, or behind it where text typed now would still belong to it."""
+    start, end = definition.outer.start_byte, definition.outer.end_byte
     if start >= byte or end < anchor:
         return False
     if byte < end:
         return True
     if not syntax.language.offside:
-        return one.body is not None and not one.is_closed(syntax.data) and syntax.data[one.body.start_byte] == ord("{")
-    return _is_in_offside_block(one, syntax, offset, anchor)
+        body = definition.body
+        return body is not None and not definition.is_closed(syntax.data) and syntax.data[body.start_byte] == ord("{")
+    return _is_in_offside_block(definition, syntax, offset, anchor)
 
 
-def _is_in_offside_block(one: Definition, syntax: Syntax, offset: int, anchor: int) -> bool:
-    """By the offside rule: on the last line of ``one``, right of its first column, or where its empty body is due."""
+def _is_in_offside_block(definition: DefinitionNode, syntax: Syntax, offset: int, anchor: int) -> bool:
+    """True by the offside rule: on the last line of ``definition``, right of its column, or right below it while it has
+    no body.
+    """
     text = syntax.snapshot.text
     gap = text[syntax.offsets.to_char(anchor) : offset]
     n_lines = gap.count("\n") + gap.count("\r") - gap.count("\r\n")
     if n_lines == 0:
         return True
-    is_empty = one.body is None or one.body.start_byte == one.body.end_byte
+    is_empty = definition.body is None or definition.body.start_byte == definition.body.end_byte
     line_start = offset - len(gap) + max(gap.rfind("\n"), gap.rfind("\r")) + 1
-    column = indent_of(text[line_start:offset] + text[offset : offset + MAX_LINE_CHARS].split("\n")[0].rstrip() + ".")
-    return column > _column(syntax, one.outer.start_byte) or (is_empty and n_lines == 1)
+    column = indent_width(
+        text[line_start:offset] + text[offset : offset + MAX_LINE_CHARS].split("\n")[0].rstrip() + "."
+    )
+    return column > _column(syntax, definition.outer.start_byte) or (is_empty and n_lines == 1)
 
 
 def _column(syntax: Syntax, byte: int) -> int:
     line_start = max(syntax.data.rfind(b"\n", 0, byte), syntax.data.rfind(b"\r", 0, byte)) + 1
-    return indent_of(syntax.data[line_start:byte].decode("utf-8", "replace") + ".")
+    return indent_width(syntax.data[line_start:byte].decode("utf-8", "replace") + ".")
 
 
-def _scope(place: _Place, one: Definition) -> Scope:
-    syntax, data = place.syntax, place.syntax.data
-    header_end = one.header_end(data)
-    first = line_begin(data, one.inner.start_byte)
+def _scope(cursor: _Cursor, definition: DefinitionNode) -> Scope:
+    syntax, data, name = cursor.syntax, cursor.syntax.data, definition.name
+    header_end = definition.header_end(data)
+    first = statement_start(data, definition.inner.start_byte)
     header = syntax.span(first, max(header_end, first))
-    behind = place.byte >= one.outer.end_byte
-    end = max(place.offset, syntax.offsets.to_char(one.outer.end_byte))
-    body_end = end if behind or syntax.language.offside else syntax.offsets.to_char(one.body_end(data))
-    start = syntax.offsets.to_char(decorated(data, min(first, one.outer.start_byte)))
-    name = "" if one.name is None else data[one.name.start_byte : one.name.end_byte].decode("utf-8", "replace")
-    return Scope(one.kind, name, Span(start, end), header, Span(header.end, max(header.end, body_end)))
+    is_behind = cursor.byte >= definition.outer.end_byte
+    end = max(cursor.offset, syntax.offsets.to_char(definition.outer.end_byte))
+    body_end = end if is_behind or syntax.language.offside else syntax.offsets.to_char(definition.body_end(data))
+    start = syntax.offsets.to_char(decorators_start(data, min(first, definition.outer.start_byte)))
+    text = "" if name is None else data[name.start_byte : name.end_byte].decode("utf-8", "replace")
+    return Scope(definition.kind, text, Span(start, end), header, Span(header.end, max(header.end, body_end)))
 
 
-def line_begin(data: bytes, at: int) -> int:
-    """The first word of the line, where all before ``at`` belongs to the same statement; else ``at``."""
+def statement_start(data: bytes, at: int) -> int:
+    """The first word of the line, where everything before ``at`` belongs to the same statement; else ``at``."""
     low = max(0, at - MAX_LINE_CHARS)
     start = max(data.rfind(b"\n", low, at), data.rfind(b"\r", low, at)) + 1
     before = data[max(start, low) : at]
@@ -148,8 +155,8 @@ def line_begin(data: bytes, at: int) -> int:
     return at - len(before.lstrip())
 
 
-def decorated(data: bytes, at: int) -> int:
-    """Where the decorators and attributes begin that fill the lines above the one that begins at ``at``."""
+def decorators_start(data: bytes, at: int) -> int:
+    """The start of the decorators and attributes on the lines above the one that begins at ``at``; ``at`` without any."""
     for _ in range(16):
         line_end = data.rfind(b"\n", max(0, at - MAX_LINE_CHARS), at)
         if line_end < 0 or data[line_end:at].strip():
@@ -162,10 +169,10 @@ def decorated(data: bytes, at: int) -> int:
     return at
 
 
-def _in_comment(place: _Place) -> bool:
-    language, data, byte = place.syntax.language, place.syntax.data, place.byte
+def _in_comment(cursor: _Cursor) -> bool:
+    language, data, byte = cursor.syntax.language, cursor.syntax.data, cursor.byte
     opener, closer = (part.encode() for part in language.block_comment or ("", ""))
-    for node in place.found.comments:
+    for node in cursor.captures.comments:
         start, end = node.start_byte, node.end_byte
         if start >= byte:
             continue
@@ -177,16 +184,16 @@ def _in_comment(place: _Place) -> bool:
     return False
 
 
-def _in_string(place: _Place) -> bool:
-    """Is the innermost string around the cursor nearer than the innermost piece of code in a string?"""
-    inside = [node for node in place.found.strings if _is_in_literal(node, place)]
-    code = [node for node in place.found.interpolations if node.start_byte < place.byte < node.end_byte]
+def _in_string(cursor: _Cursor) -> bool:
+    """True when the innermost string around the cursor is inside the innermost interpolation around it."""
+    inside = [node for node in cursor.captures.strings if _is_in_literal(node, cursor)]
+    code = [node for node in cursor.captures.interpolations if node.start_byte < cursor.byte < node.end_byte]
     innermost_code = max((node.start_byte for node in code), default=-1)
     return max((node.start_byte for node in inside), default=-1) > innermost_code
 
 
-def _is_in_literal(node: tree_sitter.Node, place: _Place) -> bool:
-    start, end, byte = node.start_byte, node.end_byte, place.byte
+def _is_in_literal(node: tree_sitter.Node, cursor: _Cursor) -> bool:
+    start, end, byte = node.start_byte, node.end_byte, cursor.byte
     if start >= byte or byte > end:
         return False
     if byte < end:

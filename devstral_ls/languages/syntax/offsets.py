@@ -1,4 +1,4 @@
-"""Code points <-> UTF-8 bytes of one text: the identity for ASCII, else by checkpoints."""
+"""Offsets of one text in code points and in UTF-8 bytes: the identity for ASCII, else computed from checkpoints."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from bisect import bisect_right
 from functools import cached_property
 
 _STEP = 1024
-"""Code points between checkpoints: a conversion encodes or decodes at most so many."""
+"""Code points between checkpoints; a conversion encodes or decodes at most so many."""
 
 
 def encode(text: str) -> bytes:
-    """``text`` as tree-sitter gets it; lone surrogates, which a client may send, become three bytes each."""
+    """``text`` in UTF-8 for tree-sitter; lone surrogates, which clients may send, become three bytes each."""
     return text.encode("utf-8", "surrogatepass")
 
 
 class Offsets:
-    """Converts offsets of one text, cheaply enough to be asked hundreds of times for each version of a document."""
+    """Converts offsets of one text, cheaply enough for hundreds of calls per version of a document."""
 
     def __init__(self, text: str, data: bytes, base: int = 0) -> None:
         """``data`` is ``encode(text)``; ``base`` is the offset in code points at which ``text`` begins in its document."""
@@ -27,14 +27,14 @@ class Offsets:
     @cached_property
     def _checkpoints(self) -> list[int]:
         """The byte offset of every ``_STEP``-th code point."""
-        text, at, found = self._text, 0, [0]
+        text, at, checkpoints = self._text, 0, [0]
         for start in range(0, len(text), _STEP):
             at += len(encode(text[start : start + _STEP]))
-            found.append(at)
-        return found
+            checkpoints.append(at)
+        return checkpoints
 
     def to_byte(self, offset: int) -> int:
-        """The byte offset of a code point offset; one outside of the text counts as its nearest end."""
+        """The byte offset of a code point offset; one outside the text counts as its nearest end."""
         offset = max(0, min(offset - self._base, len(self._text)))
         if self._ascii:
             return offset
@@ -43,7 +43,7 @@ class Offsets:
         return self._checkpoints[step] + (len(encode(self._text[start : start + rest])) if rest else 0)
 
     def to_char(self, byte: int) -> int:
-        """The code point offset of a byte offset; one inside a character counts as its start."""
+        """The code point offset of a byte offset; one inside a character counts as that character's start."""
         if self._ascii:
             return byte + self._base
         data = self._data

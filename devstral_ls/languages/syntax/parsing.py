@@ -1,8 +1,8 @@
-"""Parse bytes with a time limit.
+"""Parses bytes with a time limit.
 
-Only a parse that reads through a callback can be stopped. tree-sitter 0.26.1 never lets go of what that callback
-returns (each call leaks a reference), so it is always given the same few buffers. It also crashes when a node of such a
-tree is asked for its text, as query predicates do; nothing here does. Before 0.26 it crashes in the callback itself.
+Only a parse that reads through a callback can be stopped. tree-sitter 0.26.1 never releases what that callback returns
+(each call leaks a reference), so it always gets the same few buffers. It also crashes when ``Node.text`` of such a tree
+is read, as query predicates do; nothing here does. Before 0.26 it crashes in the callback itself.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import time
 import tree_sitter
 
 _MAX_EXPONENT = 14
-"""Pieces of at most 16 KiB."""
+"""The largest piece is 16 KiB."""
 
 
 class _Buffers(threading.local):
-    """One buffer for each power of two, for each thread: a callback may return a whole buffer only."""
+    """One buffer for each power of two and each thread: a callback can only return whole buffers."""
 
     def __init__(self) -> None:
         self.by_exponent = [bytearray(1 << exponent) for exponent in range(_MAX_EXPONENT + 1)]
@@ -26,13 +26,13 @@ class _Buffers(threading.local):
 _buffers = _Buffers()
 
 
-def parse(
+def parse_bytes(
     language: tree_sitter.Language, data: bytes, last: tree_sitter.Tree | None, seconds: float
 ) -> tree_sitter.Tree | None:
-    """The tree of ``data``; ``None`` when it takes longer than ``seconds`` of this thread's own time: a busy machine makes
-    no text a difficult one.
+    """The tree of ``data``; ``None`` when it takes longer than ``seconds`` of this thread's own processor time, so that a
+    busy machine does not make a text count as too slow.
 
-    ``last`` is the tree of an earlier text, told what was edited since.
+    ``last`` is the tree of an earlier version with the edits since then applied (``Tree.edit``).
     """
     give_up, earliest = time.thread_time() + seconds, time.monotonic() + seconds
     buffers = _buffers.by_exponent
@@ -46,7 +46,7 @@ def parse(
         return piece
 
     def is_over(_: int, __: bool) -> bool:
-        # A thread's own time is asked of the kernel, up to 40 us under a sandbox; the clock is not.
+        # Thread time is a system call, up to 40 us under a sandbox; the monotonic clock is not.
         return time.monotonic() > earliest and time.thread_time() > give_up
 
     parser = tree_sitter.Parser(language)
@@ -54,5 +54,5 @@ def parse(
         if last is None:
             return parser.parse(read, progress_callback=is_over)
         return parser.parse(read, last, progress_callback=is_over)
-    except ValueError:  # what the binding makes of a parse that was stopped
+    except ValueError:  # how the binding reports a parse that was stopped
         return None

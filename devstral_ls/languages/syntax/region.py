@@ -1,7 +1,7 @@
-"""The part of a long text that is parsed for a cursor: whole top-level blocks around it.
+"""The region of a long text that is parsed for a cursor: whole top-level blocks around it.
 
-A key may break everything behind it (an open bracket, a quote), and then a tree is made anew up to the end of the text:
-20 ms for 2,000 lines. Of a part it is a few, however long the document is.
+A key may break everything behind it (an open bracket, a quote), and then the text is parsed again up to its end: 20 ms
+for 2,000 lines. A region takes a few milliseconds, however long the document is.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from devstral_ls.languages.scopes.lines import MAX_HEADER_CHARS, opens_block
 from devstral_ls.text import Span
 
 WHOLE_CHARS = 12 * 1024
-"""A text up to this, about 400 lines, is its own part."""
+"""A text of up to so many characters, about 400 lines, is parsed whole."""
 
 BEFORE, AFTER = 3_000, 4_500
-"""Characters the part has before and behind the cursor at least, where the text has them."""
+"""The least characters before and behind the cursor, where the text has them."""
 
 _MAX_SEARCHED = 48 * 1024
-"""Characters in which the beginning of a top-level block is looked for; about 1,500 lines."""
+"""Characters searched for the beginning of a top-level block; about 1,500 lines."""
 
 _HEAD_CHARS = 12 * 1024
-"""Where imports stand: of the beginning of a text at least so much, up to the next top-level block."""
+"""The least characters of the beginning of a text, where its imports are; extended to the next top-level block."""
 
 
-def part_around(text: str, offset: int, language: Language) -> Span | None:
-    """From a top-level definition before ``offset`` to one behind it, or to the ends of the text where they are near.
+def region_around(text: str, offset: int, language: Language) -> Span | None:
+    """From a top-level definition before ``offset`` to one behind it, or to an end of the text where that is nearer.
 
-    ``None``: all of it, or there is no such line.
+    ``None`` when that is the whole text, or when no such definition is found.
     """
     if len(text) <= WHOLE_CHARS:
         return None
@@ -35,8 +35,8 @@ def part_around(text: str, offset: int, language: Language) -> Span | None:
     return None if start is None or end is None or end - start == len(text) else Span(start, end)
 
 
-def head_of(text: str, language: Language) -> Span:
-    """The beginning of the text, where its imports are."""
+def head_region(text: str, language: Language) -> Span:
+    """The beginning of the text, with its imports."""
     return Span(0, _end(text, _HEAD_CHARS, language) or _HEAD_CHARS)
 
 
@@ -61,7 +61,7 @@ def _end(text: str, at: int, language: Language) -> int | None:
 
 
 def _begins_block(text: str, at: int, language: Language) -> bool:
-    """Does a definition begin in the first column at ``at``, the beginning of a line?"""
+    """True when a definition begins in the first column at ``at``, the start of a line."""
     first = text[at : at + 1]
     if not first.isalpha() and first != "_":
         return False

@@ -1,4 +1,4 @@
-"""Walk a syntax tree without recursion, in bounded work: every node as it is entered and left."""
+"""Walks over a syntax tree, without recursion and with bounded work."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import tree_sitter
 
 MAX_NODES = 200_000
-"""Nodes looked at in one walk: a file of half a megabyte has about so many."""
+"""Nodes visited in one walk; a file of half a megabyte has about so many."""
 
 
 def nodes(root: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
@@ -16,7 +16,7 @@ def nodes(root: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
 
 
 def steps(root: tree_sitter.Node) -> Iterator[tuple[tree_sitter.Node, bool]]:
-    """Every node twice: as it is entered (``True``) and as it is left; cut off after ``MAX_NODES``."""
+    """Every node twice: as it is entered (``True``) and as it is left; ends after ``MAX_NODES``."""
     walk = root.walk()
     for _ in range(MAX_NODES):
         node = walk.node

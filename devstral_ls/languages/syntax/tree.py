@@ -9,12 +9,12 @@ from typing import TypeVar
 
 import tree_sitter
 
-from devstral_ls.languages.grammars import Loaded, loaded
+from devstral_ls.languages.grammars import LoadedGrammar, loaded_grammar
 from devstral_ls.languages.language import Language
-from devstral_ls.languages.scopes.definitions import imports
+from devstral_ls.languages.scopes.definitions import import_nodes
 from devstral_ls.languages.syntax.offsets import Offsets, encode
-from devstral_ls.languages.syntax.parsing import parse
-from devstral_ls.languages.syntax.region import head_of, part_around
+from devstral_ls.languages.syntax.parsing import parse_bytes
+from devstral_ls.languages.syntax.region import head_region, region_around
 from devstral_ls.languages.table import language_of
 from devstral_ls.text import Snapshot, Span, single_edit
 
@@ -49,7 +49,7 @@ class Syntax:
     language: Language
     tree: tree_sitter.Tree
     """``Node.text`` must not be asked of its nodes, nor a query with predicates run: see ``parsing``. ``data`` has the text."""
-    grammar: Loaded
+    grammar: LoadedGrammar
     data: bytes
     """The text as the tree has it; byte offsets do not leave this package."""
     part: Span | None = None
@@ -78,7 +78,7 @@ class Syntax:
         if self.head is not None:
             return self.head.imports
         calls = [name.encode() for name in self.language.import_calls]
-        found = imports(self.tree, self.grammar, self.data, calls)
+        found = import_nodes(self.tree, self.grammar, self.data, calls)
         spans = {self._trimmed(*node.byte_range) for node in found}
         return tuple(sorted(spans))
 
@@ -108,8 +108,8 @@ class SyntaxTrees:
         above ``MAX_PARSED_CHARS``, or one that takes too long to parse.
         """
         language = language_of(snapshot.language, snapshot.uri)
-        grammar = loaded(language)
-        part = None if offset is None else part_around(snapshot.text, offset, language)
+        grammar = loaded_grammar(language)
+        part = None if offset is None else region_around(snapshot.text, offset, language)
         is_too_long = part is None and len(snapshot.text) > MAX_PARSED_CHARS
         if grammar is None or is_too_long or self._is_too_slow(snapshot):
             self._kept.pop(snapshot.uri, None)
@@ -183,18 +183,18 @@ def _put(kept: OrderedDict[str, _T], uri: str, value: _T, limit: int) -> None:
 def _same_part(last: Syntax, text: str, offset: int) -> Span | None:
     """The part of ``text`` that ``last`` has of its own; another around ``offset`` where they differ elsewhere."""
     if last.part is None:
-        return part_around(text, offset, last.language) if len(text) > MAX_TRIED_CHARS else None
+        return region_around(text, offset, last.language) if len(text) > MAX_TRIED_CHARS else None
     known, start = last.snapshot.text, last.part.start
     end = last.part.end + len(text) - len(known)
     if start <= offset <= end and known[:start] == text[:start] and known[last.part.end :] == text[end:]:
         return Span(start, end)
-    return part_around(text, offset, last.language)
+    return region_around(text, offset, last.language)
 
 
 def _parse(
     snapshot: Snapshot,
     language: Language,
-    grammar: Loaded,
+    grammar: LoadedGrammar,
     last: Syntax | None,
     seconds: float,
     part: Span | None,
@@ -203,7 +203,7 @@ def _parse(
     text = snapshot.text if part is None else snapshot.of(part)
     begins_alike = last is not None and last.start == (0 if part is None else part.start)
     data = encode(text)
-    tree = parse(grammar.language, data, _edited(last, text, data) if last and begins_alike else None, seconds)
+    tree = parse_bytes(grammar.language, data, _edited(last, text, data) if last and begins_alike else None, seconds)
     if tree is None:
         return None
     head = _head(snapshot, language, grammar, last, seconds) if part is not None and part.start else None
@@ -211,15 +211,15 @@ def _parse(
 
 
 def _head(
-    snapshot: Snapshot, language: Language, grammar: Loaded, last: Syntax | None, seconds: float
+    snapshot: Snapshot, language: Language, grammar: LoadedGrammar, last: Syntax | None, seconds: float
 ) -> Syntax | None:
     """The tree of the beginning: the last one as long as that stays as it is."""
     known = None if last is None else last.head
     if known is not None and snapshot.text.startswith(known.text):
         return known
-    part = head_of(snapshot.text, language)
+    part = head_region(snapshot.text, language)
     data = encode(snapshot.of(part))
-    tree = parse(grammar.language, data, _edited(known, snapshot.of(part), data) if known else None, seconds)
+    tree = parse_bytes(grammar.language, data, _edited(known, snapshot.of(part), data) if known else None, seconds)
     return None if tree is None else Syntax(snapshot, language, tree, grammar, data, part)
 
 

@@ -1,4 +1,4 @@
-"""A helper process that is watched and never outlives the work it was started for."""
+"""The process of one download, which never outlives the work it was started for."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from devstral_ls.platform.child_environment import child_environment
+
 _STOP_SECONDS = 5.0
 
 
-class Child:
+class DownloadProcess:
     """A Python process with its output in ``folder/out`` and ``folder/err`` and its temporary files in ``folder/tmp``.
 
-    It runs with ``folder`` as its working directory and without it on ``sys.path``, so that nothing that lies in the
-    folder of a project is ever imported.
+    It runs in ``folder`` and without it on ``sys.path``, so that nothing in the folder of a project is ever imported.
     """
 
     def __init__(self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> None:
@@ -27,7 +28,9 @@ class Child:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", *arguments],
                 cwd=folder,
-                env={**os.environ, **(environment or {}), **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))},
+                env=child_environment(
+                    {**(environment or {}), **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))}
+                ),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -38,12 +41,12 @@ class Child:
         return self._process.poll()
 
     def wait(self, seconds: float) -> None:
-        """Wait for its end, at most so long."""
+        """Wait until it ends, for ``seconds`` at most."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
 
     def stop(self) -> None:
-        """End it if it still runs."""
+        """Terminate it if it still runs; kill it after ``_STOP_SECONDS``."""
         if self._process.poll() is None:
             self._process.terminate()
             self.wait(_STOP_SECONDS)
@@ -52,21 +55,21 @@ class Child:
             self._process.wait()
 
     def lines(self) -> list[str]:
-        """The whole lines it has printed."""
+        """The complete lines of its output so far."""
         printed = (self.folder / "out").read_text("utf-8", "replace")
         return [line for line in printed.splitlines(keepends=True) if line.endswith("\n")]
 
     def complaint(self) -> str:
-        """The last line of its errors that says something, for people."""
+        """Its last error line, as shown to the user."""
         lines = [line.strip() for line in (self.folder / "err").read_text("utf-8", "replace").splitlines()]
         errors = [line for line in lines if line.startswith("ERROR:")] or [line for line in lines if line]
         return errors[-1].removeprefix("ERROR:").strip()[:300] if errors else f"it ended with status {self.status()}"
 
 
 def largest_file(folder: Path) -> int:
-    """Bytes of the largest file under ``folder``, as far as can be seen while others write there; 0 if there is none.
+    """Bytes of the largest file under ``folder``, which other processes may be writing to; 0 if there is none.
 
-    The largest, not all: a download is copied to its place at the end, and is there twice for a moment.
+    Not the sum of all: a download is copied into place at the end, and is there twice for a moment.
     """
     largest = 0
     for parent, _, names in os.walk(folder):

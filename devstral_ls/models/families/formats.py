@@ -1,4 +1,4 @@
-"""How a family writes a hole and how it writes a conversation, as parts: control tokens stay ``Special`` throughout."""
+"""The FIM and chat formats of model families as prompt parts, with control tokens as ``Special`` throughout."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from devstral_ls.generation import Prompt, Special, Text
 
 @dataclass(frozen=True, slots=True)
 class FimFormat:
-    """The sentinels of fill-in-the-middle, by their names in the vocabulary."""
+    """The fill-in-the-middle tokens of a family, by their texts in the vocabulary."""
 
     prefix: str
-    """Before the code above the cursor."""
+    """Precedes the code before the cursor."""
     suffix: str
-    """Before the code below the cursor."""
+    """Precedes the code after the cursor."""
     middle: str | None
-    """Where the answer begins; ``None``: right after the prefix, there is no such token."""
+    """Precedes the answer; ``None``: the answer follows the prefix without a token."""
     file: Special | Text | None = None
-    """Before another file as ``path\\ncontent``; ``None``: this family has no way to show one."""
+    """Precedes another file, written as ``path\\ncontent``; ``None``: the family has no way to show one."""
     repository: str | None = None
-    """Before the repository's name, ahead of the first file."""
+    """Precedes the repository's name, before the first file."""
     names_own_file: bool = False
-    """Is the file with the hole announced too, with ``file`` and its path in front of the sentinels?"""
+    """True when the file with the hole is named, too: by ``file`` and its path before the FIM tokens."""
     header: str = ""
-    """Plain text in front of the sentinels; ``{path}`` and ``{language}`` are filled in."""
+    """Plain text before the FIM tokens; ``{path}`` and ``{language}`` are filled in."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatFormat:
-    """How system, user and the beginning of an answer are written; BOS is not part of it.
+    """How a family writes system prompt, user message and the beginning of an answer, without BOS.
 
-    Nothing follows the opened answer, so whatever the caller appends as ``Text`` is continued by the model (prefill).
+    Nothing follows the opened answer, so the model continues whatever the caller appends as ``Text`` (prefill).
     """
 
     user_open: Prompt
     user_close: Prompt
-    """Ends what the user says and opens the answer."""
+    """Ends the user message and opens the answer."""
     system_open: Prompt = ()
-    """Empty: the family has no system role, its text goes in front of what the user says."""
+    """Empty: the family has no system role, and the system prompt precedes the user message."""
     system_close: Prompt = ()
     answer_close: Prompt = ()
-    """Ends an answer that another turn follows."""
+    """Ends an answer that is followed by another turn."""
 
     def ask(self, system: str, user: str) -> Prompt:
-        """One question with the answer opened."""
+        """One user message, with the answer opened."""
         if not self.system_open:
             return (*self.user_open, Text(f"{system}\n\n{user}" if system else user), *self.user_close)
         before = (*self.system_open, Text(system), *self.system_close) if system else ()
@@ -52,7 +52,7 @@ class ChatFormat:
 
     @property
     def specials(self) -> tuple[str, ...]:
-        """The control tokens a model needs for it."""
+        """The control tokens that a model needs for this format."""
         parts = (*self.user_open, *self.user_close, *self.system_open, *self.system_close)
         return tuple(part.token for part in parts if isinstance(part, Special))
 
@@ -154,4 +154,4 @@ GRANITE_CHAT = ChatFormat(
 MESSAGES_CHAT = ChatFormat(
     system_open=(Special("role:system"),), user_open=(Special("role:user"),), user_close=(Special("role:assistant"),)
 )
-"""For engines that take nothing but messages: each of these parts, which are no tokens, begins one."""
+"""For engines that accept only messages: each of these parts, which are no tokens, begins a message."""

@@ -1,7 +1,7 @@
-"""FAMILIES: how each kind of model wants to be asked, chosen by what its header says and never by its name.
+"""FAMILIES: how each kind of model is prompted, chosen by the header of its file and never by its name.
 
-A row is a probe (what a header must have) and an answer (sentinels, chat format, layouts best first). The order of
-the layouts is a first guess: calibration measures them and may choose another.
+A row has a probe (what the header must have) and formats (FIM tokens, chat format, layouts). The order of the layouts
+is a first guess: calibration measures them and may choose another.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from devstral_ls.models.families import formats
 from devstral_ls.models.families.formats import ChatFormat, FimFormat
 from devstral_ls.models.gguf.header import GgufHeader
 
-__all__ = ["FAMILIES", "ChatFormat", "Family", "FimFormat", "bos_of", "family_of", "layouts_of", "layouts_with"]
-
 FIM_SPM = "fim-spm"
 FIM_PSM = "fim-psm"
 FIM_SPM_IN_PSM = "fim-spm-in-psm"
@@ -25,7 +23,7 @@ LEFT_TO_RIGHT = "left-to-right"
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One kind of model. An empty column of the probe asks for nothing."""
+    """One kind of model. An empty column of the probe accepts every header."""
 
     id: str
     title: str
@@ -36,7 +34,7 @@ class Family:
     stops: tuple[str, ...] = ()
     """Strings that end an answer, where the model writes them out."""
     denied: str = ""
-    """Why the FIM tokens in the vocabulary are not trusted; empty if they are, or if there are none."""
+    """Why the FIM tokens in the vocabulary are not used; empty if they are, or if there are none."""
     architectures: tuple[str, ...] = ()
     """Probe: one of these."""
     tokens: tuple[str, ...] = ()
@@ -48,10 +46,10 @@ class Family:
     vocabulary_sizes: tuple[int, ...] = ()
     """Probe: one of these."""
     template: str = ""
-    """Probe: the chat template has this in it."""
+    """Probe: the chat template contains this."""
 
     def matches(self, header: GgufHeader) -> bool:
-        """Does the probe fit ``header``?"""
+        """True when ``header`` passes the probe."""
         return (
             header.architecture in (self.architectures or (header.architecture,))
             and header.tokenizer_model in (self.tokenizer_models or (header.tokenizer_model,))
@@ -263,16 +261,16 @@ _ROWS = (
 )
 
 FAMILIES: Mapping[str, Family] = {family.id: family for family in _ROWS}
-"""By id, in the order in which they are tried; the last one takes everything."""
+"""By id, in the order in which they are tried; the last one accepts every header."""
 
 
 def family_of(header: GgufHeader) -> Family:
-    """The first family whose probe fits."""
+    """The first family whose probe accepts ``header``."""
     return next(family for family in FAMILIES.values() if family.matches(header))
 
 
 def layouts_of(header: GgufHeader) -> tuple[str, ...]:
-    """The layouts of the model's family that its vocabulary can say, best first; never empty.
+    """The layouts of the model's family that its vocabulary has the tokens for, best first; never empty.
 
     Many FIM families have base models without the chat tokens.
     """
@@ -280,13 +278,13 @@ def layouts_of(header: GgufHeader) -> tuple[str, ...]:
 
 
 def layouts_with(family: Family, tokens: Collection[str]) -> tuple[str, ...]:
-    """The layouts of ``family`` that a vocabulary with these control tokens can say, best first; never empty."""
+    """The layouts of ``family`` for which ``tokens``, the control tokens of a vocabulary, suffice, best first; never empty."""
     can_chat = family.chat is not None and all(token in tokens for token in family.chat.specials)
     return tuple(layout for layout in family.layouts if layout != CHAT_PREFILL or can_chat) or (LEFT_TO_RIGHT,)
 
 
 def bos_of(header: GgufHeader) -> str | None:
-    """The control token every prompt begins with, if the model wants one."""
+    """The control token that every prompt begins with; ``None`` where the model has none."""
     if not header.add_bos or header.bos_id is None:
         return None
     return next((text for text, token_id in header.control_tokens.items() if token_id == header.bos_id), None)

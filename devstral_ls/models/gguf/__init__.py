@@ -1,1 +1,1 @@
-"""GGUF headers: what a model file says about itself, each count checked before it is believed."""
+"""GGUF headers, with every count and length checked before use."""

@@ -1,4 +1,4 @@
-"""What a GGUF file says about its model: shape, tokens, chat template, sizes. Read in milliseconds, without the weights.
+"""The header of a GGUF file as facts about its model: shape, tokens, chat template, sizes. Read without the weights.
 
 Keys are those of the GGUF specification (ggml/docs/gguf.md); defaults follow llama.cpp.
 """
@@ -14,23 +14,23 @@ from pathlib import Path
 
 from devstral_ls.errors import ModelCorrupt, ModelError, ModelNotFound, ModelUnsupported
 from devstral_ls.models.gguf.keys import Keys
-from devstral_ls.models.gguf.reader import Front, read_front
+from devstral_ls.models.gguf.reader import RawHeader, read_raw_header
 from devstral_ls.models.gguf.tensor_types import FILE_TYPES
 from devstral_ls.models.gguf.vocabulary import read_tokens
 
 _F16_BYTES = 2
 _GUESSED = 1 << 10
-"""The bit of ``general.file_type`` that says the writer guessed it."""
+"""The bit of ``general.file_type`` that marks it as guessed by the writer."""
 
 _ALIGNMENT = 32
-"""What ``general.alignment`` is when the file does not say."""
+"""The default of ``general.alignment``, in bytes."""
 
 _PART = re.compile(r"^(?P<stem>.*)-(?P<no>\d{5})-of-(?P<count>\d{5})(?P<ending>\.gguf)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class GgufHeader:
-    """One model as its file describes it. Sizes in bytes, of all parts together if the model is split."""
+    """One model as its file describes it. Sizes are in bytes, of all parts if the model is split."""
 
     path: Path
     version: int
@@ -40,16 +40,16 @@ class GgufHeader:
     name: str | None
     n_params: int
     quantisation: str
-    """As people say it: "Q4_K_M"; the type of most of the weights when the file does not say."""
+    """The usual name, such as "Q4_K_M"; the type of most of the weights where the file does not name one."""
     context_length: int
-    """Tokens the model was made for; 0 when the file does not say."""
+    """Tokens of context the model was trained for; 0 where the file does not name them."""
     n_layers: int
     n_embd: int
     n_heads: int
     n_kv_heads: int
-    """Of the layer with the most; see ``kv_heads_total``."""
+    """In the layer with the most; see ``kv_heads_total``."""
     kv_heads_total: int
-    """Over all layers; a layer without attention counts 0."""
+    """The sum over all layers; a layer without attention counts 0."""
     head_dim: int
     """Of keys and queries. Not always ``n_embd / n_heads``: Devstral's is 128 where that would be 160."""
     head_dim_v: int
@@ -60,31 +60,31 @@ class GgufHeader:
     bos_id: int | None
     eos_id: int | None
     add_bos: bool
-    """Should a prompt begin with BOS?"""
+    """True when a prompt begins with BOS."""
     add_space_prefix: bool
-    """Does the tokenizer put a space in front of each text (SentencePiece)?"""
+    """True when the tokenizer puts a space in front of each text (SentencePiece)."""
     chat_template: str | None
     fim_ids: Mapping[str, int]
-    """prefix, suffix, middle, pad, repository, separator to the ids the file names for them."""
+    """The ids that the file names for prefix, suffix, middle, pad, repository and separator."""
     control_tokens: Mapping[str, int]
-    """The text of every token that is not ordinary text, and its id; also BOS, EOS and those of ``fim_ids``."""
+    """Text and id of every token that is not ordinary text, including BOS, EOS and those of ``fim_ids``."""
     weights_bytes: int
     tensor_types: frozenset[str] = frozenset()
-    """Names of ggml's types in use: "F32", "Q4_K"."""
+    """Names of the ggml types in use, such as "F32" and "Q4_K"."""
 
     @property
     def kv_bytes_per_token(self) -> int:
-        """The KV cache of one token with keys and values in f16."""
+        """Bytes of the KV cache for one token, with keys and values in f16."""
         return self.kv_heads_total * (self.head_dim + self.head_dim_v) * _F16_BYTES
 
 
 def read_header(path: Path) -> GgufHeader:
-    """Read the header of the model at ``path``, of a split model all headers; ``path`` names its first part then.
+    """Read the header of the model at ``path``; of a split model, whose first part ``path`` is, all headers.
 
     Raises:
-        ModelNotFound: nothing there.
-        ModelCorrupt: not a GGUF file, cut off, damaged, or parts are missing.
-        ModelUnsupported: a GGUF file, but not of a model we can run.
+        ModelNotFound: there is no such file.
+        ModelCorrupt: it is not a GGUF file, it is cut off or damaged, or parts are missing.
+        ModelUnsupported: it is a GGUF file, but not of a model that can be run.
     """
     try:
         return _read(path)
@@ -98,7 +98,7 @@ def read_header(path: Path) -> GgufHeader:
 
 
 def split_parts(path: Path) -> tuple[Path, ...]:
-    """The files of the model whose first part is ``path``, by its name; ``path`` alone if it is not split."""
+    """The files of the model whose first part is ``path``, by its name; only ``path`` if it is not split."""
     match = _PART.match(path.name)
     if match is None:
         return (path,)
@@ -109,8 +109,8 @@ def split_parts(path: Path) -> tuple[Path, ...]:
 
 
 def _read(path: Path) -> GgufHeader:
-    front = _checked_front(path)
-    keys = Keys(front)
+    raw = _checked_header(path)
+    keys = Keys(raw)
     n_parts = keys.number("split.count") or 1
     if n_parts > 1 and keys.number("split.no"):
         raise ModelUnsupported(f"it is a later part of a split model; name the first of its {n_parts} files")
@@ -119,42 +119,42 @@ def _read(path: Path) -> GgufHeader:
 
 
 def _joined(header: GgufHeader, parts: tuple[Path, ...], n_parts: int) -> GgufHeader:
-    """``header`` with the tensors of the other parts counted in."""
+    """``header`` with the tensors of the other parts included."""
     if len(parts) != n_parts:
         raise ModelCorrupt(f"it is one of {n_parts} files, but its name does not end in -00001-of-{n_parts:05}.gguf")
     for part in parts[1:]:
         if not part.is_file():
             raise ModelCorrupt(f"{part.name!r} is missing: the model is split into {n_parts} files")
-        front = _checked_front(part)
+        raw = _checked_header(part)
         header = replace(
             header,
-            file_size=header.file_size + front.file_size,
-            n_tensors=header.n_tensors + len(front.tensors),
-            n_params=header.n_params + sum(tensor.n_elements for tensor in front.tensors),
-            weights_bytes=header.weights_bytes + sum(tensor.n_bytes for tensor in front.tensors),
-            tensor_types=header.tensor_types | {tensor.type.name for tensor in front.tensors},
+            file_size=header.file_size + raw.file_size,
+            n_tensors=header.n_tensors + len(raw.tensors),
+            n_params=header.n_params + sum(tensor.n_elements for tensor in raw.tensors),
+            weights_bytes=header.weights_bytes + sum(tensor.n_bytes for tensor in raw.tensors),
+            tensor_types=header.tensor_types | {tensor.type.name for tensor in raw.tensors},
         )
     return header
 
 
-def _checked_front(path: Path) -> Front:
-    """The front of a regular file that is as long as its tensor table says."""
+def _checked_header(path: Path) -> RawHeader:
+    """The raw header of a regular file that is as long as its tensor table requires."""
     if stat.S_ISDIR(mode := path.stat().st_mode):
         raise ModelCorrupt("it is a folder, not a GGUF file")
     if not stat.S_ISREG(mode):
         raise ModelCorrupt("it is not a regular file")
-    front = read_front(path)
-    alignment = Keys(front).number("general.alignment") or _ALIGNMENT
+    raw = read_raw_header(path)
+    alignment = Keys(raw).number("general.alignment") or _ALIGNMENT
     if alignment & (alignment - 1):
         raise ModelCorrupt(f"its alignment {alignment} is not a power of two")
-    start = -(-front.end // alignment) * alignment
-    end = max((start + tensor.offset + tensor.n_bytes for tensor in front.tensors), default=start)
-    if front.tensors and end > front.file_size:
+    start = -(-raw.end // alignment) * alignment
+    end = max((start + tensor.offset + tensor.n_bytes for tensor in raw.tensors), default=start)
+    if raw.tensors and end > raw.file_size:
         raise ModelCorrupt(
-            f"the file is shorter than its header says: {front.file_size:,} of {end:,} bytes",
+            f"the file is shorter than its header says: {raw.file_size:,} of {end:,} bytes",
             hint="The download was probably cut off; fetch it again.",
         )
-    return front
+    return raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,18 +168,18 @@ class _Shape:
 
 
 def _header(path: Path, keys: Keys) -> GgufHeader:
-    front = keys.front
+    raw = keys.raw
     architecture = _architecture(keys)
     shape = _shape(keys, architecture)
     tokens = read_tokens(keys, architecture)
     return GgufHeader(
         path=path,
-        version=front.version,
-        file_size=front.file_size,
-        n_tensors=len(front.tensors),
+        version=raw.version,
+        file_size=raw.file_size,
+        n_tensors=len(raw.tensors),
         architecture=architecture,
         name=keys.text("general.name"),
-        n_params=sum(tensor.n_elements for tensor in front.tensors),
+        n_params=sum(tensor.n_elements for tensor in raw.tensors),
         quantisation=_quantisation(keys),
         context_length=keys.number(f"{architecture}.context_length") or 0,
         n_layers=shape.n_layers,
@@ -199,13 +199,13 @@ def _header(path: Path, keys: Keys) -> GgufHeader:
         chat_template=keys.text("tokenizer.chat_template"),
         fim_ids=tokens.fim_ids,
         control_tokens=tokens.control_tokens,
-        weights_bytes=sum(tensor.n_bytes for tensor in front.tensors),
-        tensor_types=frozenset(tensor.type.name for tensor in front.tensors),
+        weights_bytes=sum(tensor.n_bytes for tensor in raw.tensors),
+        tensor_types=frozenset(tensor.type.name for tensor in raw.tensors),
     )
 
 
 def _architecture(keys: Keys) -> str:
-    """The architecture of a language model; adapters, vision projectors and the like are refused."""
+    """The architecture of a language model; adapters, vision projectors and the like are rejected."""
     architecture = keys.text("general.architecture")
     kind = keys.text("general.type") or "model"
     if kind != "model" or architecture == "clip":
@@ -218,7 +218,7 @@ def _architecture(keys: Keys) -> str:
 def _shape(keys: Keys, architecture: str) -> _Shape:
     n_layers = keys.number(f"{architecture}.block_count")
     n_embd = keys.number(f"{architecture}.embedding_length")
-    has_weights = keys.front.tensors or (keys.number("split.count") or 0) > 1
+    has_weights = keys.raw.tensors or (keys.number("split.count") or 0) > 1
     if not n_layers or not n_embd or not has_weights:
         raise ModelUnsupported("it holds no language model: layers, width or weights are missing")
     heads = keys.per_layer(f"{architecture}.attention.head_count", n_layers, 0)
@@ -235,11 +235,11 @@ def _shape(keys: Keys, architecture: str) -> _Shape:
 
 
 def _quantisation(keys: Keys) -> str:
-    """The name of ``general.file_type``, else that of the type most of the weights have."""
+    """The name of ``general.file_type``, else of the type that most of the weights have."""
     file_type = (keys.number("general.file_type") or 0) & ~_GUESSED
-    if "general.file_type" in keys.front.keys and file_type in FILE_TYPES:
+    if "general.file_type" in keys.raw.keys and file_type in FILE_TYPES:
         return FILE_TYPES[file_type]
     sizes: Counter[str] = Counter()
-    for tensor in keys.front.tensors:
+    for tensor in keys.raw.tensors:
         sizes[tensor.type.name] += tensor.n_bytes
     return sizes.most_common(1)[0][0] if sizes else "?"

@@ -1,25 +1,25 @@
-"""The keys of a GGUF header, each read with the type and the range it must have."""
+"""The keys of a GGUF header, read with the type and the range that each must have."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from devstral_ls.errors import ModelCorrupt
-from devstral_ls.models.gguf.reader import Array, Front, Value
+from devstral_ls.models.gguf.reader import Array, KeyValue, RawHeader
 
 _MAX_NUMBER = 1 << 31
 _MAX_LAYERS = 1 << 14
 
 
 class Keys:
-    """A front's keys by what they should be. A key that is absent is ``None`` or the default; a wrong one is corrupt."""
+    """Reads keys by type: an absent key gives ``None`` or the default, one of another type raises ``ModelCorrupt``."""
 
-    def __init__(self, front: Front) -> None:
-        self.front = front
-        self._values: Mapping[str, Value] = front.keys
+    def __init__(self, raw: RawHeader) -> None:
+        self.raw = raw
+        self._values: Mapping[str, KeyValue] = raw.keys
 
     def number(self, name: str) -> int | None:
-        """A whole number from 0 on."""
+        """A whole number, 0 or greater."""
         value = self._values.get(name)
         if value is None:
             return None
@@ -35,7 +35,7 @@ class Keys:
         return value
 
     def flag(self, name: str, default: bool) -> bool:
-        """A truth value."""
+        """A boolean."""
         value = self._values.get(name, default)
         if not isinstance(value, bool | int):
             raise _wrong(name, value, "true or false")
@@ -49,17 +49,17 @@ class Keys:
         return value
 
     def per_layer(self, name: str, n_layers: int, default: int) -> tuple[int, ...]:
-        """One number for each of ``n_layers`` layers, given as an array or as one number for all."""
+        """A number for each of ``n_layers`` layers; the file gives an array, or one number for all of them."""
         if n_layers > _MAX_LAYERS:
             raise ModelCorrupt(f"its header claims {n_layers} layers")
         if not isinstance(value := self._values.get(name), Array):
             return ((self.number(name) if value is not None else default) or 0,) * n_layers
-        numbers = tuple(int(number) for number in self.front.numbers(value))
+        numbers = tuple(int(number) for number in self.raw.numbers(value))
         if len(numbers) < n_layers or not all(0 <= number < _MAX_NUMBER for number in numbers):
             raise _wrong(name, value, f"a number for each of {n_layers} layers")
         return numbers[:n_layers]
 
 
-def _wrong(name: str, value: Value, wanted: str) -> ModelCorrupt:
+def _wrong(name: str, value: KeyValue, wanted: str) -> ModelCorrupt:
     shown = "an array" if isinstance(value, Array) else repr(value)[:40]
     return ModelCorrupt(f"key {name[:80]!r} is {shown}, not {wanted}")

@@ -1,7 +1,7 @@
-"""The front part of a GGUF file as typed values: keys, arrays and tensor entries, each checked before it is believed.
+"""Reads the header of a GGUF file into typed values: keys, arrays and tensor entries, whatever the keys mean.
 
-Nothing here knows what a key means. Every count and length is compared with what is left of the file before anything
-is allocated for it, so a lying file costs no more than reading it.
+Every count and length is compared with the rest of the file before anything is allocated for it, so a malicious file
+costs no more than reading it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from devstral_ls.errors import ModelCorrupt, ModelUnsupported
 from devstral_ls.models.gguf.tensor_types import TENSOR_TYPES, TensorType
 
 WINDOWS = (16 << 20, 64 << 20, 256 << 20)
-"""Bytes read at the front of a file, one after the other until the header fits; those of today's models are 2-15 MB."""
+"""Bytes to read from a file, the next size while the header does not fit; headers of today's models have 2 to 15 MB."""
 
 MAX_ENTRIES = 1 << 17
-"""The most keys, and the most tensors; real files have some hundreds, mixtures of experts some thousands."""
+"""The most keys, and the most tensors: real files have hundreds, mixtures of experts thousands."""
 
 MAX_KEPT_NUMBERS = 1 << 16
-"""Arrays of numbers are only read on demand, and never above this length."""
+"""The most elements of an array of numbers that is read; arrays are read on demand."""
 
-MARK_EVERY = 256
+CHECKPOINT_EVERY = 256
+"""Strings between two checkpoints of an array."""
 
 _STRING = 8
 _ARRAY = 9
@@ -42,7 +43,7 @@ _SCALARS: Mapping[int, struct.Struct] = {
     11: struct.Struct("<q"),
     12: struct.Struct("<d"),
 }
-"""GGUF's value types by number, but for 8 (string) and 9 (array)."""
+"""GGUF's value types by number, except 8 (string) and 9 (array)."""
 
 _LENGTH = struct.Struct("<Q")
 _NUMBER = struct.Struct("<I")
@@ -50,32 +51,32 @@ _MAX_DIMENSIONS = 4
 
 
 class WindowTooSmall(Exception):
-    """The header goes on past the bytes at hand, and the file too."""
+    """The header continues past the bytes that were read, and so does the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """Where an array lies in the window; its elements stay there until somebody asks."""
+    """The position of an array in the window; its elements are read on demand."""
 
     type: int
     count: int
     at: int
     end: int
-    marks: tuple[int, ...] = field(default=(), repr=False)
-    """Of strings: where every ``MARK_EVERY``-th one begins, so that any can be found without walking from the front."""
+    checkpoints: tuple[int, ...] = field(default=(), repr=False)
+    """Of strings: the offset of every ``CHECKPOINT_EVERY``-th one, so that finding any string takes a bounded walk."""
 
     @property
     def is_strings(self) -> bool:
-        """Are the elements strings?"""
+        """True when the elements are strings."""
         return self.type == _STRING
 
 
-Value = int | float | bool | str | Array
+KeyValue = int | float | bool | str | Array
 
 
 @dataclass(frozen=True, slots=True)
 class TensorEntry:
-    """One row of the tensor table; sizes in bytes, the offset counted from where the tensor data begin."""
+    """One row of the tensor table; sizes in bytes, the offset relative to the start of the tensor data."""
 
     name: str
     type: TensorType
@@ -85,37 +86,37 @@ class TensorEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Front:
-    """Everything before the tensor data."""
+class RawHeader:
+    """Everything in a file before the tensor data."""
 
     version: int
     file_size: int
     window: bytes
-    keys: Mapping[str, Value]
+    keys: Mapping[str, KeyValue]
     tensors: tuple[TensorEntry, ...]
     end: int
-    """Where the tensor table ends; the data begin at the next multiple of ``general.alignment``."""
+    """The end of the tensor table; the data begin at the next multiple of ``general.alignment``."""
 
     def numbers(self, array: Array) -> tuple[int | float, ...]:
-        """The elements of an array of numbers; empty for strings and for absurd lengths."""
+        """The elements of an array of numbers; empty for strings, and above ``MAX_KEPT_NUMBERS``."""
         if array.is_strings or array.count > MAX_KEPT_NUMBERS:
             return ()
         return tuple(value for (value,) in _SCALARS[array.type].iter_unpack(self.window[array.at : array.end]))
 
 
-def read_front(path: Path) -> Front:
-    """Read what stands before the tensors.
+def read_raw_header(path: Path) -> RawHeader:
+    """Read everything before the tensor data.
 
     Raises:
         OSError: the file cannot be opened or read.
-        ModelCorrupt: not GGUF, cut off inside the header, or with lengths that cannot be true.
-        ModelUnsupported: GGUF of another byte order or version, or with tensor types we do not know.
+        ModelCorrupt: it is not GGUF, it ends inside the header, or a length is impossible.
+        ModelUnsupported: it is GGUF of another byte order or version, or with unknown tensor types.
     """
     with path.open("rb") as file:
         file_size = file.seek(0, 2)
         for n_bytes in WINDOWS:
             try:
-                return _Reader(_window(file, n_bytes), file_size).front()
+                return _Reader(_window(file, n_bytes), file_size).header()
             except WindowTooSmall:
                 continue
     raise ModelCorrupt(f"its header is larger than {WINDOWS[-1] >> 20} MB")
@@ -127,12 +128,12 @@ def _window(file: BinaryIO, n_bytes: int) -> bytes:
 
 
 def string_offsets(window: bytes, array: Array, indices: Iterable[int]) -> Iterator[int]:
-    """Where the strings at ``indices`` begin, at their length fields; fast if the indices ascend."""
+    """The offsets of the length fields of the strings at ``indices``; fast when the indices ascend."""
     unpack, last, at = _LENGTH.unpack_from, -1, 0
     for index in indices:
-        if not last <= index < last + MARK_EVERY or last < 0:
-            last = index - index % MARK_EVERY
-            at = array.marks[index // MARK_EVERY]
+        if not last <= index < last + CHECKPOINT_EVERY or last < 0:
+            last = index - index % CHECKPOINT_EVERY
+            at = array.checkpoints[index // CHECKPOINT_EVERY]
         for _ in range(index - last):
             at += 8 + unpack(window, at)[0]
         last = index
@@ -140,37 +141,37 @@ def string_offsets(window: bytes, array: Array, indices: Iterable[int]) -> Itera
 
 
 def string_index(window: bytes, array: Array, offset: int) -> int | None:
-    """The index of the string that begins at ``offset``; ``None`` if none begins there."""
-    block = bisect_right(array.marks, offset) - 1
-    first = block * MARK_EVERY
-    indices = range(first, min(first + MARK_EVERY, array.count))
+    """The index of the string whose length field is at ``offset``; ``None`` if there is none."""
+    block = bisect_right(array.checkpoints, offset) - 1
+    first = block * CHECKPOINT_EVERY
+    indices = range(first, min(first + CHECKPOINT_EVERY, array.count))
     return next(
         (i for i, at in zip(indices, string_offsets(window, array, indices), strict=True) if at == offset), None
     )
 
 
 def string_at(window: bytes, offset: int, most: int | None = None) -> str:
-    """The string whose length field is at ``offset``, cut at ``most`` bytes."""
+    """The string whose length field is at ``offset``, cut to ``most`` bytes."""
     (length,) = _LENGTH.unpack_from(window, offset)
     length = length if most is None else min(length, most)
     return window[offset + 8 : offset + 8 + length].decode("utf-8", "replace")
 
 
 class _Reader:
-    """A cursor over the window that knows how long the file is."""
+    """A cursor over the window, which knows the length of the file."""
 
     def __init__(self, window: bytes, file_size: int) -> None:
         self.window = window
         self.file_size = file_size
         self.at = 0
 
-    def front(self) -> Front:
+    def header(self) -> RawHeader:
         version = self._version()
         n_tensors = self._count("tensors", 24)
         n_keys = self._count("keys", 13)
         keys = dict(self._key() for _ in range(n_keys))
         tensors = tuple(self._tensor() for _ in range(n_tensors))
-        return Front(version, self.file_size, self.window, keys, tensors, self.at)
+        return RawHeader(version, self.file_size, self.window, keys, tensors, self.at)
 
     def _version(self) -> int:
         if self.window[:4] != b"GGUF":
@@ -189,12 +190,12 @@ class _Reader:
             raise ModelCorrupt(f"its header claims {count} {what}, more than the file can hold")
         return count
 
-    def _key(self) -> tuple[str, Value]:
+    def _key(self) -> tuple[str, KeyValue]:
         name = self._string()
         kind = int(self._scalar(_NUMBER))
         return name, self._array(name) if kind == _ARRAY else self._value(name, kind)
 
-    def _value(self, name: str, kind: int) -> Value:
+    def _value(self, name: str, kind: int) -> KeyValue:
         if kind == _STRING:
             return self._string()
         if kind not in _SCALARS:
@@ -210,23 +211,23 @@ class _Reader:
         if count * least > self.file_size - self.at:
             raise ModelCorrupt(f"array {name[:80]!r} claims {count} elements, more than the file can hold")
         start = self.at
-        marks = self._walk(count) if kind == _STRING else ()
+        checkpoints = self._walk(count) if kind == _STRING else ()
         if kind != _STRING:
             self._advance(count * least)
-        return Array(kind, count, start, self.at, marks)
+        return Array(kind, count, start, self.at, checkpoints)
 
     def _walk(self, count: int) -> tuple[int, ...]:
-        """Go past ``count`` strings; where each ``MARK_EVERY``-th begins. The loop over hundreds of thousands."""
-        window, at, unpack, marks = self.window, self.at, _LENGTH.unpack_from, []
+        """Skip ``count`` strings, hundreds of thousands in a vocabulary, and return the checkpoints among them."""
+        window, at, unpack, checkpoints = self.window, self.at, _LENGTH.unpack_from, []
         try:
-            for first in range(0, count, MARK_EVERY):
-                marks.append(at)
-                for _ in range(min(MARK_EVERY, count - first)):
+            for first in range(0, count, CHECKPOINT_EVERY):
+                checkpoints.append(at)
+                for _ in range(min(CHECKPOINT_EVERY, count - first)):
                     at += 8 + unpack(window, at)[0]
         except (struct.error, OverflowError):
             at = max(at, len(window)) + 1
         self._advance(at - self.at)
-        return tuple(marks)
+        return tuple(checkpoints)
 
     def _string(self) -> str:
         start = self.at
@@ -252,7 +253,7 @@ class _Reader:
         return value
 
     def _advance(self, n_bytes: int) -> None:
-        """Go on by ``n_bytes`` that must be in the window: past the file is corruption, past the window is not."""
+        """Move on by ``n_bytes``. Past the end of the file they are corrupt, past the window it is too small."""
         end = self.at + n_bytes
         if end > len(self.window):
             if len(self.window) < self.file_size and end <= self.file_size:
@@ -280,7 +281,7 @@ _OTHER_FILES: tuple[tuple[bytes, str], ...] = (
     (b"<!DOCTYPE", "it is a web page, not a model"),
     (b"<html", "it is a web page, not a model"),
 )
-"""What people hand over by mistake, by its first bytes."""
+"""Files that users give by mistake, by their first bytes."""
 
 
 def _not_gguf(window: bytes) -> ModelCorrupt:

@@ -1,4 +1,4 @@
-"""How many bytes a tensor takes, and how people call a quantisation.
+"""The sizes of tensor types, and the usual names of quantisations.
 
 Numbers and names are those of ``ggml_type`` (ggml.h) and ``llama_ftype`` (llama.h), as in the ``gguf`` package 0.19;
 a test compares the tables with that package.
@@ -16,7 +16,7 @@ class TensorType:
 
     name: str
     block: int
-    """How many elements one block holds; the first dimension is a multiple of it."""
+    """Elements in a block; the first dimension is a multiple of it."""
     size: int
     """Bytes of one block."""
 
@@ -57,7 +57,7 @@ TENSOR_TYPES: Mapping[int, TensorType] = {
     40: TensorType("NVFP4", 64, 36),
     41: TensorType("Q1_0", 128, 18),
 }
-"""ggml's types by number; the numbers that are missing were withdrawn."""
+"""ggml's types by number; missing numbers were withdrawn."""
 
 FILE_TYPES: Mapping[int, str] = {
     0: "F32",

@@ -1,4 +1,4 @@
-"""The few tokens of a vocabulary that are not ordinary text, found without keeping the others."""
+"""Finds the few tokens of a vocabulary that are not ordinary text, without keeping the others."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ MAX_CONTROL_TOKENS = 1 << 14
 """The most control tokens kept; Tekken has 1,000, Gemma 6,500."""
 
 MAX_CONTROL_BYTES = 256
-"""A control token's text is cut here."""
+"""Longer texts of control tokens are cut."""
 
 _CONTROL_TYPES = re.compile(b"[\x03\x04]")
 """``CONTROL`` and ``USER_DEFINED`` of ``tokenizer.ggml.token_type``."""
 
 _NUMBER_BYTES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 10: 8, 11: 8}
-"""GGUF's whole number types to their bytes."""
+"""The bytes of GGUF's integer types."""
 
 _FIM_KEYS: Mapping[str, tuple[str, ...]] = {
     "prefix": ("fim_pre_token_id", "prefix_token_id"),
@@ -30,23 +30,23 @@ _FIM_KEYS: Mapping[str, tuple[str, ...]] = {
     "repository": ("fim_rep_token_id",),
     "separator": ("fim_sep_token_id",),
 }
-"""Our word for a sentinel to the ``tokenizer.ggml.`` keys that may hold its id, the newer one first."""
+"""For each FIM role the ``tokenizer.ggml.`` keys that may hold the id of its token, the newer first."""
 
 _UNMARKED = ("▁<PRE>", "▁<SUF>", "▁<MID>", "▁<EOT>")
-"""Code Llama's sentinels, which its converters left as normal tokens of the SentencePiece vocabulary."""
+"""Code Llama's FIM tokens, which its converters left as normal tokens of the SentencePiece vocabulary."""
 
 _SENTENCEPIECE_IDS = (("bos_token_id", 1), ("eos_token_id", 2))
-"""What llama.cpp takes for SentencePiece when the file does not say."""
+"""llama.cpp's defaults for SentencePiece."""
 
 _BOS_BY_DEFAULT = frozenset(
     {"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "tekken"}
 )
-"""BPE pre-tokenizers for which llama.cpp adds BOS when the file does not say."""
+"""BPE pre-tokenizers for which llama.cpp adds BOS by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a header says of its tokenizer; the fields are those of ``GgufHeader``."""
+    """The facts about the tokenizer; the fields are those of ``GgufHeader``."""
 
     model: str
     pre: str
@@ -75,7 +75,7 @@ def read_tokens(keys: Keys, architecture: str) -> Tokens:
         for name, default in _SENTENCEPIECE_IDS
     )
     fim_ids = {
-        word: found for word, names in _FIM_KEYS.items() if (found := _first_id(keys, names, n_vocab)) is not None
+        role: token_id for role, names in _FIM_KEYS.items() if (token_id := _first_id(keys, names, n_vocab)) is not None
     }
     named = [token_id for token_id in (bos_id, eos_id, *fim_ids.values()) if token_id is not None]
     return Tokens(
@@ -92,55 +92,56 @@ def read_tokens(keys: Keys, architecture: str) -> Tokens:
 
 
 def _first_id(keys: Keys, names: Iterable[str], n_vocab: int) -> int | None:
-    return next((found for name in names if (found := _token_id(keys, name, n_vocab)) is not None), None)
+    ids = (_token_id(keys, name, n_vocab) for name in names)
+    return next((token_id for token_id in ids if token_id is not None), None)
 
 
 def _token_id(keys: Keys, name: str, n_vocab: int, default: int | None = None) -> int | None:
-    """The id under ``name``, or ``default``; ids of -1 (u32 or i32) mean that there is none."""
-    if keys.front.keys.get(f"tokenizer.ggml.{name}") in (-1, 0xFFFFFFFF):
+    """The id under ``name``, or ``default``; ``None`` for -1 (u32 or i32), which means no such token."""
+    if keys.raw.keys.get(f"tokenizer.ggml.{name}") in (-1, 0xFFFFFFFF):
         return None
-    found = keys.number(f"tokenizer.ggml.{name}")
-    found = default if found is None else found
-    if found is not None and found >= n_vocab:
-        raise ModelCorrupt(f"key 'tokenizer.ggml.{name}' is {found}, but there are only {n_vocab} tokens")
-    return found
+    token_id = keys.number(f"tokenizer.ggml.{name}")
+    token_id = default if token_id is None else token_id
+    if token_id is not None and token_id >= n_vocab:
+        raise ModelCorrupt(f"key 'tokenizer.ggml.{name}' is {token_id}, but there are only {n_vocab} tokens")
+    return token_id
 
 
 def _control_tokens(
     keys: Keys, vocabulary: Array | None, named: list[int], unmarked: tuple[str, ...]
 ) -> Mapping[str, int]:
-    """Text to id of the tokens marked as control, of those in ``named``, and of those that read as in ``unmarked``."""
+    """Text and id of the tokens marked as control, of the ids in ``named``, and of the texts in ``unmarked``."""
     if vocabulary is None:
         return {}
     if not vocabulary.is_strings:
         raise ModelCorrupt("key 'tokenizer.ggml.tokens' is not an array of strings")
-    window = keys.front.window
+    window = keys.raw.window
     ids = [*_marked(keys, vocabulary.count), *sorted(named)]
-    found: dict[str, int] = {}
+    ids_by_text: dict[str, int] = {}
     for token_id, at in zip(ids, string_offsets(window, vocabulary, ids), strict=True):
-        found.setdefault(string_at(window, at, MAX_CONTROL_BYTES), token_id)
+        ids_by_text.setdefault(string_at(window, at, MAX_CONTROL_BYTES), token_id)
     for text in unmarked:
-        if (place := _place(window, vocabulary, text)) is not None:
-            found.setdefault(text, place)
-    return found
+        if (unmarked_id := _id_of(window, vocabulary, text)) is not None:
+            ids_by_text.setdefault(text, unmarked_id)
+    return ids_by_text
 
 
 def _marked(keys: Keys, n_vocab: int) -> Iterator[int]:
-    """Ids whose type is control or user-defined, by the low bytes of the type array."""
+    """The ids whose type is control or user-defined, from the low bytes of the type array."""
     types = keys.array("tokenizer.ggml.token_type")
     if types is None:
         return
     if types.type not in _NUMBER_BYTES or types.count != n_vocab:
         raise ModelCorrupt(f"key 'tokenizer.ggml.token_type' does not fit {n_vocab} tokens")
-    low_bytes = keys.front.window[types.at : types.end : _NUMBER_BYTES[types.type]]
+    low_bytes = keys.raw.window[types.at : types.end : _NUMBER_BYTES[types.type]]
     for n_found, match in enumerate(_CONTROL_TYPES.finditer(low_bytes)):
         if n_found == MAX_CONTROL_TOKENS:
             return
         yield match.start()
 
 
-def _place(window: bytes, vocabulary: Array, text: str) -> int | None:
-    """The id of the token that reads ``text``, looked for as its length and bytes in the whole array."""
+def _id_of(window: bytes, vocabulary: Array, text: str) -> int | None:
+    """The id of the token with this text, found by searching the array for its length and bytes."""
     raw = text.encode()
     needle = len(raw).to_bytes(8, "little") + raw
     at = window.find(needle, vocabulary.at, vocabulary.end)

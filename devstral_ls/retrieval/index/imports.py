@@ -1,4 +1,4 @@
-"""IMPORTS: how each language says that it uses another file, and where that file may lie. Nothing is opened here."""
+"""IMPORTS: how each language imports other files, and where those may be. Nothing is opened here."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import PurePath
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """Something a file takes from another."""
+    """Something that a file imports from another."""
 
     name: str
-    """As the importing file calls it; empty: whatever the file defines may be meant."""
+    """Its name in the importing file; empty: everything that the other file defines."""
     original: str
-    """What it is called where it is defined; empty: the file itself is meant."""
+    """Its name where it is defined; empty: the other file itself."""
     files: tuple[str, ...]
-    """Where it may be defined, absolute, best first; what ends in ``/`` means every file of the language in it."""
+    """Absolute paths that may define it, best first; one that ends in ``/`` stands for all files of the language in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class Importer:
     root: PurePath
     """The workspace folder it is in."""
     module: str = ""
-    """Go: the module's name in ``go.mod``, which lies in ``root``."""
+    """For Go: the module's name in ``go.mod``, which is in ``root``."""
 
     def folders_up(self) -> Iterator[PurePath]:
-        """The file's folder and those above it, up to the workspace's, nearest first."""
+        """The file's folder and those above it up to ``root``, nearest first."""
         folder = self.path.parent
         for _ in range(MAX_FOLDERS):
             yield folder
@@ -41,10 +41,10 @@ class Importer:
 
 
 MAX_FOLDERS = 24
-"""Folders looked at from a file upwards."""
+"""Folders visited from a file upwards."""
 
 MAX_NAMES = 500
-"""Of one statement."""
+"""Names read from one statement."""
 
 _NAMED = re.compile(r"(?:type\s+)?([\w$*]+)(?:\s+(?:as|:)\s+|\s*:\s*)?([\w$]+)?")
 
@@ -140,7 +140,7 @@ def _javascript_files(module: str, importer: Importer) -> Iterator[str]:
 
 
 def _go(text: str, importer: Importer) -> Iterator[Import]:
-    """Also the package itself, which needs no import."""
+    """The imported packages, and the file's own package, which needs no import."""
     if re.match(r"\s*package\b", text):
         yield Import("", "", (f"{importer.path.parent}/",))
     for name, module in re.findall(r"""(?:([\w.]+)\s+)?["`]([^"`\n]{1,300})["`]""", text)[:MAX_NAMES]:
@@ -180,7 +180,7 @@ def _rust_base(parts: list[str], importer: Importer, own: PurePath) -> tuple[Pur
             up, rest = up.parent, rest[1:]
         return up, rest
     source = next((f for f in importer.folders_up() if f.name == "src"), None)
-    # A library crate's name, from its tests and binaries: as good as `crate` where that is the only one.
+    # In tests and binaries the library crate is imported by name, which means the same as `crate` if it is the only one.
     if source is not None:
         return (source, rest) if head == "crate" else None
     return importer.root / "src", rest
@@ -247,12 +247,13 @@ IMPORTS: Mapping[str, Callable[[str, Importer], Iterator[Import]]] = {
     "cpp": _include,
     "ruby": _ruby,
 }
-"""By the folder of the queries: what a statement imports."""
+"""By queries folder: a function that returns what a statement imports."""
 
 
 def imports_of(queries: str, statements: tuple[str, ...], importer: Importer) -> tuple[Import, ...]:
-    """What the import statements of a file take from other files of the workspace. Never raises."""
+    """What the import statements of a file import from other files of the workspace. Never raises."""
     rule = IMPORTS.get(queries)
     if rule is None:
         return ()
-    return tuple(found for text in statements for found in rule(text[:8_000], importer) if found.files)
+    imports = (imported for text in statements for imported in rule(text[:8_000], importer))
+    return tuple(imported for imported in imports if imported.files)

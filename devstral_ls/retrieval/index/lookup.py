@@ -1,4 +1,4 @@
-"""From a name in a file to its definition in another: through imports, through the package, through the table."""
+"""Finds the definition of a name in other files: by import statements, by the package, by the name table."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from devstral_ls.languages.language import Language
 from devstral_ls.languages.table import language_of
 from devstral_ls.retrieval.index.imports import Import, imports_of
 from devstral_ls.retrieval.index.library import Library
-from devstral_ls.retrieval.index.names import Names
+from devstral_ls.retrieval.index.names import NameTable
 
 MAX_NAMES = 64
-"""Asked for at once."""
+"""Names in one query."""
 
 MAX_HOPS = 3
-"""Files that only pass a name on, followed."""
+"""Re-exporting files that are followed."""
 
 MAX_ALIKE = 6
-"""Files that define the same name: with more of them it says nothing which is meant."""
+"""Files that may define a name; with more of them it is unknown which one is meant."""
 
 MAX_FILES = 200
-"""Looked for or into, for one question."""
+"""Files searched for or read in one query."""
 
 
 class Lookup:
-    """One question of one file. The work is bounded by ``MAX_FILES``."""
+    """One query for one file, bounded by ``MAX_FILES``."""
 
-    def __init__(self, library: Library, names: Names, path: str, language: Language) -> None:
-        """``path`` is the importing file, without symbolic links."""
+    def __init__(self, library: Library, names: NameTable, path: str, language: Language) -> None:
+        """``path`` is the file that uses the names, without symbolic links."""
         self._library = library
         self._names = names
         self._path = path
@@ -37,88 +37,91 @@ class Lookup:
         self._left = MAX_FILES
 
     def find(self, names: Sequence[str], statements: Sequence[str]) -> Iterator[tuple[str, str, Definition]]:
-        """Source (``imports`` or ``names``), name as asked for, definition. ``a.b`` asks for ``b`` of what ``a`` is."""
+        """Source (``imports`` or ``names``), name as given and definition of each name found.
+
+        ``a.b`` stands for ``b`` of the module or class ``a``; ``statements`` are the file's import statements.
+        """
         imports = self._imports(self._path, self._language, statements)
         for name in names[:MAX_NAMES]:
             head, _, member = name.partition(".")
-            found = self._imported(head, member, imports, MAX_HOPS)
-            if found is not None:
-                yield "imports", name, found
-            elif not member and (found := self._by_name(name)) is not None:
-                yield "names", name, found
+            definition = self._imported(head, member, imports, MAX_HOPS)
+            if definition is not None:
+                yield "imports", name, definition
+            elif not member and (definition := self._by_name(name)) is not None:
+                yield "names", name, definition
 
     def _imports(self, path: str, language: Language, statements: Sequence[str]) -> tuple[Import, ...]:
         importer = self._library.importer(path, language)
         return imports_of(language.queries, tuple(statements), importer) if importer else ()
 
     def _imported(self, name: str, member: str, imports: Sequence[Import], hops: int) -> Definition | None:
-        for one in imports:
-            if one.name == name:
-                wanted, inside = (one.original, member) if one.original else (member, "")
-                found = self._in_files(one, wanted, inside, hops) if wanted else None
-                if found is not None:
-                    return found
-        for one in imports:
-            if one.name == "":
-                found = self._in_files(one, one.original or name, member, hops)
-                if found is not None:
-                    return found
+        for imported in imports:
+            if imported.name == name:
+                wanted, inside = (imported.original, member) if imported.original else (member, "")
+                definition = self._in_files(imported, wanted, inside, hops) if wanted else None
+                if definition is not None:
+                    return definition
+        for imported in imports:
+            if imported.name == "":
+                definition = self._in_files(imported, imported.original or name, member, hops)
+                if definition is not None:
+                    return definition
         return None
 
-    def _in_files(self, one: Import, name: str, member: str, hops: int) -> Definition | None:
-        for file in one.files:
+    def _in_files(self, imported: Import, name: str, member: str, hops: int) -> Definition | None:
+        for file in imported.files:
             for path in self._library.files_in(file, self._language) if file.endswith("/") else (file,):
                 if path == self._path or self._left <= 0 or not os.path.isfile(path):
                     continue
                 self._left -= 1
-                found = self._in_file(os.path.realpath(path), name, member, hops)
-                if found is not None:
-                    return found
+                definition = self._in_file(os.path.realpath(path), name, member, hops)
+                if definition is not None:
+                    return definition
         return None
 
     def _in_file(self, path: str, name: str, member: str, hops: int) -> Definition | None:
         outline = self._library.outline(path)
-        top = [one for one in outline.definitions if one.name == name and not one.container]
+        top = [d for d in outline.definitions if d.name == name and not d.container]
         if top and member:
             return next((d for d in outline.definitions if d.name == member and d.container == name), top[0])
         if top:
             return _fullest(top)
         if hops <= 0 or not outline.imports:
             return None
-        # It may only pass the name on: `from .x import name`, `export * from "./x"`.
-        passed_on = self._imports(path, language_of("", path), outline.imports)
-        return self._imported(name, member, [one for one in passed_on if one.original or not one.name], hops - 1)
+        # The file may only re-export the name: `from .x import name`, `export * from "./x"`.
+        reexports = self._imports(path, language_of("", path), outline.imports)
+        return self._imported(name, member, [one for one in reexports if one.original or not one.name], hops - 1)
 
     def _by_name(self, name: str) -> Definition | None:
-        """Where the table has few files for it, the definition in the nearest."""
+        """The definition in the nearest file of the name table; ``None`` where the table has more than ``MAX_ALIKE`` files."""
         files = self._names.files_with(name, MAX_ALIKE + 1)
-        alike = [f for f in files if f != self._path and language_of("", f).queries == self._language.queries]
+        candidates = [f for f in files if f != self._path and language_of("", f).queries == self._language.queries]
         if len(files) > MAX_ALIKE:
             return None
-        for file in sorted(alike, key=lambda f: (-_nearness(f, self._path), f)):
-            found = [one for one in self._library.outline(file).definitions if one.name == name and not one.container]
-            if found:
-                return _fullest(found)
+        for file in sorted(candidates, key=lambda f: (-_nearness(f, self._path), f)):
+            top = [d for d in self._library.outline(file).definitions if d.name == name and not d.container]
+            if top:
+                return _fullest(top)
         return None
 
 
-def _fullest(found: Sequence[Definition]) -> Definition:
-    """Of several with one name (overloads, a struct and its impl) the class with the longest signature, else the first."""
-    classes = [one for one in found if one.kind == "class"]
-    return max(classes, key=lambda one: len(one.signature)) if classes else found[0]
+def _fullest(definitions: Sequence[Definition]) -> Definition:
+    """Of definitions with one name (overloads, a struct and its impl) the class with the longest signature, else the first."""
+    classes = [definition for definition in definitions if definition.kind == "class"]
+    return max(classes, key=lambda definition: len(definition.signature)) if classes else definitions[0]
 
 
 def _nearness(a: str, b: str) -> int:
-    """Folders that two paths have in common."""
+    """The number of folders that two paths share."""
     return len(os.path.commonpath([os.path.dirname(a), os.path.dirname(b)]).split(os.sep))
 
 
 _TEST_MARKS = ("test_", "tests_", "_test", "_tests", "_spec", "test", "tests", "spec")
-"""What makes a file's name that of a test, in lower case; the longer ones first."""
+"""Prefixes and suffixes of the names of test files, in lower case; longer ones first."""
 
 
-def counterpart(library: Library, names: Names, path: str) -> tuple[Definition, ...]:
-    """The top-level definitions of the file that the test at ``path`` tests, or of the test of ``path``."""
+def counterpart(library: Library, names: NameTable, path: str) -> tuple[Definition, ...]:
+    """The top-level definitions of the subject of the test at ``path``, or of the test whose subject is ``path``."""
     stem = os.path.basename(path).split(".")[0].lower()
     dotted = os.path.basename(path).lower().split(".")[1:-1]
     subject = _subject(stem)
@@ -127,10 +130,10 @@ def counterpart(library: Library, names: Names, path: str) -> tuple[Definition, 
     ]  # fmt: skip
     language = language_of("", path)
     is_test = is_test_file(path)
-    files = {file for one in stems for file in names.files_called(one, 20)} - {path}
-    alike = [f for f in files if language_of("", f).queries == language.queries and is_test_file(f) is not is_test]
-    for file in sorted(alike, key=lambda f: (-_nearness(f, path), f))[:1]:
-        return tuple(one for one in library.outline(file).definitions if not one.container)
+    files = {file for name in stems for file in names.files_called(name, 20)} - {path}
+    candidates = [f for f in files if language_of("", f).queries == language.queries and is_test_file(f) is not is_test]
+    for file in sorted(candidates, key=lambda f: (-_nearness(f, path), f))[:1]:
+        return tuple(definition for definition in library.outline(file).definitions if not definition.container)
     return ()
 
 
@@ -144,6 +147,6 @@ def _subject(stem: str) -> str:
 
 
 def is_test_file(path: str) -> bool:
-    """Does the file's name say that it is a test?"""
+    """True when the file has the name of a test."""
     stem, *dotted = os.path.basename(path).lower().split(".")
     return bool(_subject(stem)) or not {"test", "spec"}.isdisjoint(dotted)

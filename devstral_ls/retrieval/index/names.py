@@ -1,4 +1,4 @@
-"""Which files define a name: a table in memory, compact enough for a million entries."""
+"""The name table: which files define a name, in memory and compact enough for a million entries."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import sqlite3
 from collections.abc import Iterable
 
 MAX_FILES = 100_000
-"""Offered to the index; files beyond are found by import only."""
+"""Files in the table; further ones are only found by import."""
 
 MAX_ROWS = 1_000_000
-"""Of (name, file), at about 30 bytes each."""
+"""Pairs of name and file, at about 30 bytes each."""
 
 MAX_NAME = 80
-"""Characters."""
+"""Characters; longer names are left out."""
 
 
-class Names:
-    """The table. Rows may be out of date: whoever asks looks into the file before believing them."""
+class NameTable:
+    """Names and the files that define them. Rows may be outdated: callers look into the file before using one."""
 
     def __init__(self) -> None:
         self._db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
@@ -34,11 +34,11 @@ class Names:
 
     @property
     def is_full(self) -> bool:
-        """No more room?"""
+        """True when the table takes no more rows."""
         return self.n_files >= MAX_FILES or self.n_rows >= MAX_ROWS
 
     def put(self, path: str, names: Iterable[str]) -> None:
-        """The file at ``path`` defines ``names``. Names it had before stay."""
+        """Add ``names`` as defined by the file at ``path``. Names that it had before stay."""
         row = self._db.execute("SELECT id FROM files WHERE path = ?", (path,)).fetchone()
         if row is None:
             if self.is_full:
@@ -54,14 +54,14 @@ class Names:
 
     def files_with(self, name: str, limit: int) -> list[str]:
         """Files that may define ``name``."""
-        question = "SELECT path FROM names JOIN files ON id = file WHERE name = ? LIMIT ?"
-        return [row[0] for row in self._db.execute(question, (name, limit))]
+        query = "SELECT path FROM names JOIN files ON id = file WHERE name = ? LIMIT ?"
+        return [row[0] for row in self._db.execute(query, (name, limit))]
 
     def files_called(self, stem: str, limit: int) -> list[str]:
-        """Files whose name begins so, up to the first dot, whatever the case."""
-        question = "SELECT path FROM files WHERE stem = ? LIMIT ?"
-        return [row[0] for row in self._db.execute(question, (stem.lower(), limit))]
+        """Files whose names up to the first dot are ``stem``, whatever the case."""
+        query = "SELECT path FROM files WHERE stem = ? LIMIT ?"
+        return [row[0] for row in self._db.execute(query, (stem.lower(), limit))]
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Release the memory."""
         self._db.close()

@@ -1,5 +1,5 @@
-"""Definitions like the one around a cursor, in other files of its package: the same method of another class, or a class
-that names what its own class names.
+"""Finds definitions similar to the one around the cursor in other files of its package: the same method of another class,
+or a class that shares a name in its header.
 """
 
 from __future__ import annotations
@@ -8,20 +8,20 @@ import os
 import re
 from collections.abc import Iterator
 
-from devstral_ls.code_context import Definition, Surroundings
+from devstral_ls.code_context import Definition, EnclosingDefinition
 from devstral_ls.languages.table import language_of
 from devstral_ls.retrieval.index.library import Library
 from devstral_ls.retrieval.index.lookup import MAX_ALIKE, is_test_file
-from devstral_ls.retrieval.index.names import Names
+from devstral_ls.retrieval.index.names import NameTable
 
 MAX_FILES = 24
-"""Looked into for one question; each may have to be parsed."""
+"""Files read for one query; each may have to be parsed."""
 
 MAX_FOUND = 2
-"""One is an example; the second says what differs."""
+"""The first is an example, the second shows what varies."""
 
 MAX_LINES, MAX_CHARACTERS = 24, 700
-"""Of one: a longer method is no example but another topic."""
+"""Of one definition; the rest of a longer one is not a useful example."""
 
 _WORD = re.compile(r"[^\W\d]\w*")
 
@@ -61,14 +61,16 @@ _KEYWORDS = frozenset(
         "int",
     ]
 )
-"""Words of headers that are not names of anything that siblings share."""
+"""Words in headers that are not names."""
 
 
-def siblings(library: Library, names: Names, path: str, like: Surroundings) -> Iterator[tuple[str, str]]:
-    """Path and text of each, the nearest by name first.
+def sibling_definitions(
+    library: Library, names: NameTable, path: str, like: EnclosingDefinition
+) -> Iterator[tuple[str, str]]:
+    """Path and text of definitions similar to ``like``, files with a similar name first.
 
-    A method's siblings are methods of the same name, of classes that share a name of the header where ``like`` has any;
-    a class without the method yet has classes that share one, as their signatures.
+    For a method they are the methods of the same name, of classes that share a name in the header if that of ``like``
+    has any; for a class they are the signatures of classes that share a name.
     """
     shared = _names(like.header) - {like.container}
     files = _files(library, names, path, like.name)
@@ -76,64 +78,64 @@ def siblings(library: Library, names: Names, path: str, like: Surroundings) -> I
         return
     n_found = 0
     for file in files:
-        found = _in_file(library, file, like, shared)
-        if found:
-            yield file, found
+        text = _in_file(library, file, like, shared)
+        if text:
+            yield file, text
             n_found += 1
         if n_found == MAX_FOUND:
             return
 
 
-def _files(library: Library, names: Names, path: str, name: str) -> list[str]:
-    """The files of the cursor's folder that define ``name``, or all of its language there."""
+def _files(library: Library, names: NameTable, path: str, name: str) -> list[str]:
+    """The files in the folder of ``path`` that define ``name``; for an empty name all of its language."""
     folder, language = os.path.dirname(path), language_of("", path)
     if name:
-        candidates = [one for one in names.files_with(name, 200) if os.path.dirname(one) == folder]
+        candidates = [file for file in names.files_with(name, 200) if os.path.dirname(file) == folder]
     else:
         candidates = list(library.files_in(folder, language))
-    alike = [
-        one
-        for one in set(candidates) - {path}
-        if language_of("", one).queries == language.queries and is_test_file(one) == is_test_file(path)
+    same_kind = [
+        file
+        for file in set(candidates) - {path}
+        if language_of("", file).queries == language.queries and is_test_file(file) == is_test_file(path)
     ]
-    return sorted(alike, key=lambda one: (-_alike(one, path), one))[:MAX_FILES]
+    return sorted(same_kind, key=lambda file: (-_shared_words(file, path), file))[:MAX_FILES]
 
 
-def _in_file(library: Library, file: str, like: Surroundings, shared: set[str]) -> str:
+def _in_file(library: Library, file: str, like: EnclosingDefinition, shared: set[str]) -> str:
     definitions = library.outline(file).definitions
     classes = {
-        one.name: one
-        for one in definitions
-        if one.kind == "class" and (not shared or shared & (_names(_header(one)) - {one.name}))
+        definition.name: definition
+        for definition in definitions
+        if definition.kind == "class" and (not shared or shared & (_names(_header(definition)) - {definition.name}))
     }
     if not like.name:
-        return next((one.signature for one in classes.values() if shared), "")
-    for one in definitions:
-        if one.name == like.name and one.kind == "function" and one.container in classes:
-            return _text(library, one, _header(classes[one.container]))
+        return next((class_.signature for class_ in classes.values() if shared), "")
+    for definition in definitions:
+        is_same_method = definition.name == like.name and definition.kind == "function"
+        if is_same_method and definition.container in classes:
+            return _text(library, definition, _header(classes[definition.container]))
     return ""
 
 
-def _text(library: Library, one: Definition, header: str) -> str:
-    text = library.lines(one.path, one.line, min(one.n_lines, MAX_LINES))
+def _text(library: Library, method: Definition, header: str) -> str:
+    text = library.lines(method.path, method.line, min(method.n_lines, MAX_LINES))
     if len(text) > MAX_CHARACTERS:
         text = text[: text.rfind("\n", 0, MAX_CHARACTERS) + 1].rstrip()
     return text and f"{header}\n{text}"
 
 
-def _header(one: Definition) -> str:
-    """The line that names the class: there may be decorators above it."""
-    lines = one.signature.split("\n")
-    return next((line for line in lines if re.search(rf"\b{re.escape(one.name)}\b", line)), lines[0]).removesuffix(
-        " ..."
-    )
+def _header(definition: Definition) -> str:
+    """The line with the name of the class, which decorators may precede."""
+    lines = definition.signature.split("\n")
+    named = (line for line in lines if re.search(rf"\b{re.escape(definition.name)}\b", line))
+    return next(named, lines[0]).removesuffix(" ...")
 
 
 def _names(header: str) -> set[str]:
     return set(_WORD.findall(header)) - _KEYWORDS
 
 
-def _alike(one: str, other: str) -> int:
-    """Words that two file names have in common."""
-    first, second = (set(re.findall(r"[a-z]+", os.path.basename(path).lower())) for path in (one, other))
-    return len(first & second)
+def _shared_words(first: str, second: str) -> int:
+    """The number of words that two file names share."""
+    words = (set(re.findall(r"[a-z]+", os.path.basename(path).lower())) for path in (first, second))
+    return len(set.intersection(*words))

@@ -1,0 +1,1 @@
+"""The open documents: their text as snapshots, synchronization, and LSP positions."""

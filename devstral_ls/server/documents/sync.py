@@ -1,0 +1,94 @@
+"""``didOpen``, ``didChange`` and ``didClose`` of documents and notebooks; a cell of a notebook is a document."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+if TYPE_CHECKING:
+    from devstral_ls.server.server import DevstralServer
+
+_log = logging.getLogger(__name__)
+
+
+def did_open(ls: DevstralServer, params: types.DidOpenTextDocumentParams) -> None:
+    """Keep the document."""
+    _open(ls, params.text_document)
+
+
+def did_change(ls: DevstralServer, params: types.DidChangeTextDocumentParams) -> None:
+    """Change the document."""
+    _change(ls, params.text_document, params.content_changes)
+
+
+def did_close(ls: DevstralServer, params: types.DidCloseTextDocumentParams) -> None:
+    """Forget the document."""
+    ls.close_document(params.text_document.uri)
+
+
+def did_open_notebook(ls: DevstralServer, params: types.DidOpenNotebookDocumentParams) -> None:
+    """Keep the cells."""
+    for cell in params.cell_text_documents:
+        _open(ls, cell)
+
+
+def did_change_notebook(ls: DevstralServer, params: types.DidChangeNotebookDocumentParams) -> None:
+    """Open, close and change cells."""
+    cells = params.change.cells
+    if cells is None:
+        return
+    if cells.structure is not None:
+        for cell in cells.structure.did_open or ():
+            _open(ls, cell)
+        for closed in cells.structure.did_close or ():
+            ls.close_document(closed.uri)
+    for content in cells.text_content or ():
+        _change(ls, content.document, content.changes)
+
+
+def did_close_notebook(ls: DevstralServer, params: types.DidCloseNotebookDocumentParams) -> None:
+    """Forget the cells."""
+    for cell in params.cell_text_documents:
+        ls.close_document(cell.uri)
+
+
+def _open(ls: DevstralServer, item: types.TextDocumentItem) -> None:
+    ls.documents.open(item)
+    snapshot = ls.documents.snapshot(item.uri)
+    if snapshot is not None:
+        ls.workspace.opened(snapshot)
+
+
+def _change(
+    ls: DevstralServer,
+    document: types.VersionedTextDocumentIdentifier,
+    changes: Sequence[types.TextDocumentContentChangeEvent],
+) -> None:
+    documents = ls.documents
+    before = documents.snapshot(document.uri)
+    changed = documents.change(document, changes)
+    after = documents.snapshot(document.uri)
+    if not changed or before is None or after is None:
+        _log.warning("a change of a document that is not open")
+        return
+    ls.workspace.changed(before, after)
+    ls.statistics.changed(before, after)
+    if changes:
+        # The protocol tells of no cursor; it is taken to be where the last change was made.
+        last = changes[-1]
+        if isinstance(last, types.TextDocumentContentChangePartial):
+            start = documents.offset(after, last.range.start)
+            ls.on_cursor_idle(after, start + len(last.text))
+
+
+HANDLERS = {
+    types.TEXT_DOCUMENT_DID_OPEN: did_open,
+    types.TEXT_DOCUMENT_DID_CHANGE: did_change,
+    types.TEXT_DOCUMENT_DID_CLOSE: did_close,
+    types.NOTEBOOK_DOCUMENT_DID_OPEN: did_open_notebook,
+    types.NOTEBOOK_DOCUMENT_DID_CHANGE: did_change_notebook,
+    types.NOTEBOOK_DOCUMENT_DID_CLOSE: did_close_notebook,
+}

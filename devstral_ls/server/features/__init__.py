@@ -1,0 +1,1 @@
+"""The handlers, a file for each LSP request or group of notifications: decode, ask, encode."""
