@@ -1,9 +1,9 @@
 """Code actions against the same model with a plain prompt: ``python -m benchmarks.actions [--minutes N] [--journal FILE]``.
 
-Every case is asked twice in turn: through ``actions`` as an editor would, and with one sentence and the code, the
-first fenced block taken as it comes. Python fixes are run with their tests, in a process of their own; of other
-languages a fix counts if it is the reference but for white space. The model is that of the settings.
-A journal has a line for each answer; the same command goes on where it ended, and prints what all of it says.
+Every case is asked twice in turn: through ``actions`` as an editor does, and with one sentence and the code, the first
+fenced block taken as it is. Python fixes are run with their tests, in a process of their own; in other languages a fix
+counts when it equals the reference but for white space. The model is that of the settings. A journal has a line for each
+answer; the same command resumes it, and prints the figures of all of it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from devstral_ls.platform.paths import directories
 from devstral_ls.text import Edit, Snapshot, Span, apply
 
 TEST_S = 10
-"""Seconds a case's test may take."""
+"""Time limit in seconds for the test of a case."""
 
 _FENCED = re.compile(r"```[\w+#-]*\n(.*?)\n?```", re.DOTALL)
 _LISTED = re.compile(r"^\W*(?:line\s*)?(\d+)\s*[:.)-]", re.MULTILINE | re.IGNORECASE)
@@ -51,7 +51,7 @@ _PLAIN = {
 
 @dataclass
 class Outcome:
-    """One case, one way of asking."""
+    """The outcome of one case, asked one way."""
 
     case: str
     way: str
@@ -67,7 +67,7 @@ class Outcome:
     """Findings on lines of a bug."""
     false_alarms: int = 0
     found: int = 0
-    """Bugs that some finding is on."""
+    """Bugs with a finding on their lines."""
     bugs: int = 0
     refused: str = ""
     notes: list[str] = field(default_factory=list)
@@ -153,7 +153,7 @@ def judge_edit(case: ActionCase, edit: Edit, outcome: Outcome) -> None:
 
 
 def touches_only(case: ActionCase, after: str) -> bool:
-    """Do all changed lines lie in the target, or right above it, where doc comments go?"""
+    """True when all changed lines are in the target, or right above it, where doc comments go."""
     snapshot = snapshot_of(case)
     first, last = snapshot.line_at(case.target.start), snapshot.line_at(case.target.end)
     changes = difflib.SequenceMatcher(None, case.text.split("\n"), after.split("\n"), autojunk=False).get_opcodes()
@@ -161,7 +161,7 @@ def touches_only(case: ActionCase, after: str) -> bool:
 
 
 def passes(source: str) -> bool:
-    """Does ``source`` run without an error, in an isolated interpreter with a time limit?"""
+    """True when ``source`` runs without an error, in an isolated interpreter with a time limit."""
     try:
         done = subprocess.run(
             [sys.executable, "-I", "-c", source], capture_output=True, timeout=TEST_S, check=False, cwd="/"
@@ -179,7 +179,7 @@ def judge_findings(case: ActionCase, lines: list[int], outcome: Outcome) -> None
 
 
 def violations(outcomes: list[Outcome]) -> list[str]:
-    """Offered edits of ours that should never have been offered."""
+    """Edits offered by the actions that must never be offered."""
     found = []
     for one in outcomes:
         keeps = one.case.startswith(("document-", "types-"))
@@ -190,7 +190,7 @@ def violations(outcomes: list[Outcome]) -> list[str]:
 
 
 def table(outcomes: list[Outcome]) -> str:
-    """What came of it, a line for each action and way."""
+    """The table: a line for each action and way of asking."""
     lines = [f"offered, but broken: {', '.join(violations(outcomes)) or 'none'}"]
     for action in ACTIONS:
         for way in ("actions", "plain"):
@@ -217,7 +217,7 @@ def table(outcomes: list[Outcome]) -> str:
 
 
 def paired(outcomes: list[Outcome], action: str) -> list[str]:
-    """The line that compares the two ways on the cases that both have answered; none where there are none."""
+    """The line that compares the two ways on the cases answered in both; None when there are no such cases."""
     right = {(one.case, one.way): one.right for one in outcomes if one.case.startswith(f"{action}-")}
     cases = [case for case, way in right if way == "actions" and (case, "plain") in right]
     first, second = ([case for case in cases if right[case, way]] for way in ("actions", "plain"))
@@ -261,14 +261,14 @@ _WAYS: dict[str, Callable[[Engine, ActionCase], Awaitable[Outcome]]] = {"actions
 
 
 def read(journal: Path | None) -> list[Outcome]:
-    """What an earlier run has found out."""
+    """The outcomes of earlier runs."""
     if journal is None or not journal.exists():
         return []
     return [Outcome(**json.loads(line)) for line in journal.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
 def in_turns(cases: list[ActionCase]) -> list[ActionCase]:
-    """Actions and languages in turns, in an order that is always the same: a part says something about all."""
+    """Actions and languages in turns, always in the same order, so that a part of the cases covers all."""
     groups: dict[tuple[str, str], list[ActionCase]] = {}
     for case in sorted(cases, key=lambda case: hashlib.sha256(case.id.encode()).digest()):
         groups.setdefault((case.action, case.language), []).append(case)

@@ -31,9 +31,9 @@ from tests.telltale_gguf import LETTERS, write_telltale
 
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.connection import Connection, connect
-from devstral_ls.engine.rates import Rates
+from devstral_ls.engine.report import report
 from devstral_ls.engine.spec import EngineOptions, spec_of
-from devstral_ls.generation import GenerationRequest, Priority, Text, Usage
+from devstral_ls.generation import GenerationRequest, Priority, Text
 from devstral_ls.platform.paths import Directories
 
 N_DOCUMENTS = 50
@@ -98,17 +98,14 @@ async def watch(folder: Path, n_requests: int, *, leak: int = 0, seed: int = 1) 
     found = Findings()
     try:
         for _ in range(N_CLIENTS):
-            clients.append(await connect(spec, home, Rates(home.data / "rates.json"), lambda state: None))
-        segments: list[Usage] = []
-        for client in clients:
-            client.client.on_usage = segments.append
+            clients.append(await connect(spec, home))
         documents = [
             Document(letter, letter + "=", random.Random(f"{seed}{letter}")) for letter in LETTERS[:N_DOCUMENTS]
         ]
         turns = iter(range(n_requests))
         works = [_edit(documents[n::N_EDITORS], clients[n % N_CLIENTS], turns, leak, found) for n in range(N_EDITORS)]
         await asyncio.gather(*works)
-        found.resumed = len(segments) - found.asked
+        found.resumed = ((await report(clients[0].state, home)).runs or 0) - found.asked
     finally:
         for client in clients:
             await client.aclose()

@@ -44,7 +44,7 @@ def parse_actions(action: Action, language: str, suffix: str, text: str) -> Iter
     """The cases of one file: a title each, then header lines, the text and, in Python, its test.
 
     Raises:
-        ValueError: a case that is not as the README says.
+        ValueError: a case has not the format of the README.
     """
     parts = _TITLE.split(text)
     for title, body in zip(parts[1::2], parts[2::2], strict=True):
@@ -83,7 +83,7 @@ def _action_case(action: Action, language: str, name: str, header: str, marked: 
 
 
 def _broken(marked: str) -> tuple[str, list[Span], Span]:
-    """The text with its bugs in, where they are, and the target."""
+    """The text with its bugs, their places, and the target."""
     text, wrong = "", []
     start, end = 0, None
     for piece in _BROKEN_OR_TARGET.split(marked):
@@ -105,7 +105,7 @@ def _mended(marked: str) -> str:
 
 
 def _diagnostic(told: str, text: str, target: Span, wrong: list[Span]) -> Diagnostic:
-    """From ``severity ¦ source ¦ code ¦ message`` and, where it is not said about the first bug, ``¦ words``."""
+    """Parse ``severity ¦ source ¦ code ¦ message`` and, unless it is about the first bug, ``¦ words``."""
     severity, source, code, message, *words = (part.strip() for part in told.split(" ¦ "))
     if severity not in {"error", "warning"}:
         raise ValueError(f"no severity: {severity}")
@@ -115,7 +115,7 @@ def _diagnostic(told: str, text: str, target: Span, wrong: list[Span]) -> Diagno
         start = text.index(words[0], target.start, target.end)
         at = Span(start, start + len(words[0]))
     else:
-        # Where something is missing, the rest of the line stands for it.
+        # Something missing is marked by the rest of its line.
         at = Span(wrong[0].start, wrong[0].end if len(wrong[0]) else text.index("\n", wrong[0].start))
     line, end_line = text.count("\n", 0, at.start), text.count("\n", 0, at.end)
     column, end_column = (offset - text.rfind("\n", 0, offset) - 1 for offset in (at.start, at.end))

@@ -16,18 +16,18 @@ OTHER = "#7aa6d6"
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One value, with the ends of its interval where it has one."""
+    """One value, with its interval if it has one."""
 
     label: str
     value: float
     low: float | None = None
     high: float | None = None
     said: str = ""
-    """The value for people."""
+    """The value as text."""
 
 
 def bars(title: str, found: Sequence[Bar], most: float | None = None) -> str:
-    """A horizontal bar chart from 0 to ``most``; to the largest value where that is ``None``."""
+    """A horizontal bar chart from 0 to ``most``, by default the largest value."""
     top = most or max((max(bar.value, bar.high or 0.0) for bar in found), default=1.0) or 1.0
     height = TOP + len(found) * (BAR + GAP) + GAP
     width = LABEL + PLOT + NUMBER
@@ -72,11 +72,11 @@ class Line:
 
 PALETTE = ("#2563a8", "#b0562c", "#3c8d5a", "#8a8f98", "#7b4fa3")
 WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM = 700, 300, 55, 150, 40
-"""Pixels of a plot: the whole, and what is left beside it for numbers and labels."""
+"""Pixels of a plot: the whole, and the margins for numbers and labels."""
 
 
 def lines(title: str, found: Sequence[Line], unit: str) -> str:
-    """Lines from 0 on both axes; ``unit`` is what the horizontal one counts."""
+    """Lines from 0 on both axes; ``unit`` is the unit of the horizontal one."""
     right = max((x for line in found for x, _ in line.points), default=1.0) or 1.0
     top = nice(max((y for line in found for _, y in line.points), default=1.0))
 

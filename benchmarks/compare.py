@@ -1,10 +1,10 @@
-"""What each part of ours adds, and what other models do with the same server: one table, one run for each model.
+"""Ablation of the server's parts, and other models with the same server: one table, one run for each model.
 
     python -m benchmarks.compare --limit 40
     python -m benchmarks.compare --models starter,tiny --arms ours
 
 Holes (and, with ``--replay``, typed files) as in ``benchmarks.holes``, with an arm for each part that can be switched
-off and each layout of the model. The answers are those of ``holes``: what was asked there is not asked again.
+off and each layout of the model. Answers are shared with ``holes``: none is asked for twice.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 SHARES = ("parses", "shown", "quiet")
-"""Of what was given, parses as well as before; of the holes, something shows by itself; of the quiet places, nothing."""
+"""Of the answers: parses as well as before; of the holes: something shows automatically; of the quiet places: nothing."""
 
 
 def against_ours(result: Mapping[str, Any], arm: str, kinds: Sequence[str]) -> dict[str, Any]:
     """The executed items of ``kinds``: how many ``arm`` gets right, and the difference to ``ours``, in points.
 
-    In workspaces what cannot be executed counts as well: right is then what is as it was.
+    In workspaces items that are not executed count too: right when the file is as it was.
     """
     verdict = "right" if "cross" in kinds else "passed"
     found = {s["id"]: s[verdict] for s in result["items"].get(arm, []) if s["kind"] in kinds and s[verdict] is not None}
@@ -51,7 +51,7 @@ def against_ours(result: Mapping[str, Any], arm: str, kinds: Sequence[str]) -> d
 
 
 def rows(result: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, dict[str, Any]], list[float | None]]]:
-    """For each arm: its figures by column, and the shares ``SHARES`` names."""
+    """For each arm: its figures by column, and the shares named in ``SHARES``."""
     for arm in result["items"]:
         columns = {title: against_ours(result, arm, kinds) for title, kinds in COLUMNS.items()}
         given = [s["valid"] for s in result["items"][arm] if s["valid"] is not None]

@@ -1,7 +1,7 @@
-"""Ask for a hole in a workspace: its files on disk, its folder the client's, documents opened and edited as by a user.
+"""Ask for a hole in a workspace: files on disk in the client's workspace folder, documents opened and edited as by a user.
 
-The server is asked when its index has seen every file (``devstral.index``): the question is what the files are worth,
-and not how soon they are read.
+The request waits until the index has read every file (``devstral.index``): the value of the files is measured, and not
+the speed of the index.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from devstral_ls.testing.lsp_client import LspClient, edit
 
 
 def others(hole: CrossHole) -> Mapping[str, str]:
-    """The files beside the asked one, as they are in the end."""
+    """The other files, in their final state."""
     return {**dict(hole.files), **{one.path: one.after for one in hole.opened}}
 
 
 @asynccontextmanager
 async def workspace(client: LspClient, hole: CrossHole) -> AsyncIterator[str]:
-    """The URI of the asked file, open in a workspace that the server knows; all is gone at the end."""
+    """The URI of the file with the hole, open in a workspace that the server knows; removed at the end."""
     with tempfile.TemporaryDirectory(prefix="cross") as name:
         folder = Path(name).resolve()  # noqa: ASYNC240 - the tests' own disk
         files = {**dict(hole.files), **{one.path: one.before for one in hole.opened}}
@@ -63,7 +63,7 @@ def _n_sources(paths: list[str]) -> int:
 
 
 async def _seen(client: LspClient, n_files: int) -> None:
-    """Until the index has seen so many files. Each question waits for the index's own process, so this is no spinning."""
+    """Wait until the index has read so many files. Each question waits for the index's process, so this does not spin."""
     while True:
         state = await client.ask("workspace/executeCommand", {"command": "devstral.index"})
         if state["done"] and state["files"] >= n_files:
@@ -75,7 +75,7 @@ def _open(client: LspClient, folder: Path, one: Opened) -> str:
 
 
 async def _work_in(client: LspClient, uri: str, one: Opened) -> None:
-    """Change the document as it was changed, or look at it: an editor asks where the cursor is put down."""
+    """Replay the edit of the document, or view it: an editor requests a suggestion where the cursor is put."""
     if one.before != one.after:
         lines, now = one.before.split("\n"), one.after.split("\n")
         for number, (line, other) in enumerate(zip(lines, now, strict=True)):
@@ -84,7 +84,7 @@ async def _work_in(client: LspClient, uri: str, one: Opened) -> None:
         return
     number = (
         one.before.count("\n") // 2
-    )  # by key, at a line's end: elsewhere nobody is asked, and nothing was looked at
+    )  # invoked, at a line's end: elsewhere the request is declined and the view not recorded
     end = len(one.before.split("\n")[number])
     await asyncio.wait_for(client.ask_inline(uri, number, end, kind=1), LONG_S)
 

@@ -17,7 +17,7 @@ def parse_cross(language: str, name: str, text: str) -> CrossHole:
     """The case of one file.
 
     Raises:
-        ValueError: it is not as the README says.
+        ValueError: it has not the format of the README.
     """
     pieces = _PART.split(text)
     parts = [(kind, about or "", body) for kind, about, body in zip(*[iter(pieces[1:])] * 3, strict=True)]
@@ -51,7 +51,7 @@ def _before_and_after(text: str) -> Iterator[str]:
 
 
 def _said(told: str, text: str) -> Diagnostic:
-    """From ``severity ¦ words ¦ message``; the words, once in the text without the hole, are what it is about."""
+    """Parse ``severity ¦ words ¦ message``; the words stand once in the text without the hole and are its range."""
     severity, words, message = (part.strip() for part in told.split(" ¦ "))
     if severity not in {"error", "warning"} or text.count(words) != 1:
         raise ValueError(f"not once in the text, or no severity: {told}")

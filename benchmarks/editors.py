@@ -1,4 +1,4 @@
-"""Who offers suggestions to the person of ``benchmarks.keystrokes``: our server, or a plain client of the same engine."""
+"""The sources of suggestions for typed files: our server, or a plain client of the same engine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from devstral_ls.testing.lsp_client import LspClient, Refused, edit
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What is shown at the cursor."""
+    """The suggestion shown at the cursor."""
 
     text: str
     n_replaced: int
@@ -25,30 +25,30 @@ class Offer:
     reason: str = ""
     usage: dict[str, Any] | None = None
     late: bool = False
-    """The next key came first."""
+    """True when the next key came before the answer."""
 
 
 class Editor(Protocol):
     """An editor with one open document."""
 
     async def open(self, before: str, after: str) -> None:
-        """Begin with the cursor between the two."""
+        """Open the document with the cursor between the two."""
 
     async def put(self, text: str, n_back: int = 0, n_forward: int = 0) -> None:
-        """Write ``text`` at the cursor, in the place of so many characters before and behind it."""
+        """Write ``text`` at the cursor, replacing so many characters before and after it."""
 
     async def offer(self, within_ms: float | None) -> Offer:
-        """What is suggested at the cursor; given up when it takes longer than ``within_ms``."""
+        """The suggestion at the cursor; cancelled after ``within_ms``."""
 
     async def took_all(self) -> None:
-        """The last suggestion was taken as a whole, and is written already."""
+        """Record that the last suggestion was accepted whole; its text is written already."""
 
     async def close(self) -> None:
         """Close the document."""
 
 
 class OurEditor:
-    """Speaks to the real server, and asks as editors do by themselves."""
+    """Sends automatic requests to the real server."""
 
     def __init__(self, client: LspClient, uri: str, language: str) -> None:
         self._client = client
@@ -58,20 +58,20 @@ class OurEditor:
         self._command: dict[str, Any] | None = None
 
     async def open(self, before: str, after: str) -> None:
-        """Begin."""
+        """Open the document."""
         self._before, self._after = before, after
         self._client.open(before + after, self._uri, self._language)
 
     async def put(self, text: str, n_back: int = 0, n_forward: int = 0) -> None:
         """Write at the cursor."""
         start, end = _position(self._before[: len(self._before) - n_back]), self._cursor
-        end = (end[0], end[1] + _utf16(self._after[:n_forward]))
+        end = (end[0], end[1] + utf16_length(self._after[:n_forward]))
         self._client.change(self._uri, edit(start, end, text))
         self._before = self._before[: len(self._before) - n_back] + text
         self._after = self._after[n_forward:]
 
     async def offer(self, within_ms: float | None) -> Offer:
-        """What is suggested there."""
+        """The suggestion at the cursor."""
         begun = time.perf_counter()
         line, character = self._cursor
         asked = self._client.ask_inline(self._uri, line, character)
@@ -87,7 +87,7 @@ class OurEditor:
             self._client.notify("$/cancelRequest", {"id": number})
             await asyncio.wait([asked], timeout=LONG_S)
         except Refused:
-            pass  # an error is an answer, too: nothing is shown, and `why` says what it was
+            pass  # an error shows nothing, and `why` has its reason
         ms = (time.perf_counter() - begun) * 1000
         told = await why(self._client, self._uri)
         usage = told.get("usage")
@@ -101,13 +101,13 @@ class OurEditor:
         return Offer(text, n_replaced, ms, usage is not None, str(told.get("reason", "")), usage, late)
 
     async def took_all(self) -> None:
-        """Tell the server, by the command the suggestion came with."""
+        """Execute the command that came with the suggestion."""
         if self._command is not None:
             asked = {"command": self._command["command"], "arguments": self._command["arguments"]}
             await asyncio.wait_for(self._client.ask("workspace/executeCommand", asked), LONG_S)
 
     async def dismissed(self) -> None:
-        """Tell the server that the last suggestion is not wanted."""
+        """Tell the server that the last suggestion was dismissed."""
         if self._command is not None:
             asked = {"command": "devstral.rejected", "arguments": self._command["arguments"]}
             await asyncio.wait_for(self._client.ask("workspace/executeCommand", asked), LONG_S)
@@ -122,8 +122,8 @@ class OurEditor:
 
 
 class RivalEditor:
-    """Prefix, suffix, middle at every key, the first line shown; answers are kept and found again while they are typed,
-    as llama.vim does (250 of them).
+    """Prefix, suffix, middle at every key, the first line shown; the last 250 answers are cached and reused while they
+    are typed, as llama.vim does.
     """
 
     N_KEPT, N_BACK = 250, 128
@@ -135,7 +135,7 @@ class RivalEditor:
         self._kept: OrderedDict[tuple[str, str], str] = OrderedDict()
 
     async def open(self, before: str, after: str) -> None:
-        """Begin."""
+        """Open the document."""
         self._before, self._after = before, after
 
     async def put(self, text: str, n_back: int = 0, n_forward: int = 0) -> None:
@@ -144,7 +144,7 @@ class RivalEditor:
         self._after = self._after[n_forward:]
 
     async def offer(self, within_ms: float | None) -> Offer:
-        """What is suggested there."""
+        """The suggestion at the cursor."""
         begun = time.perf_counter()
         text = self._found()
         if text is not None:
@@ -165,7 +165,7 @@ class RivalEditor:
         return Offer(text, 0, said.ms, asked_model=True, reason="asked", usage=said.usage)
 
     async def took_all(self) -> None:
-        """Nobody is told."""
+        """Does nothing: a plain client reports nothing."""
 
     async def close(self) -> None:
         """Forget the document."""
@@ -182,8 +182,9 @@ class RivalEditor:
 
 def _position(before: str) -> tuple[int, int]:
     line = before.rsplit("\n", 1)[-1]
-    return before.count("\n"), _utf16(line)
+    return before.count("\n"), utf16_length(line)
 
 
-def _utf16(text: str) -> int:
+def utf16_length(text: str) -> int:
+    """Length in UTF-16 code units."""
     return len(text.encode("utf-16-le")) // 2

@@ -1,4 +1,4 @@
-"""Run a program that a model wrote a part of: in a process of its own, with limits of time, memory and output."""
+"""Run a program that was partly written by a model: in a process of its own, with limits of time, memory and output."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ runpy.run_path("program.py", run_name="__main__")
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """How a program ended."""
+    """The end of a program."""
 
     passed: bool
     said: str
-    """Why not: the last line of its errors, or what limit it met."""
+    """The last line of its errors, or the limit it reached; empty when it passed."""
 
 
 def run(
@@ -45,14 +45,15 @@ def run(
     seconds: int = SECONDS,
     megabytes: int = MEGABYTES,
 ) -> Ran:
-    """Run ``program`` and then ``test``, which raises where the program is wrong; both may import ``files``, text by path.
-    Limits are of processor time, twice that on the clock, and of address space.
+    """Run ``program`` and then ``test``, which raises when the program is wrong; both may import ``files``, text by path.
+
+    The limits are CPU time, twice that by the clock, and address space.
     """
     with tempfile.TemporaryDirectory() as folder:
         for path, text in {**files, **({"program-imports": ""} if files else {})}.items():
             Path(folder, path).parent.mkdir(parents=True, exist_ok=True)
             Path(folder, path).write_text(text, encoding="utf-8")
-        # A program that leaves early, by whatever exit code, has not come to the last line.
+        # A program that exits early, with any code, has not reached the last line.
         whole = f"{program}\n\n\n{test}\n\nprint('all-' + 'green')\n"
         Path(folder, "program.py").write_text(whole, encoding="utf-8")
         command = [sys.executable, "-I", "-c", _LIMITED, str(seconds), str(megabytes)]

@@ -1,8 +1,8 @@
 """Feed hostile files of every kind to the code that reads them: ``python -m benchmarks.fuzz_files --files 100000 --seed 7``.
 
-A worker process for each kind (``devstral_ls/testing/fuzz/files/kinds.py``), with a limit on its address space; a watchdog ends one
-that takes over 2 s of processor time for a file. Nothing but a word may come of a file: an exception, a signal, too much
-time or memory is a defect, and the file is written to ``tests/fuzz/found/``, from where the suite reads it again.
+Each kind (``devstral_ls/testing/fuzz/files/kinds.py``) has a worker process with a limited address space; a watchdog ends
+one that takes over 2 s of CPU time for a file. A reader must return a word: an exception, a signal, too much time or
+memory is a defect, and the file is written to ``tests/fuzz/found/``, from where the test suite reads it again.
 """
 
 from __future__ import annotations
@@ -31,34 +31,34 @@ from devstral_ls.testing.process_usage import cpu_s, peak
 FOUND = ROOT / "tests" / "fuzz" / "found"
 
 MOST_WALL_SECONDS = 120.0
-"""For one file, whoever else has the machine: more means that it waits for something that does not come."""
+"""For one file, whatever else runs on the machine: a file that takes longer waits for something that does not come."""
 
 MOST_BYTES = 400 * 1024 * 1024
-"""Of memory: a worker has 70 MB of code, and a file of 10 MB as text, as bytes and as a tree."""
+"""Memory of a worker: 70 MB of code, and a file of 10 MB as text, as bytes and as a tree."""
 
 _ADDRESSES = 4 << 30
-"""Bytes of address space of a worker: what a reader wants beyond them is a `MemoryError`."""
+"""Bytes of address space of a worker; an allocation beyond is a ``MemoryError``."""
 
 _LOOK_S = 0.1
 _MOST_KEPT_BYTES = 100_000
 _MOST_BROKEN = 20
-"""Of one kind; more say the same."""
+"""Defects recorded of one kind; more add nothing."""
 
 
 @dataclass
 class Result:
-    """Of one kind."""
+    """The result of one kind."""
 
     files: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     slowest: float = 0.0
     slowest_number: int = -1
     bytes: int = 0
-    """Of memory, at most."""
+    """Peak memory."""
     broken: list[str] = field(default_factory=list)
 
     def says(self) -> str:
-        """In one line."""
+        """The result as one line."""
         return (
             f"{self.files:6} files, slowest {self.slowest * 1000:5.0f} ms (number {self.slowest_number}), "
             f"memory at most {self.bytes / 1e6:.0f} MB, {len(self.broken)} broken; {dict(self.outcomes.most_common(6))}"
@@ -71,7 +71,7 @@ def made(kind: Kind, seed: int, number: int) -> bytes:
 
 
 def run(kind: Kind, count: int, seed: int, folder: Path = FOUND, most_seconds: float = MOST_SECONDS) -> Result:
-    """Read so many files of a kind; what breaks is written to ``folder``."""
+    """Read so many files of a kind; defective ones are written to ``folder``."""
     result = Result()
     begin = 0
     while begin < count and len(result.broken) < _MOST_BROKEN:
@@ -80,7 +80,7 @@ def run(kind: Kind, count: int, seed: int, folder: Path = FOUND, most_seconds: f
 
 
 def _work(kind: Kind, begin: int, end: int, seed: int, result: Result, how: tuple[Path, float]) -> int:
-    """One worker, until it is done or one file ends it; where the next has to begin."""
+    """Run one worker until it is done or a file ends it; the number at which the next worker begins."""
     folder, most_seconds = how
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
@@ -122,7 +122,7 @@ def _worker(kind: Kind, begin: int, end: int, seed: int, at: Any, spent: Any, to
         read = kind.reader(Path(folder))
         for number in range(begin, end):
             data = made(kind, seed, number)
-            # A new one begins when the time it began at is there: the watchdog reads the number behind it.
+            # The time is written before the number: the watchdog reads the number.
             spent.value, at.value = time.process_time(), number
             began = time.process_time()
             said, error = _read(read, data)
@@ -134,7 +134,7 @@ def _read(read: Any, data: bytes) -> tuple[str, str]:
     try:
         said = read(data)
         return said, said if said.startswith("BUG") else ""
-    except Exception as error:  # noqa: BLE001  that is what we look for
+    except Exception as error:  # noqa: BLE001  any exception is a defect
         where = traceback.extract_tb(error.__traceback__)[-3:]
         places = " < ".join(f"{Path(one.filename).name}:{one.lineno}" for one in reversed(where))
         return f"BUG {type(error).__name__}", f"{type(error).__name__}: {error!s:.200} at {places}"
@@ -161,14 +161,14 @@ def _broke(kind: Kind, seed: int, number: int, why: str, result: Result, folder:
     line = f"{kind.name} {number} of seed {seed}, {len(data):,} bytes: {why}"
     print(line, file=sys.stderr, flush=True)
     result.broken.append(line)
-    # One file for each place that breaks is enough, and a large one is made anew from seed and number.
+    # One file for each defect is enough, and a large one can be made again from seed and number.
     if len(data) <= _MOST_KEPT_BYTES and sum(why in one for one in result.broken) == 1:
         (folder / kind.name).mkdir(parents=True, exist_ok=True)
         (folder / kind.name / f"{seed}-{number}").write_bytes(data)
 
 
 def shares(files: int, names: Sequence[str]) -> dict[str, int]:
-    """How many files of each kind; one of each at least, and together no fewer than ``files``."""
+    """The number of files of each kind: at least one, and at least ``files`` together."""
     total = sum(KINDS[name].share for name in names)
     return {name: max(1, -(-files * KINDS[name].share // total)) for name in names}
 

@@ -1,9 +1,9 @@
 """Fuzz the server over real stdio: ``python -m benchmarks.fuzz_protocol --messages 1000000 --seed 7``.
 
-Sessions of random and mutated messages (``devstral_ls/testing/fuzz/chance.py``), each with a server process of its own and an engine
-that costs nothing. Held to: every request answered, once, within 2 s; every document what the reference model says,
-compared every 50 steps; no traceback in the log; under 250 MB; the right exit code. Time in which the machine ran
-others is not counted. What breaks is made smaller and kept in ``tests/fuzz/found/``, from where the suite plays it.
+Sessions of random and mutated messages (``devstral_ls/testing/fuzz/chance.py``), each with a server process of its own and
+the null engine. Checked: every request is answered once, within 2 s; every document equals the reference model's,
+compared every 50 steps; no traceback in the log; under 250 MB; the right exit code. Time in which the machine ran other
+processes is not counted. A broken session is shrunk and stored in ``tests/fuzz/found/``, which the test suite replays.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from devstral_ls.testing.fuzz.found_sessions import keep
 from devstral_ls.testing.fuzz.sessions import ENCODINGS
 
 N_STEPS = (300, 8_000)
-"""Of a session, evenly between: short ones for beginnings and ends, long ones for growth."""
+"""Least and most steps of a session: short ones test beginnings and ends, long ones growth."""
 
 MOST_FOUND = 20
-"""Sessions kept; more say that something is broken altogether."""
+"""Broken sessions after which a run stops."""
 
 
 @dataclass
 class Total:
-    """Of all sessions."""
+    """The sums of all sessions."""
 
     sessions: int = 0
     messages: int = 0
@@ -47,7 +47,7 @@ class Total:
     reasons: Counter[str] = field(default_factory=Counter)
 
     def add(self, played: Played) -> None:
-        """One session more."""
+        """Add one session."""
         self.messages += played.messages
         self.requests += played.requests
         self.checks += played.checks
@@ -59,7 +59,7 @@ class Total:
         self.reasons += played.reasons
 
     def says(self) -> str:
-        """In one line."""
+        """The sums as one line."""
         return (
             f"{self.messages:,} messages, {self.requests:,} requests answered, {self.sessions} servers, "
             f"{self.checks:,} comparisons of documents; slowest answer {self.slowest_ms:.0f} ms ({self.slowest}), "
@@ -77,7 +77,7 @@ def session(seed: int, number: int, most_steps: int = N_STEPS[1]) -> Session:
 
 
 def run(messages: int, seed: int, folder: Path | None = None) -> Total:
-    """Play sessions until so many messages were sent; ``folder`` is where broken ones are kept."""
+    """Play sessions until so many messages were sent; broken ones are stored in ``folder``."""
     total = Total()
     began = time.monotonic()
     number = 0

@@ -1,8 +1,8 @@
-"""Does the server's own memory grow with what is done? ``python -m benchmarks.growth --doing typed --n 20000``.
+"""Growth of the server's own memory, by activity: ``python -m benchmarks.growth --doing typed --n 20000``.
 
-One thing is done again and again, as fast as it goes, at the real server over the engine that takes no time; for each
-thing a server of its own, so that what grows is known by name. Resident memory is told every so often, and what the
-process says of its objects at the marks: with ``--trace`` also the lines of code that hold more than at the mark before.
+One thing is done over and over at the real server with the null engine; each thing has a server of its own, so that
+growth is attributed to it. Prints resident memory at intervals, and the process's objects at marks: with ``--trace`` also
+the lines of code that hold more memory than at the mark before.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from devstral_ls.testing.lsp_client import LspClient, edit, start, stop
 from devstral_ls.testing.process_usage import usage
 
 N_LINES = 100
-"""Of the document."""
+"""Lines of the document."""
 
 
 class Doing:
@@ -34,14 +34,14 @@ class Doing:
         self._n = 0
 
     async def typed(self) -> AsyncIterator[None]:
-        """A method is typed, each key waits for its answer; then it is taken out again."""
+        """Type a method, waiting for the answer to each key; then delete it."""
         uri = self._open()
         async for line, column in self._keys(uri):
             await self.client.inline(uri, line, column)
             yield
 
     async def documents(self) -> AsyncIterator[None]:
-        """A document nobody has seen before is opened, typed into, and closed."""
+        """Open a new document, type into it, and close it."""
         while True:
             self._n += 1
             uri = self._open((self.workspace / "seen" / f"{self._n}.py").as_uri())
@@ -54,7 +54,7 @@ class Doing:
         return self.client.open(self._text, uri or (self.workspace / "typed.py").as_uri(), "python")
 
     async def _keys(self, uri: str) -> AsyncIterator[tuple[int, int]]:
-        """Type for ever; where the cursor is behind each key."""
+        """Type for ever; yields the cursor after each key."""
         while True:
             line, column = self._line, 0
             for character in TYPED["python"]:
@@ -70,7 +70,7 @@ DOINGS: dict[str, Callable[[Doing], AsyncIterator[None]]] = {"typed": Doing.type
 async def grown(
     folder: Path, name: str, n: int, marks: set[int], every: int, tell: Callable[[dict[str, Any]], None], *, trace: bool
 ) -> None:
-    """Do ``name`` ``n`` times; ``tell`` hears of the memory ``every`` so often and of everything at ``marks``."""
+    """Do ``name`` ``n`` times; ``tell`` gets the memory ``every`` so many times, and all figures at ``marks``."""
     config = folder / "growth.toml"
     config.write_text("[inline]\ndebounceMs = 0\n")
     workspace = folder / "workspace"

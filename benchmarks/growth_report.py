@@ -1,4 +1,4 @@
-"""Is it flat? Figures, verdict and plot of the samples that ``benchmarks.soak`` took."""
+"""Figures, verdict (flat or not) and plot of the samples of ``benchmarks.soak``."""
 
 from __future__ import annotations
 
@@ -13,35 +13,34 @@ Rows = Sequence[Mapping[str, Any]]
 
 N_FILES = 12
 WARM_SHARE = (0.25, 0.5)
-"""What is judged begins when ``N_FILES`` files were typed (each of the replays once), but not before the first and not
-after the second share of the run: until then imports, grammars of languages not met before, slots and caches that were
-never used fill up."""
+"""The judged part begins when ``N_FILES`` files were typed (each of the replays once), between the first and the second
+share of the run: before that, imports, grammars of new languages, slots and caches are still being filled."""
 
 WINDOW_SHARE = 1 / 12
-"""Of the run: what is compared is the first such part after warming up and the last one."""
+"""Share of the run: the first such part after warming up is compared with the last one."""
 
 SERVER_MB = 250.0
 """The most resident memory of a server, at any moment."""
 
 GROWTH = {"server": 0.10, "index": 0.10, "engine": 0.05}
-"""The most by which the resident memory may have grown at the end."""
+"""The greatest growth of resident memory at the end, as a share."""
 
 N_MORE = 2
-"""The most by which handles and threads may have grown: a connection that is kept for a while."""
+"""The greatest growth of handles and threads: a connection may stay open for a while."""
 
 N_WAITING = 8
-"""The most requests that may lie in the engine when somebody looks."""
+"""The most requests in the engine at any sample."""
 
 
 _MIDDLES: Mapping[str, Callable[[Sequence[float]], float]] = {
     "rss_mb": statistics.median, "anon_mb": statistics.median, "handles": min, "threads": min,
 }  # fmt: skip
-"""What is compared of a part of the run. A request has handles of its own (slot, turns, connection), so that the median
-says how many samples met one; what is left open is there in every sample."""
+"""How a part of the run is summarised. A request has handles of its own, so that their median depends on how many samples
+met one; a leaked handle is in every sample, so the least counts."""
 
 
 def figures(rows: Rows) -> dict[str, Any]:
-    """What the samples say, with what is ``broken`` in words."""
+    """The figures of the samples, and the broken limits in words."""
     end = rows[-1]["t"]
     typed = next((row["t"] for row in rows if row["did"].get("closed", 0) >= N_FILES), end)
     warm = min(max(typed, WARM_SHARE[0] * end), WARM_SHARE[1] * end)
@@ -85,7 +84,7 @@ def _engine(rows: Rows) -> dict[str, Any]:
 
 
 def broken(result: Mapping[str, Any]) -> list[str]:
-    """What should not be, a sentence each."""
+    """The broken limits, a sentence each."""
     found = []
     for name, one in result["processes"].items():
         if one["pids"] != 1:
@@ -107,14 +106,14 @@ def broken(result: Mapping[str, Any]) -> list[str]:
 
 
 def _thinned(points: Sequence[tuple[float, float]], n: int = 240) -> list[tuple[float, float]]:
-    """At most ``n`` points: of each stretch of time the highest, so that no peak is lost."""
+    """At most ``n`` points, the highest of each stretch of time, so that no peak is lost."""
     step = -(-len(points) // n)
     parts = (points[at : at + step] for at in range(0, len(points), step))
     return [(round(part[0][0]), round(max(y for _, y in part), 1)) for part in parts]
 
 
 def table(result: Mapping[str, Any]) -> list[str]:
-    """The figures for people."""
+    """The figures as text."""
     did = ", ".join(f"{name} {n}" for name, n in sorted(result["did"].items(), key=lambda one: -one[1]))
     engine, unanswered = result["engine"], result["unanswered"]
     return [

@@ -3,14 +3,13 @@
     python -m benchmarks.holes --limit 40 --kinds line
 
 Every item is asked of each arm in turn, greedy: ``ours`` (the server, unhurried), others of ``benchmarks.variants`` by
-``--arms``, and the baselines of ``benchmarks.llama_vim_baseline``. The server is asked as an editor asks by itself, and where it
-shows nothing then, or may have more for somebody who asks by key, once more so; the last answer is what is scored, the
-first is the shown rate.
-Answers are kept row by row, so a run that was broken off goes on, and only what changed is asked again: the server's
-when its code or settings change, the engine's when model, engine or prompt do.
+``--arms``, and the baselines of ``benchmarks.llama_vim_baseline``. The server gets an automatic request, and an invoked one
+where the first shows nothing or less than there may be; the last answer is scored, the first gives the shown rate.
+Answers are stored row by row, so an interrupted run resumes, and only what changed is asked again: the server's
+answers when its code or settings change, the engine's when model, engine or prompt do.
 
-Python is executed with the file's own tests; other languages are right where the file is as it was. Holes of the kind
-``cross`` lie in a workspace of several files; the baselines see the one file.
+Python is executed with the file's own tests; in other languages an answer is right when the file is as it was. Holes of
+the kind ``cross`` are in a workspace of several files; the baselines see the one file.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ from typing import Any
 
 from benchmarks import items, llama_vim_baseline
 from benchmarks.cross_file import workspace
+from benchmarks.editors import utf16_length
 from benchmarks.holes_table import summary, table
 from benchmarks.items import CrossHole, Hole, Quiet
 from benchmarks.journal import RESULTS, Journal, digest
@@ -44,7 +44,7 @@ Item = Hole | Quiet
 
 
 class Filler:
-    """Asks one arm after the other for one item after the other, and keeps what they say."""
+    """Asks the arms in turn for each item, and stores their answers."""
 
     def __init__(self, bench: Rig, arms: Sequence[Arm], servers: dict[str, LspClient]) -> None:
         self._rig = bench
@@ -58,10 +58,10 @@ class Filler:
         }
         self._plain = Journal("holes-plain", engine)
         self.seconds: list[float] = []
-        """What each answer that was not kept yet took."""
+        """Seconds of each answer that was not stored yet."""
 
     async def fill(self, item: Item, turn: int) -> dict[str, dict[str, Any]]:
-        """The rows of all arms and baselines for ``item``; who begins changes with ``turn``."""
+        """The rows of all arms and baselines for ``item``; their order rotates with ``turn``."""
         rows: dict[str, dict[str, Any]] = {}
         arms = [*self._arms[turn % len(self._arms) :], *self._arms[: turn % len(self._arms)]]
         arms = [arm for arm in arms if isinstance(item, CrossHole) or arm.name not in SOURCE_ARMS]
@@ -75,7 +75,7 @@ class Filler:
         return rows
 
     def _same(self, arm: Arm, rows: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]] | None:
-        """The row of ``ours`` for an arm that switches off what ``ours`` did not show: the prompt is the same."""
+        """The row of ``ours`` for an arm that switches off context which ``ours`` did not have: the prompt is the same."""
         ours = rows.get("ours")
         if arm.name not in SOURCE_ARMS or ours is None:
             return None
@@ -112,12 +112,12 @@ class Filler:
 
 
 def is_one_line(hole: Hole) -> bool:
-    """Is it known that one line is wanted? For holes in workspaces the length of what was cut out says so."""
+    """True when one line is expected; for holes in workspaces by the length of the part cut out."""
     return hole.kind == "line" or (hole.kind == "cross" and "\n" not in hole.middle)
 
 
 async def _ask_server(client: LspClient, item: Item) -> dict[str, Any]:
-    """Open the document, its workspace with it where there is one, and ask there."""
+    """Open the document, in its workspace if it has one, and request a suggestion."""
     if isinstance(item, CrossHole):
         async with workspace(client, item) as uri:
             return await _ask_at(client, uri, item)
@@ -128,11 +128,11 @@ async def _ask_server(client: LspClient, item: Item) -> dict[str, Any]:
 
 
 async def _ask_at(client: LspClient, uri: str, item: Item) -> dict[str, Any]:
-    """Ask as an editor does by itself; where nothing shows or less than there is, and something is to be found, as by
-    key: an answer that was whole is given again from memory.
+    """An automatic request, and an invoked one when it shows nothing or may have cut something; a whole answer comes
+    from memory the second time.
     """
     before = item.before.split("\n")
-    line, character = len(before) - 1, _utf16(before[-1])
+    line, character = len(before) - 1, utf16_length(before[-1])
     asked = await ask(client, uri, line, character, invoked=False)
     shown, reason = bool(asked.items), asked.why.get("reason")
     if isinstance(item, Hole) and (not asked.items or _is_part(asked.why)):
@@ -146,15 +146,15 @@ async def _ask_at(client: LspClient, uri: str, item: Item) -> dict[str, Any]:
 
 
 def _is_part(why: dict[str, Any]) -> bool:
-    """Is there more for somebody who asks by key?"""
+    """True when an invoked request may show more."""
     return not why.get("multiline") or "cut-where-unsure" in why.get("decisions", ())
 
 
 def _n_replaced(range_: dict[str, Any] | None, line: int, character: int, after: str) -> int:
-    """Code points behind the cursor that an item replaces.
+    """Code points after the cursor that an item replaces.
 
     Raises:
-        ValueError: it replaces something before the cursor, or below its line: nothing of ours does.
+        ValueError: it replaces something before the cursor, or below its line, which the server never does.
     """
     if range_ is None:
         return 0
@@ -170,10 +170,6 @@ def _uri(item: Item) -> str:
     suffix = language_of(item.language, item.name).extensions[0]
     stem = item.name.rpartition(".")[0] or item.name
     return f"file:///bench/{item.id}/{stem}{suffix}"
-
-
-def _utf16(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2
 
 
 def _slug(name: str) -> str:
@@ -242,7 +238,7 @@ def _progress(n: int, of: int, seconds: Sequence[float], per_item: int) -> None:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options that ``compare`` has as well."""
+    """The options shared with ``compare``."""
     parser.add_argument("--limit", type=int, help="so many items of each kind")
     parser.add_argument("--kinds", default=",".join(KINDS), help=f"of {', '.join(KINDS)}")
     parser.add_argument("--languages", default="", help="of these languages only, with commas")

@@ -1,4 +1,4 @@
-"""From answers to figures: each answer's score, each arm's shares with intervals, and who is better on the same items."""
+"""From answers to figures: each answer's score, each arm's shares with intervals, and paired comparisons of arms."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ran: dict[str, execution.Ran] = {}
 
 
 def scored(hole: Hole, row: Row) -> dict[str, Any]:
-    """Everything that is said of one answer. ``right``: the tests pass; without tests, the file is as it was."""
+    """All figures of one answer. ``right``: the tests pass; without tests, the file is as it was."""
     answer = score.Answer(row["text"], row["n_replaced"])
     text = score.effective(answer, hole.after)
     exact = score.is_exact(hole.before, hole.middle, hole.after, answer)
@@ -58,7 +58,7 @@ def _run(program: str, hole: Hole) -> execution.Ran:
 
 
 def summary(rows: Rows) -> dict[str, Any]:
-    """Figures of each group and arm, pairs, quiet places, and the items that tell most."""
+    """Figures of each group and arm, pairs, quiet places, and the most telling items."""
     holes = [(item, found) for item, found in rows if isinstance(item, Hole)]
     quiets = [(item, found) for item, found in rows if isinstance(item, Quiet)]
     arms = list(dict.fromkeys(arm for _, found in holes for arm in found))
@@ -84,7 +84,7 @@ def summary(rows: Rows) -> dict[str, Any]:
 
 
 def _figures(found: Sequence[Row]) -> dict[str, Any]:
-    """One arm over one group. Shares are triples: share, and the ends of its Wilson interval; with what they are of."""
+    """One arm over one group. A share comes with the ends of its Wilson interval, its hits and its total."""
     executed = [s for s in found if s["passed"] is not None]
     given = [s for s in found if s["given"]]
     return {
@@ -110,7 +110,7 @@ def share(n_hits: int, n: int) -> dict[str, Any]:
 
 
 def _pair(group: str, kinds: Sequence[str], one: str, other: str, scores: Mapping[str, list[Row]]) -> dict[str, Any]:
-    """``one`` against ``other`` on the executed items of a group; in workspaces on all: few are executed."""
+    """``one`` against ``other`` on the executed items of a group; in workspaces on all, since few are executed."""
     verdict = "right" if group == "cross" else "passed"
     theirs = {s["id"]: s for s in scores.get(other, [])}
     both = [
@@ -133,7 +133,7 @@ def _quiet(quiets: Rows, arm: str) -> dict[str, Any]:
 
 
 def table(result: Mapping[str, Any]) -> list[str]:
-    """The result for people."""
+    """The result as text."""
     return [*header_lines(result["header"]), *_lines(result)]
 
 

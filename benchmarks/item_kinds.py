@@ -22,8 +22,8 @@ class Hole:
     name: str
     """File name."""
     kind: HoleKind
-    """``line`` and ``lines`` begin at the start of a line or after its indentation and end at a line end; ``cross`` does
-    so as well, and what belongs there is known from other files only."""
+    """``line``, ``lines`` and ``cross`` begin at the start of a line or after its indentation and end at a line end; for
+    ``cross`` the expected code is known from other files only."""
     before: str
     middle: str
     after: str
@@ -33,7 +33,7 @@ class Hole:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A document that was open before the asked one: edited there, or only looked at."""
+    """A document that was opened before the one with the hole: edited, or only viewed."""
 
     path: str
     before: str
@@ -48,7 +48,7 @@ class CrossHole(Hole):
     """Path and text of the others."""
     opened: tuple[Opened, ...]
     said: tuple[Diagnostic, ...]
-    """What a checker says of the file as it is, with the hole."""
+    """The diagnostics of a checker for the file with the hole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Quiet:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """What a linter, compiler or test runner says about a case's text."""
+    """A diagnostic of a linter, compiler or test runner for a case's text."""
 
     line: int
     column: int
@@ -112,18 +112,18 @@ class ActionCase:
     name: str
     text: str
     target_line: int
-    """Where the cursor goes: the line of the first diagnostic, else the first line of the target."""
+    """The cursor: the line of the first diagnostic, else the first line of the target."""
     target: Span
-    """The definition that is to be changed or reviewed; the whole text where none is marked."""
+    """The definition to change or review; the whole text when none is marked."""
     test: str | None
     """As in ``Hole``: passes on ``reference``, for ``types`` on ``text``. ``None`` for other languages than Python, and for
     ``document``."""
     diagnostics: tuple[Diagnostic, ...]
     bugs: tuple[Bug, ...]
     reference: str | None
-    """The text with every bug mended; ``None`` where nothing was broken."""
+    """The text with every bug fixed; None when it has no bug."""
 
     def keeps_the_rest(self, answer: str) -> bool:
-        """Is ``answer``, a whole file, the same as ``text`` before and after the target?"""
+        """True when ``answer``, a whole file, equals ``text`` before and after the target."""
         head, tail = self.text[: self.target.start], self.text[self.target.end :]
         return len(answer) >= len(head) + len(tail) and answer.startswith(head) and answer.endswith(tail)

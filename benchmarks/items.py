@@ -1,7 +1,7 @@
-"""What the benchmarks ask: holes, files to type, quiet places and code actions, read from ``benchmarks/cases/``.
+"""The items of the benchmarks: holes, files to type, quiet places and code actions, read from ``benchmarks/cases/``.
 
-All of it was written for this project. ``digest`` says whether two runs asked the same things: the digests of all lists
-are kept in ``benchmarks/cases/digests.json``; ``python -m benchmarks.items`` renews them.
+All were written for this project. Two runs with the same ``digest`` asked the same things: the digests of all lists are in
+``benchmarks/cases/digests.json``; ``python -m benchmarks.items`` renews them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 @cache
 def holes() -> tuple[Hole, ...]:
-    """All holes, the languages in turns: a part of them says something about each."""
+    """All holes, the languages in turns, so that the first few are of all languages."""
     by_language: dict[str, list[Hole]] = {}
     for language, name, text in _files("holes"):
         by_language.setdefault(language, []).extend(parse_holes(language, name, text))
@@ -86,7 +86,7 @@ def action_cases() -> tuple[ActionCase, ...]:
 
 @cache
 def tuning_cases() -> tuple[ActionCase, ...]:
-    """Small cases to work on code actions with; those of ``action_cases`` are for judging."""
+    """Small cases for developing code actions; those of ``action_cases`` are for judging them."""
     return tuple(
         case
         for language, name, text in _files("tuning")
@@ -101,7 +101,7 @@ def digest(items: Sequence[Item]) -> str:
 
 
 def digests() -> dict[str, dict[str, str | int]]:
-    """Amount and digest of each list, as kept in ``DIGESTS``."""
+    """Length and digest of each list, as stored in ``DIGESTS``."""
     lists: dict[str, Sequence[Item]] = {
         "holes": holes(),
         "replays": replays(),

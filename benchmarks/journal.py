@@ -1,4 +1,4 @@
-"""Answers that were paid for are kept: one JSON line each, found again by everything they depend on."""
+"""Stored answers of expensive runs: one JSON line each, keyed by everything they depend on."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def digest(*parts: object) -> str:
 
 
 def code_digest(folder: Path = ROOT / "devstral_ls") -> str:
-    """The state of the code under test: what every source file of the package holds."""
+    """A digest of the code under test: of every source file of the package."""
     files = sorted(path for path in folder.rglob("*") if path.suffix in {".py", ".scm"})
     return digest(*[(str(path.relative_to(folder)), path.read_text(encoding="utf-8")) for path in files])
 
 
 class Journal:
-    """The rows of one arm, in the order they came; a run that was broken off goes on behind them."""
+    """The rows of one arm in order; an interrupted run appends to them."""
 
     def __init__(self, name: str, depends_on: Mapping[str, object], folder: Path | None = None) -> None:
         self.path = (folder or RESULTS) / "rows" / f"{name}-{digest(depends_on)}.jsonl"
@@ -37,11 +37,11 @@ class Journal:
         return key in self._rows
 
     def get(self, key: str) -> dict[str, Any] | None:
-        """The row of ``key``."""
+        """The row of ``key``; None when there is none."""
         return self._rows.get(key)
 
     def add(self, key: str, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Keep ``row``, on disk before anything else happens."""
+        """Append ``row``, and flush it to disk."""
         kept = {"key": key, **row}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
@@ -52,6 +52,6 @@ class Journal:
     def _take(self, line: str) -> None:
         try:
             row = json.loads(line)
-        except ValueError:  # the last line of a run that was killed while it wrote
+        except ValueError:  # the last line of a run that was killed while writing
             return
         self._rows[str(row["key"])] = row

@@ -1,6 +1,6 @@
-"""Somebody who types a file: which keys, with which gaps, with which slips, and what of a suggestion they take.
+"""The keys that type a file, their gaps and slips, and the acceptance of suggestions.
 
-Everything follows from the file and a seed, so every arm sees the same person.
+Everything follows from the file and a seed, so that every arm sees the same typist.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from random import Random
 
 GAPS_MS = (120, 350)
-"""Between two keys (``quality.md``)."""
+"""Least and greatest gap between two keys."""
 
 LINE_STOP_MS = (600, 1800)
-"""At a line's end, where people think."""
+"""Least and greatest gap at a line's end, where people think."""
 
 SLIP_SHARE = 0.015
-"""Of the keys: another letter, and a step back."""
+"""Share of keys with a slip: another letter, and a backspace."""
 
 _WORD = re.compile(r"\s*(?:\w+|[^\w\s]+)")
 _NEXT_LINE = re.compile(r"\n[ \t]*")
@@ -28,21 +28,21 @@ class Key:
     """One key press."""
 
     text: str
-    """What appears; empty for the step back."""
+    """The text it inserts; empty for a backspace."""
     gap_ms: float
-    """Until the next key."""
+    """Milliseconds until the next key."""
     takes_back: str = ""
-    """What disappears before the cursor."""
+    """Characters it deletes before the cursor."""
 
 
 def key_at(text: str, at: int) -> str:
-    """What the next key brings: a character, or a line end with the indentation that an editor gives for nothing."""
+    """The text of the next key: a character, or a line end with the indentation that an editor adds."""
     line = _NEXT_LINE.match(text, at)
     return line[0] if line else text[at]
 
 
 def keys_at(text: str, at: int, seed: int) -> Iterator[Key]:
-    """The keys that bring what ``key_at`` says: one, or three with a slip."""
+    """The keys that insert the text of ``key_at``: one, or three with a slip."""
     chance = Random(f"{seed} {at}")
     right = key_at(text, at)
     gap = chance.uniform(*(LINE_STOP_MS if right.startswith("\n") else GAPS_MS))
@@ -54,7 +54,7 @@ def keys_at(text: str, at: int, seed: int) -> Iterator[Key]:
 
 
 def n_keys(text: str) -> int:
-    """Key presses that ``text`` takes without any help, and without slips."""
+    """Key presses for ``text`` without suggestions and slips."""
     at = n = 0
     while at < len(text):
         at += len(key_at(text, at))
@@ -63,10 +63,10 @@ def n_keys(text: str) -> int:
 
 
 def accepted(suggestion: str, truth: str) -> tuple[int, int]:
-    """How many characters of ``suggestion`` are taken where ``truth`` is to come, and with how many keys.
+    """The number of characters of ``suggestion`` that are accepted when ``truth`` is to be typed, and the keys for it.
 
-    The whole of it where it is right, with one key; else its words as far as they are right, with a key each. Words are
-    only taken where that saves keys.
+    All of it when it is right, with one key; else its words as far as they are right, with a key each, when that saves
+    keys.
     """
     if suggestion.strip() and truth.startswith(suggestion):
         return len(suggestion), 1
@@ -79,7 +79,7 @@ def accepted(suggestion: str, truth: str) -> tuple[int, int]:
 
 
 def _cuts_word(suggestion: str, truth: str, end: int) -> bool:
-    """Does the truth go on with the word that the suggestion ends?"""
+    """True when the truth continues the last word of the suggestion."""
     return suggestion[end - 1].isalnum() and truth[end : end + 1].isalnum()
 
 
@@ -93,7 +93,7 @@ class Stretch:
 
 
 def stretch(text: str, characters: int | None, *, with_rest: bool) -> Stretch:
-    """Whole lines from a third of the file on, about ``characters`` of them; the whole file where that is ``None``."""
+    """Whole lines from a third of the file on, about ``characters`` long; the whole file when that is None."""
     text = text.rstrip("\n") + "\n"
     start = 0 if characters is None else text.find("\n", len(text) // 3) + 1
     end = len(text) - 1 if characters is None else text.find("\n", min(start + characters, len(text) - 1))

@@ -2,12 +2,12 @@
 
 Five parts, printed as one table and kept as JSON in ``benchmarks/results/latency.json``:
 
-* the server alone, with a scripted engine of zero cost: what ``initialize`` takes from the start of the process, what
-  the server adds to a request in a 2,000-line file, its resident memory;
-* the same for each key of code that is typed into long files: ``benchmarks.own_time``;
+* the server alone, with a scripted engine that takes no time: ``initialize`` from the start of the process, overhead of a
+  request in a 2,000-line file, resident memory;
+* the overhead of each key of code typed into long files: ``benchmarks.own_time``;
 * a real model: a cold request, the same place again, typing on, typing through a suggestion;
 * cancelling a request during the prefill of a 1,500-token prompt: the answer, and the engine's next free moment;
-* of each of those keys, what lies outside of the request to the engine (``stages`` of ``devstral.why``): that is ours.
+* of each of those keys, the time outside of the request to the engine (``stages`` of ``devstral.why``).
 
 The machine is noisy: medians and percentiles of one run, to be compared within it.
 """
@@ -23,7 +23,6 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,10 +30,11 @@ from typing import Any
 from benchmarks import own_time
 from benchmarks.rig import why
 from benchmarks.source import long_file
+from benchmarks.stats import percentile
 from devstral_ls import __version__
-from devstral_ls.engine.managed import ManagedEngine
 from devstral_ls.engine.rendezvous import stop
 from devstral_ls.engine.spec import EngineOptions
+from devstral_ls.engine.switch import ConfiguredEngine
 from devstral_ls.errors import ModelNotFound
 from devstral_ls.generation import GenerationRequest, Text
 from devstral_ls.models import store
@@ -50,17 +50,12 @@ N_LINES = 2_000
 N_TYPED = 24
 LONG_PROMPT_TOKENS = 1_500
 
-Row = tuple[str, float, str]
-"""What, how much, of what."""
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which ``share`` of ``values`` lie, 0 to 1."""
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+Row = tuple[str, float | None, str]
+"""Name, figure, unit."""
 
 
 async def start_ups(folder: Path) -> list[Row]:
-    """From the start of the process to the answer to ``initialize``."""
+    """Time from the start of the process to the answer to ``initialize``."""
     taken = []
     for _ in range(N_STARTS):
         begun = time.perf_counter()
@@ -75,7 +70,7 @@ async def start_ups(folder: Path) -> list[Row]:
 
 
 async def overhead(folder: Path) -> list[Row]:
-    """What the server adds to a request when the engine takes no time, one key before each."""
+    """Overhead of a request when the engine takes no time, with a key before each."""
     client = await start(folder, "--real-pipeline", DEVSTRAL_LS_CONFIG=str(_no_debounce(folder)))
     try:
         await client.initialize()
@@ -103,14 +98,14 @@ async def overhead(folder: Path) -> list[Row]:
 
 
 def _no_debounce(folder: Path) -> Path:
-    """Settings without the wait for a typing pause, which is no overhead but a courtesy."""
+    """Settings without debounce, which is no overhead."""
     path = folder / "no-debounce.toml"
     path.write_text("[inline]\ndebounceMs = 0\n")
     return path
 
 
 async def with_model(folder: Path, model: Path) -> list[Row]:
-    """A person at work: open, ask, type on, type through."""
+    """Open a document, request, type on, type through a suggestion."""
     client = await _real_server(folder, model)
     try:
         begun = time.perf_counter()
@@ -148,7 +143,7 @@ async def _timed(client: LspClient, uri: str, line: int, character: int) -> tupl
 
 
 async def _type_through(client: LspClient, uri: str, line: int, suggestion: str) -> list[Row]:
-    """Three characters of the suggestion, one by one, asking after each."""
+    """Type three characters of the suggestion, with a request after each."""
     taken = []
     for n, c in enumerate(suggestion[:3]):
         client.change(uri, edit((line, 8 + n), (line, 8 + n), c))
@@ -159,7 +154,7 @@ async def _type_through(client: LspClient, uri: str, line: int, suggestion: str)
 
 
 async def _type_on(client: LspClient, uri: str, line: int) -> list[Row]:
-    """Type what the model did not suggest: the prompt is cached but for the last tokens."""
+    """Type against the suggestion: the prompt is cached but for the last tokens."""
     typed = "total_of_all = compute_it("[:N_TYPED]
     taken, ours = [], []
     for n, c in enumerate(typed):
@@ -179,9 +174,9 @@ async def _type_on(client: LspClient, uri: str, line: int) -> list[Row]:
 
 
 async def cancelling(folder: Path, model: Path) -> list[Row]:
-    """Cancel a request during a long prefill: how soon it is answered, how soon the engine is free."""
+    """Cancel a request during a long prefill: time to its answer, and until the engine is free."""
     places = _places(folder)
-    engine = ManagedEngine(EngineOptions(str(model), context_tokens=8192, slots=1), places, lambda status: None)
+    engine = ConfiguredEngine(EngineOptions(str(model), context_tokens=8192, slots=1), places, lambda status: None)
     engine.start()
     try:
         await engine.ready()
@@ -200,7 +195,7 @@ async def cancelling(folder: Path, model: Path) -> list[Row]:
     ]
 
 
-async def _cancelled(engine: ManagedEngine) -> tuple[float, float]:
+async def _cancelled(engine: ConfiguredEngine) -> tuple[float, float]:
     text = "".join(f"value_{n} = {n}\n" for n in range(time.time_ns() % 1000, 5000))[: LONG_PROMPT_TOKENS * 2]
 
     async def long_one() -> None:
@@ -226,7 +221,7 @@ def _places(folder: Path) -> Directories:
 
 
 def environment() -> dict[str, str]:
-    """What the figures belong to."""
+    """The header of the result: machine, versions, model."""
     return {
         "machine": platform.platform(),
         "python": platform.python_version(),
@@ -236,7 +231,7 @@ def environment() -> dict[str, str]:
 
 
 async def measure(name: str) -> list[Row]:
-    """All parts."""
+    """Run all parts."""
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

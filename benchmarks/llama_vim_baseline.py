@@ -1,11 +1,11 @@
-"""What everybody else sends to the same engine: prefix, suffix, middle, and nothing done to the answer but a cut.
+"""The baselines: plain prefix-suffix-middle prompts to the same engine, and nothing done to the answer but a cut.
 
 ``raw``: the whole file, the whole answer. ``llama.vim``: 256 lines before the cursor and 64 after it, at most 128 tokens,
 the first line kept: what llama.vim does by default (``n_prefix``, ``n_suffix``, ``n_predict`` of its documentation).
 Holes of one line are cut to one line for both. ``raw, cut`` is ``raw`` up to the first line that follows the hole
 anyway: the least a careful client does, and not one of the targets' baselines.
 
-A file that fits into llama.vim's window makes the same prompt for both: it is asked once.
+A file that fits into llama.vim's window gives the same prompt for both, which is asked once.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from devstral_ls.prompt.window import Window
 LLAMA_VIM_BEFORE, LLAMA_VIM_AFTER, N_PREDICT = 256, 64, 128
 
 CHARACTERS_PER_TOKEN = 2.5
-"""Of code, on the low side: a whole file longer than the context is cut at its far ends."""
+"""Of code, a low estimate: a file longer than the context is cut at its far ends."""
 
 BASELINES = ("raw", "raw, cut", "llama.vim")
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the engine answered, uncut but for the lines that were not read."""
+    """The engine's answer, uncut as far as it was read."""
 
     text: str
     ms: float
@@ -38,7 +38,7 @@ class Said:
 
 
 def window_of(baseline: str, before: str, after: str, context_tokens: int) -> Window:
-    """What ``baseline`` shows the model of a file."""
+    """The part of a file that ``baseline`` puts into the prompt."""
     if baseline == "llama.vim":
         above = before.split("\n")[-LLAMA_VIM_BEFORE - 1 :]
         below = after.split("\n")[: LLAMA_VIM_AFTER + 1]
@@ -51,7 +51,7 @@ def window_of(baseline: str, before: str, after: str, context_tokens: int) -> Wi
 
 
 async def say(engine: Engine, window: Window, uri: str, *, one_line: bool) -> Said:
-    """Ask for the middle, greedy; with ``one_line`` reading stops at the first line's end."""
+    """Generate the middle, greedy; with ``one_line`` up to the end of the first line."""
     model = engine.model
     assert model is not None
     family = FAMILIES[model.family]
@@ -70,12 +70,12 @@ async def say(engine: Engine, window: Window, uri: str, *, one_line: bool) -> Sa
 
 
 def plain_layout(model: ModelInfo) -> str:
-    """Prefix, suffix, middle; for a model without such tokens, what is before the cursor."""
+    """Prefix, suffix, middle; for a model without such tokens, the text before the cursor."""
     return "fim-psm" if FAMILIES[model.family].fim is not None else "left-to-right"
 
 
 def kept(baseline: str, text: str, after: str, *, one_line: bool) -> str:
-    """What ``baseline`` shows of the engine's answer."""
+    """The part of the engine's answer that ``baseline`` shows."""
     if one_line or baseline == "llama.vim":
         return text.split("\n", 1)[0]
     return cut_at_repeat(text, after) if baseline == "raw, cut" else text

@@ -1,11 +1,11 @@
-"""Twelve people type at once, each with a server of their own, all at one engine: is it fair, and does work pile up?
+"""Fairness and piling up: twelve typists, each with a server of its own, at one engine.
 
     python -m benchmarks.load --servers 12 --minutes 10 --model tiny
 
-Each types a file at a human pace; the next key overtakes a request, which is cancelled as editors do it. One in seven is
-waited for: its time is measured. Every few seconds the engine is asked what it has to do. At the end everybody stops in
-the middle of their requests, and the engine must soon have nothing to do. The exit status is 1 if somebody was treated
-worse than the others (``UNFAIR``), somebody starved, or work piled up.
+Each types files at a human pace; the next key overtakes a request, which is cancelled as editors do it. One request in
+seven is waited for, and its time measured. Every few seconds the engine reports its work. At the end all typists stop in
+the middle of their requests, and the engine must soon be idle. The exit status is 1 when one server was treated worse
+than the others (``UNFAIR``), one starved, or work piled up.
 """
 
 from __future__ import annotations
@@ -41,46 +41,46 @@ from devstral_ls.testing.interruptible import run_interruptible
 from devstral_ls.testing.process_usage import usage
 
 CONTEXT_TOKENS = 256
-"""Prompts are then as long as on a slow machine (``budget.FLOOR``), and answers need not be cut short by the time."""
+"""Prompts as long as on a slow machine (``budget.FLOOR``), and answers not cut short by the time limit."""
 
 CHARACTERS = 400
-"""Typed of each file."""
+"""Characters typed of each file."""
 
 LOOK_S = 2.0
 IDLE_S = 30.0
-"""The engine must have nothing to do so soon after everybody stopped."""
+"""Seconds after the last typist stopped within which the engine must be idle."""
 
 UNFAIR = 3.0
-"""The most that the slowest server's p95 may be of the fastest one's."""
+"""The greatest allowed ratio of the slowest server's p95 to the fastest one's."""
 
 STARVED_SHARE = 1 / 3
-"""Of the median of what the others got: who got fewer answers starved."""
+"""Share of the median number of answers; a server with fewer starved."""
 
 MIN_ANSWERS = 20
-"""Of fewer, a p95 is the slowest and says nothing."""
+"""Answers below which a p95 says nothing."""
 
 N_EACH = 1
-"""Requests in the engine for each client, running and waiting, are no more than this: what was left is gone."""
+"""The most requests in the engine for each client, running and waiting: cancelled ones are gone."""
 
 
 @dataclass
 class Seat:
-    """One of them."""
+    """One typist and its server."""
 
     number: int
     waited: list[float] = field(default_factory=list)
-    """Milliseconds until an answer that was waited for, of those that asked the model."""
+    """Milliseconds until each awaited answer of the model."""
     did: Counter[str] = field(default_factory=Counter)
 
     def take(self, offer: Offer) -> None:
-        """An answer."""
+        """Record an answer."""
         if offer.asked_model or offer.late:
             self.waited.append(offer.ms)
             self.did["given up"] += offer.late
 
 
 async def type_on(typist: Typist, number: int, end: float) -> None:
-    """Type one file after another, each of the people beginning with another one."""
+    """Type one file after another; each typist begins with another one."""
     files = items.replays()
     for n, file in enumerate(cycle([*files[number % len(files) :], *files[: number % len(files)]])):
         if time.monotonic() >= end:
@@ -90,9 +90,9 @@ async def type_on(typist: Typist, number: int, end: float) -> None:
 
 
 def look(running: Rig) -> dict[str, Any]:
-    """What the engine has to do, as ``engine status --json`` says it."""
+    """The engine's work, as in ``engine status --json``."""
     (state,) = rendezvous.engines(running.places)
-    found = report(state, running.places)
+    found = asyncio.run(report(state, running.places))  # looked at from a thread
     memory = usage(state.pid) if state.pid else None
     return {
         "t": time.monotonic(),
@@ -104,7 +104,7 @@ def look(running: Rig) -> dict[str, Any]:
 
 
 async def load(bench: Bench, n_servers: int, seconds: float) -> dict[str, Any]:
-    """Let them type; the result.
+    """Let all type; returns the result.
 
     Raises:
         DevstralError: no model, or no engine.
@@ -145,7 +145,7 @@ async def load(bench: Bench, n_servers: int, seconds: float) -> dict[str, Any]:
 
 
 async def _idle_after(running: Rig) -> float | None:
-    """Seconds until the engine has nothing to do; ``None``: it does not end."""
+    """Seconds until the engine is idle; None when it does not become idle."""
     begun = time.monotonic()
     while time.monotonic() < begun + IDLE_S:
         seen = await asyncio.to_thread(look, running)
@@ -165,13 +165,13 @@ def _figures(seat: Seat) -> dict[str, Any]:
 
 
 def unfairness(seats: Sequence[Mapping[str, Any]]) -> float | None:
-    """The slowest p95 as a multiple of the fastest; ``None`` where somebody got nothing."""
+    """The slowest p95 as a multiple of the fastest; None when a server got no answer."""
     found = [seat["p95"] for seat in seats]
     return max(found) / min(found) if found and all(found) else None
 
 
 def broken(result: Mapping[str, Any], n_servers: int) -> list[str]:
-    """What should not be, a sentence each."""
+    """The broken limits, a sentence each."""
     found = []
     share = unfairness(result["seats"])
     if share is None or share > UNFAIR:
@@ -188,12 +188,12 @@ def broken(result: Mapping[str, Any], n_servers: int) -> list[str]:
     if inside > N_EACH * n_servers:
         found.append(f"{inside} requests lay in the engine")
     if result["idle_s"] is None:
-        found.append(f"the engine still worked {IDLE_S:.0f} s after everybody stopped")
+        found.append(f"the engine still worked {IDLE_S:.0f} s after all typists stopped")
     return found
 
 
 def table(result: Mapping[str, Any]) -> list[str]:
-    """The result for people."""
+    """The result as text."""
     looks, header = result["looks"], result["header"]
     rows = [
         f"{n + 1:6}{seat['n']:9}{_s(seat['p50']):>9}{_s(seat['p95']):>9}{_s(seat['most']):>9}"
@@ -211,7 +211,7 @@ def table(result: Mapping[str, Any]) -> list[str]:
         f"slowest p95 / fastest p95: {'-' if share is None else f'{share:.2f}'}",
         f"in the engine at {len(looks)} looks: at most {_most(looks, 'busy')} running, {_most(looks, 'waiting')} waiting, "
         f"{_most(looks, 'clients')} clients",
-        f"nothing to do {'-' if idle is None else f'{idle:.1f} s'} after everybody stopped",
+        f"nothing to do {'-' if idle is None else f'{idle:.1f} s'} after all typists stopped",
         f"memory: servers {min(result['servers_mb']):.0f} to {max(result['servers_mb']):.0f} MB, "
         f"engine {_most(looks, 'rss_mb'):.0f} MB",
         *(f"BROKEN: {one}" for one in result["broken"]),
@@ -227,7 +227,7 @@ def _s(ms: float | None) -> str:
 
 
 def charts(result: Mapping[str, Any]) -> dict[str, str]:
-    """The p95 of each server, with the median as its interval's beginning."""
+    """The p95 of each server, with the median as the lower end of its interval."""
     found = [
         Bar(f"server {n + 1}", seat["p95"] / 1000, said=f"{_s(seat['p95'])} s, p50 {_s(seat['p50'])} s")
         for n, seat in enumerate(result["seats"])

@@ -1,7 +1,7 @@
-"""The real server over an engine that takes no time and knows what is being typed: ``python -m benchmarks.null_engine_server``.
+"""The real server over an engine that takes no time and knows the typed code: ``python -m benchmarks.null_engine_server``.
 
-At one place of three it says how the code of ``source.TYPED`` goes on, at the others something else, so that keys are
-typed through suggestions as well as against them. Deterministic.
+At one place of three it continues the code of ``source.TYPED``, at the others it says something else, so that keys are
+typed through suggestions and against them. Deterministic.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from devstral_ls.testing.scripted_engine import plain
 from devstral_ls.testing.scripted_server import Rig, scripted
 
 _N_KNOWN = 12
-"""Characters before the cursor by which the place is found."""
+"""Characters before the cursor that identify the place."""
 
 _N_SAID = 8
 
@@ -30,7 +30,7 @@ _WRONG = "other_total = compute(first, second)"
 
 
 def _answers() -> dict[str, str]:
-    """What is said behind which characters: the next few, to the end of the line, or something that is not typed."""
+    """Answers by the characters before the cursor: the next few of the line, or something that is not typed."""
     found = {}
     for code in TYPED.values():
         for at in range(_N_KNOWN, len(code)):
@@ -43,7 +43,7 @@ _ANSWERS = _answers()
 
 
 def goes_on(request: GenerationRequest) -> str:
-    """What the engine says; takes no time."""
+    """The answer to ``request``; takes no time."""
     return _ANSWERS.get((plain(request) + request.begins_with)[-_N_KNOWN:], _WRONG)
 
 
@@ -56,7 +56,7 @@ def main() -> int:
 
     @server.features.feature("test/knows")
     async def knows(ls: object, _params: object) -> None:
-        """From now on the engine knows what is typed."""
+        """Let the engine know the typed code from now on."""
         await server.pipeline()
         assert rig.engine is not None
         rig.engine.says = goes_on
@@ -66,12 +66,12 @@ def main() -> int:
 
     @server.features.feature("test/held")
     async def held(ls: object, _params: object) -> dict[str, Any]:
-        """What this process holds, and what of it came since it was asked before."""
+        """Memory of this process, and its growth since the last request."""
         return trace.now()
 
     @server.features.feature("test/key")
     async def key(ls: object, params: Any) -> dict[str, Any]:
-        """How the document's last request went, and the CPU seconds of this process so far."""
+        """Reason code of the document's last request, and CPU seconds of this process so far."""
         return {"reason": rig.pipeline.why(params["uri"]).reason.value, "cpu": time.process_time()}
 
     @server.features.feature("test/index")

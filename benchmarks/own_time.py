@@ -1,9 +1,8 @@
 """The server's own time for each key: ``python -m benchmarks.own_time``; ``benchmarks.latency`` prints it, too.
 
 A method is typed character by character into the middle of a long file, over stdio to the real server; the engine
-takes no time, so what is measured is ours: from ``didChange`` to the answer of the request behind it. The next key comes
-as soon as the one before is answered, so it also pays for what goes on behind an answer (writing ahead). The way
-through the pipe and JSON is in the figures.
+takes no time, so that only the server is measured: from ``didChange`` to the answer of the request after it. The next key
+comes with that answer, so that it also pays for work after an answer (prefetch). The pipe and JSON are included.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ from benchmarks.stats import percentile
 from devstral_ls.testing.lsp_client import LspClient, edit, start, stop
 
 Row = tuple[str, float, str]
-"""What, how much, of what."""
+"""Name, figure, unit."""
 
 WITHOUT_THE_MODEL = frozenset({"typed-through", "cached"})
-"""Reasons in a trace."""
+"""Reason codes of a trace."""
 
 N_ONE_LINE = 1_000_000
 """Characters of the single-line file."""
@@ -45,12 +44,12 @@ class Account{n}:
     def report(self, rates: dict[str, float]) -> str:
         return str(rates)
 """
-"""The other files of the workspace: names that are used in what is typed are found in them."""
+"""The other files of the workspace, which define names used in the typed code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A document, and what is typed where."""
+    """A document, the code to type, and the place."""
 
     name: str
     language: str
@@ -63,17 +62,17 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What one key took."""
+    """The cost of one key."""
 
     ms: float
-    """From the change to the answer."""
+    """Milliseconds from the change to the answer."""
     cpu_ms: float
-    """Of the server until it was asked for this, so with what it does behind the answer; less noisy than ``ms``."""
+    """CPU milliseconds of the server, including work after the answer; less noisy than ``ms``."""
     reason: str
 
 
 def cases(languages: Sequence[str] = ("python", "typescript")) -> Iterator[Case]:
-    """What is measured."""
+    """The measured cases."""
     for language in languages:
         for n_lines in (2_000, 20_000):
             text, line = around_a_method(language, n_lines)
@@ -107,7 +106,7 @@ def _rows(case: Case, keys: Sequence[Key]) -> Iterator[Row]:
 
 
 async def typed(folder: Path, case: Case) -> list[Key]:
-    """Type ``case.typed``, asking after each key."""
+    """Type ``case.typed``, with a request after each key."""
     config = folder / "own-time.toml"
     config.write_text("[inline]\ndebounceMs = 0\n")
     workspace = folder / "workspace"

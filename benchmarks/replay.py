@@ -2,12 +2,11 @@
 
     python -m benchmarks.replay --files 4 --characters 200
 
-Each key is a ``didChange`` and a request, as editors send them; suggestions are taken by a fixed policy (all of it where
-it is right, else word by word), and typing goes on with the truth. ``--pace patient`` waits for every answer: what is
-measured is the text. ``--pace real`` keeps the recorded gaps between keys, and an answer that the next key overtakes is
-taken back: what is measured is what a person on this machine sees. ``--take nothing`` presses every key of the file, as who
-reads along and types on does: what is measured is how many of them ask the model. Every other file has its rest below
-the cursor.
+Each key is a ``didChange`` and a request, as editors send them; suggestions are accepted by a fixed policy (whole when
+right, else word by word), and typing continues with the truth. ``--pace patient`` waits for every answer, which measures
+the text. ``--pace real`` keeps the recorded gaps between keys and cancels an answer that the next key overtakes, which
+measures what a person on this machine sees. ``--take nothing`` presses every key of the file, which measures how many of
+them need the model. Every other file has its rest below the cursor.
 """
 
 from __future__ import annotations
@@ -41,12 +40,12 @@ SEED = 4
 
 @dataclass(frozen=True)
 class Manner:
-    """How a file is typed."""
+    """The manner of typing a file."""
 
     real: bool = False
-    """At the recorded pace? Otherwise every answer is waited for."""
+    """True: at the recorded pace; False: every answer is waited for."""
     takes: bool = True
-    """Is what is right taken?"""
+    """True when right suggestions are accepted."""
 
 
 @dataclass
@@ -58,14 +57,14 @@ class Session:
     language: str
     manner: Manner
     at: int = 0
-    """Characters of ``stretch.typed`` that are there."""
+    """Characters of ``stretch.typed`` in the document."""
     keys: int = 0
     rows: list[dict[str, Any]] = field(default_factory=list)
     accepted: int = 0
     accept_keys: int = 0
 
     async def type_all(self) -> None:
-        """Type, look, take, type on."""
+        """Type, look, accept, type on."""
         await self.editor.open(self.stretch.above, self.stretch.below)
         typed = self.stretch.typed
         while self.at < len(typed):
@@ -93,7 +92,7 @@ class Session:
         return offer
 
     async def _take(self, offer: Offer) -> bool:
-        """Take what of ``offer`` is right; was there anything?"""
+        """Accept the right part of ``offer``; True when there was one."""
         rest = self.stretch.typed[self.at :]
         if not offer.text or offer.n_replaced:
             return False
@@ -121,7 +120,7 @@ class Session:
 
 
 async def type_file(editor: Editor, file: Replay, part: Stretch, manner: Manner) -> dict[str, Any]:
-    """Type ``part`` of ``file`` and tell what happened."""
+    """Type ``part`` of ``file``; returns its figures."""
     begun = time.perf_counter()
     session = Session(editor, part, language_of(file.language, file.name).id, manner)
     await session.type_all()
@@ -206,7 +205,7 @@ async def run(
 async def _typed(
     running: Rig, arm: Arm | None, file: Replay, part: Stretch, header: dict[str, Any], manner: Manner
 ) -> dict[str, Any]:
-    """A run that is kept, or a new one; each with a fresh server, which knows nothing of the other files."""
+    """A stored run, or a new one with a fresh server, which knows nothing of the other files."""
     depends_on = {name: header[name] for name in ("sha256", "engine", "context", "batch", "threads", "pace", "seed")}
     if not manner.takes:
         depends_on["takes"] = header["takes"]
@@ -231,7 +230,7 @@ def _say(name: str, run: dict[str, Any], n: int, of: int) -> None:
 
 
 def table(result: dict[str, Any]) -> list[str]:
-    """The result for people."""
+    """The result as text."""
     lines = [
         *header_lines(result["header"]),
         f"pace {result['header']['pace']}, {result['header']['takes']} is taken",

@@ -42,7 +42,7 @@ def holes_charts(result: Result) -> dict[str, str]:
 
 
 def replay_charts(result: Result) -> dict[str, str]:
-    """Characters saved, and what was answered without the model."""
+    """Characters saved, and answers without the model."""
     arms = result["arms"]
     saved = [Bar(name, f["saved"], said=f"{f['saved']:.1%}") for name, f in arms.items()]
     unasked = [
@@ -56,7 +56,7 @@ def replay_charts(result: Result) -> dict[str, str]:
 
 
 def reuse_charts(result: Result) -> dict[str, str]:
-    """Shares of the prompts that were there before."""
+    """Shares of the prompts that the one before held already."""
     found = [Bar(name, f["reused"], said=f"{f['reused']:.2%}") for name, f in result["arms"].items()]
     return {"prompt reused while typing": bars("prompt reused while typing", found, most=1.0)}
 
@@ -105,7 +105,7 @@ def page(results: Mapping[str, Result]) -> tuple[str, dict[str, str]]:
 
 
 def lost(result: Result) -> list[str]:
-    """Items that a baseline gets right and ours does not, with what ours wrote: where to look first."""
+    """Items that a baseline gets right and the server does not, with the server's answers."""
     lines = ["right by a baseline and wrong by ours:"]
     by_id = {arm: {s["id"]: s for s in found} for arm, found in result["items"].items()}
     for hole, ours in by_id.get("ours", {}).items():
@@ -118,7 +118,7 @@ def lost(result: Result) -> list[str]:
 
 
 def write(folder: Path = RESULTS) -> Path | None:
-    """Write page and pictures; ``None`` where nothing was measured yet."""
+    """Write page and pictures; None when there are no results."""
     results = read_all(folder)
     html, pictures = page(results)
     if "<h2>" not in html:

@@ -1,4 +1,4 @@
-"""Where results lie: one JSON file for each benchmark, read again by ``benchmarks.report``."""
+"""The results folder: one JSON file for each benchmark, read by ``benchmarks.report``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks import journal
 
 
 def write(name: str, result: Mapping[str, Any], folder: Path | None = None) -> Path:
-    """Keep ``result`` as ``NAME.json``."""
+    """Write ``result`` to ``NAME.json``."""
     folder = folder or journal.RESULTS
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
@@ -22,17 +22,17 @@ def write(name: str, result: Mapping[str, Any], folder: Path | None = None) -> P
 
 
 def read_all(folder: Path) -> dict[str, dict[str, Any]]:
-    """All results that are there, by name."""
+    """All results in ``folder``, by name."""
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
 
 
 def number(value: float | None, digits: int = 0) -> str:
-    """A figure for people; a dash where nothing was counted."""
+    """A figure as text; a dash for None."""
     return "-" if value is None else f"{value:.{digits}f}"
 
 
 def header_lines(header: Mapping[str, Any]) -> list[str]:
-    """A header for people: what the figures belong to, in two lines."""
+    """The header of a result as two lines of text."""
     sha = str(header.get("sha256", ""))[:12]
     return [
         f"{header['model']} (sha256 {sha}…), {header['engine']}, {header['threads']} threads, batch {header['batch']}, "

@@ -1,10 +1,10 @@
-"""How much of each prompt did the one before hold already? Typing traces through the real server, without any model.
+"""The share of each prompt that the one before held already: typing traces through the real server, without a model.
 
     python -m benchmarks.reuse
 
-The server runs the real pipeline over an engine that notes its prompts and says nothing, so every key asks. Beside it,
-from the same keys: a window that slides by characters with the suffix last, and llama.vim's 256 and 64 lines. The unit
-is the character, of the text between control tokens; what token healing takes back is not in the prompt.
+The server runs the real pipeline over an engine that records its prompts and answers nothing, so that every key asks.
+For comparison, from the same keys: a window that slides by characters with the suffix last, and llama.vim's 256 and 64
+lines. Counted in characters of the text between control tokens, without those that token healing moves out.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from devstral_ls.testing.lsp_client import LspClient, start
 from devstral_ls.testing.lsp_client import stop as stop_client
 
 CHARACTERS = 600
-"""Typed in each file."""
+"""Characters typed in each file."""
 
 SLIDING = 3_000, 1_000
-"""Characters before and behind the cursor of the sliding window."""
+"""Characters before and after the cursor in the sliding window."""
 
 TARGET = 0.97
 
@@ -40,7 +40,7 @@ Cursor = tuple[str, str]
 
 
 def cursors(part: Stretch) -> Iterator[Cursor]:
-    """What stands before and behind the cursor, key by key."""
+    """The text before and after the cursor, key by key."""
     at = 0
     while at < len(part.typed):
         at += len(key_at(part.typed, at))
@@ -60,9 +60,7 @@ def llama_vim(cursor: Cursor) -> str:
 
 
 def reused(prompts: Sequence[str]) -> tuple[int, int, int]:
-    """Characters that were there before, characters in all, and requests that read more than half anew; the first
-    prompt, which nothing comes before, does not count.
-    """
+    """Reused characters, all characters, and the requests that reuse less than half; the first prompt does not count."""
     kept = total = n_again = 0
     for before, now in pairwise(prompts):
         common = _common(before, now)
@@ -73,7 +71,7 @@ def reused(prompts: Sequence[str]) -> tuple[int, int, int]:
 
 
 def _common(one: str, other: str) -> int:
-    """Length of the common beginning."""
+    """Length of the common prefix."""
     return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
@@ -135,7 +133,7 @@ def _figures(counts: Sequence[tuple[int, int, int]]) -> dict[str, Any]:
 
 
 def table(result: dict[str, Any]) -> list[str]:
-    """The result for people."""
+    """The result as text."""
     lines = [f"{'prompt characters reused while typing':40} {'all':>7} {'lowest file':>12} {'read anew':>10}"]
     lines += [
         f"  {name:38} {found['reused']:7.2%} {found['lowest']:12.2%} {found['read_again']:10}"

@@ -1,7 +1,7 @@
-"""One engine process for all that is compared: servers over stdio, each with settings of its own, and ourselves.
+"""One engine process for all arms of a comparison: servers over stdio with settings of their own, and direct clients.
 
 The engine is started with a calibration written here instead of a measured one, so that layout, window and token caps
-are the same in every run and on every machine; what they are is in the header of each result.
+are the same in every run and on every machine; the header of each result has them.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from benchmarks.journal import code_digest
 from devstral_ls import __version__
 from devstral_ls.calibration.record import Record, save
 from devstral_ls.engine import rendezvous
-from devstral_ls.engine.calibrated import Calibrated, Subject
-from devstral_ls.engine.managed import ManagedEngine
 from devstral_ls.engine.spec import EngineOptions
+from devstral_ls.engine.switch import ConfiguredEngine
+from devstral_ls.engine.tuning.calibration import Calibrated, Subject
 from devstral_ls.errors import EngineUnavailable
 from devstral_ls.models import store
 from devstral_ls.models.families.table import FAMILIES
@@ -42,16 +42,16 @@ SHIPPED_MS = 600
 """``inline.latencyBudgetMs`` as shipped."""
 
 UNHURRIED_MS = 60_000
-"""A latency budget that never cuts an answer short: what is measured then is the text and not the machine."""
+"""A latency budget that never cuts an answer short, so that the text is measured and not the machine."""
 
 TOKEN_MS, DECODE_MS, LINE_TOKENS = 2.3, 36.0, 12.0
-"""The written calibration: prompt batches of 64 tokens (0.15 s in the engine's eyes), all the context there is for an
-unhurried server, the floor of 192 prompt tokens for one that keeps to ``SHIPPED_MS``."""
+"""The written calibration: it gives prompt batches of 64 tokens (0.15 s), the whole context for an unhurried server, and the
+floor of 192 prompt tokens for one that keeps to ``SHIPPED_MS``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What the engine is started with."""
+    """The options of the engine."""
 
     model: str = "starter"
     """A name of the model store, or a path."""
@@ -60,7 +60,7 @@ class Bench:
     context_tokens: int = 4096
 
     def options(self) -> EngineOptions:
-        """As the engine package wants them."""
+        """The options as the engine package takes them."""
         path = store.find(directories().models, self.model)
         return EngineOptions(
             str(path), self.context_tokens, threads=self.threads, slots=self.slots, idle_minutes=2.0, gpu_layers="auto"
@@ -76,7 +76,7 @@ class Arm:
     layout: str | None = None
     """The layout to use; None for the family's first."""
     off: tuple[str, ...] = ()
-    """Parts of ours that are switched off, by their names in ``benchmarks.variants``."""
+    """Parts of the server that are switched off, by their names in ``benchmarks.variants``."""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Further settings, by section."""
 
@@ -84,11 +84,11 @@ class Arm:
 class Rig:
     """A running engine; made by ``rig``."""
 
-    def __init__(self, folder: Path, bench: Bench, engine: ManagedEngine) -> None:
+    def __init__(self, folder: Path, bench: Bench, engine: ConfiguredEngine) -> None:
         self._folder = folder
         self._bench = bench
         self.engine = engine
-        """For those that ask it directly."""
+        """For direct clients."""
         self.places = places_in(folder)
         subject = engine.subject
         assert subject is not None
@@ -96,7 +96,7 @@ class Rig:
         self.family = FAMILIES[subject.model.family]
 
     def header(self, **more: object) -> dict[str, Any]:
-        """What every figure belongs to (``quality.md``, trap 7)."""
+        """The header of a result: machine, code, model, engine and options that its figures belong to."""
         path = Path(self._bench.options().model)
         return {
             "machine": platform.platform(),
@@ -117,7 +117,7 @@ class Rig:
     async def server(
         self, arm: Arm, workspace: Path | None = None, capabilities: Mapping[str, Any] | None = None
     ) -> AsyncIterator[LspClient]:
-        """A server process of ``arm`` at our engine, ready, with the folder ``workspace`` open."""
+        """A ready server process of ``arm`` with this engine and the folder ``workspace``."""
         folder = self._folder / arm.name
         folder.mkdir(parents=True, exist_ok=True)
         write_calibration(replace(self.subject, file=folder / "data" / "calibration" / self.subject.file.name), arm)
@@ -159,7 +159,7 @@ async def rig(folder: Path, bench: Bench) -> AsyncIterator[Rig]:
     places = places_in(folder)
     options = bench.options()
     try:
-        # The first start only tells where the calibration is to be; the second runs with it.
+        # The first start gives the path of the calibration; the second runs with it.
         async with _engine(options, places) as engine:
             if engine.subject is None:
                 raise EngineUnavailable("the engine cannot be calibrated")
@@ -172,13 +172,13 @@ async def rig(folder: Path, bench: Bench) -> AsyncIterator[Rig]:
 
 
 def places_in(folder: Path) -> Directories:
-    """Where the engine of a rig in ``folder`` keeps its files."""
+    """The directories of a rig in ``folder``."""
     return Directories(folder / "data", folder / "run", folder / "settings.toml")
 
 
 @asynccontextmanager
-async def _engine(options: EngineOptions, places: Directories) -> AsyncIterator[ManagedEngine]:
-    engine = ManagedEngine(options, places, lambda status: None)
+async def _engine(options: EngineOptions, places: Directories) -> AsyncIterator[ConfiguredEngine]:
+    engine = ConfiguredEngine(options, places, lambda status: None)
     engine.start()
     try:
         await engine.ready()
@@ -190,7 +190,7 @@ async def _engine(options: EngineOptions, places: Directories) -> AsyncIterator[
 
 
 def write_calibration(subject: Subject, arm: Arm) -> None:
-    """Put the calibration that ``arm`` wants into ``subject``'s file."""
+    """Write the calibration of ``arm`` into ``subject``'s file."""
     order = subject.candidates
     if arm.layout is not None:
         order = (arm.layout, *(layout for layout in order if layout != arm.layout))
@@ -200,17 +200,17 @@ def write_calibration(subject: Subject, arm: Arm) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a server answered."""
+    """The answer of a server."""
 
     items: list[dict[str, Any]]
     ms: float
-    """From the request to the answer."""
+    """Milliseconds from the request to the answer."""
     why: dict[str, Any]
-    """``devstral.why``: reason, layout, usage, stages."""
+    """Result of ``devstral.why``: reason, layout, usage, stages."""
 
 
 async def ask(client: LspClient, uri: str, line: int, character: int, *, invoked: bool) -> Asked:
-    """Ask for ghost text as an editor does, and how it came about."""
+    """Request ghost text as an editor does; the answer and its trace."""
     begun = time.perf_counter()
     result = await asyncio.wait_for(client.ask_inline(uri, line, character, kind=1 if invoked else 2), LONG_S)
     ms = (time.perf_counter() - begun) * 1000
@@ -218,7 +218,7 @@ async def ask(client: LspClient, uri: str, line: int, character: int, *, invoked
 
 
 async def why(client: LspClient, uri: str) -> dict[str, Any]:
-    """How the document's last request went."""
+    """The trace of the document's last request."""
     told = client.ask("workspace/executeCommand", {"command": "devstral.why", "arguments": [uri]})
     return await asyncio.wait_for(told, LONG_S) or {}
 

@@ -1,4 +1,4 @@
-"""How good an answer is: pure functions of what stood before and after the hole, what was cut out, and the answer."""
+"""Scores of an answer: pure functions of the text before and after the hole, the part cut out, and the answer."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from devstral_ls.languages.table import language_of
 from devstral_ls.text import Snapshot
 
 MIN_REPEATED = 4
-"""Characters of code that must come again to count as a repeat of what follows; closers come again by right."""
+"""Least characters of code that count as a repeat of what follows; closing brackets may repeat."""
 
 _CLOSERS = " \t)]};,:"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was written into a hole."""
+    """The text written into a hole."""
 
     text: str
     n_replaced: int = 0
-    """Characters behind the cursor that it takes the place of."""
+    """Characters after the cursor that it replaces."""
 
 
 def document(before: str, answer: Answer, after: str) -> str:
@@ -34,13 +34,13 @@ def document(before: str, answer: Answer, after: str) -> str:
 
 
 def effective(answer: Answer, after: str) -> str:
-    """The part of ``answer`` that belongs into the hole: what it replaces by the same is left out."""
+    """The part of ``answer`` that fills the hole, without what replaces equal text."""
     replaced = after[: answer.n_replaced]
     return answer.text.removesuffix(replaced) if replaced else answer.text
 
 
 def is_exact(before: str, middle: str, after: str, answer: Answer) -> bool:
-    """Is the file as it was, but for white space at the ends of lines?"""
+    """True when the file is as it was, but for white space at the ends of lines."""
     return _tidy(document(before, answer, after)) == _tidy(before + middle + after)
 
 
@@ -57,7 +57,7 @@ def edit_similarity(one: str, other: str) -> float:
 
 
 def repeats_suffix(before: str, answer: str, after: str) -> bool:
-    """Does the answer hold what stands behind the cursor already: the next line, or at its end the rest of its line?"""
+    """True when the answer repeats the text after the cursor: the next line, or at its end the rest of the line."""
     lines = answer.rstrip().split("\n")
     lines[0] = before.rsplit("\n", 1)[-1] + lines[0]
     same_line, *below = after.split("\n")
@@ -72,12 +72,12 @@ def _is_code(line: str) -> bool:
 
 
 def over_generation(answer: str, middle: str) -> float:
-    """Length of the answer over that of what was cut out."""
+    """Length of the answer divided by that of the part cut out."""
     return len(answer.strip()) / max(1, len(middle.strip()))
 
 
 def n_errors(text: str, language: str) -> int | None:
-    """Syntax errors of ``text``; ``None`` where there is no grammar."""
+    """Number of syntax errors in ``text``; None when there is no grammar."""
     syntax = SyntaxTrees(parse_seconds=10.0).tree(Snapshot("file:///scored", 1, language, text))
     return None if syntax is None else _errors(syntax.tree.root_node)
 
@@ -93,10 +93,10 @@ def _errors(root: tree_sitter.Node) -> int:
 
 
 def is_valid(before: str, after: str, answer: Answer, language: str) -> bool:
-    """Does the file parse at least as well as before the answer was put in?
+    """True when the file parses at least as well with the answer as without.
 
-    Where nothing stands below the cursor yet, the brackets that are open at the file's end are closed first, before and
-    after: a parser that misses them counts errors all over the file, right answer or not.
+    When there is nothing below the cursor, brackets that are open at the file's end are closed first in both: without
+    them a parser finds errors all over the file, whatever the answer.
     """
     texts = before + after, document(before, answer, after)
     if not after.strip():
@@ -107,12 +107,12 @@ def is_valid(before: str, after: str, answer: Answer, language: str) -> bool:
 
 
 def undoes(answer: str, deleted: str) -> bool:
-    """Does the answer bring back what was deleted last?"""
+    """True when the answer restores the last deletion."""
     return bool(deleted.strip()) and answer.startswith(deleted)
 
 
 def cut_at_repeat(answer: str, after: str) -> str:
-    """The least trim a plain client would do: the answer up to the first line that is the next line of the document."""
+    """The answer up to the first line that equals the next line of the document: the least trim of a plain client."""
     following = next((line.rstrip() for line in after.split("\n")[1:] if line.strip()), "")
     if not following.strip(_CLOSERS):
         return answer

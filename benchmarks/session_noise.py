@@ -1,4 +1,4 @@
-"""What somebody does between two lines of typing: other documents, settings, files saved, the cursor elsewhere."""
+"""Activity between two lines of typing: other documents, settings, files saved, the cursor elsewhere."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from benchmarks.rig import ask
 from devstral_ls.testing.lsp_client import LspClient, edit
 
 CAPABLE = {"workspace": {"configuration": True}, "window": {"workDoneProgress": True}}
-"""What the client can do."""
+"""The client's capabilities."""
 
 N_OPEN = 8
-"""Other documents, at most."""
+"""The most other documents open at a time."""
 
 SETTINGS: tuple[Mapping[str, Any], ...] = (
     {"inline": {"multiline": "never"}},
@@ -27,7 +27,7 @@ SETTINGS: tuple[Mapping[str, Any], ...] = (
     {"actions": {"enable": False}},
     {},
 )
-"""What a workspace may say, one after the other."""
+"""Settings of the workspace, used in turn."""
 
 
 class SessionNoise:
@@ -50,7 +50,7 @@ class SessionNoise:
         )
 
     async def something(self) -> None:
-        """Do one of the things, or mostly nothing."""
+        """Do one of the activities, or, mostly, nothing."""
         chosen = self._dice.random()
         for share, name, do in self._doings:
             chosen -= share
@@ -60,7 +60,7 @@ class SessionNoise:
         return None
 
     async def _look(self) -> None:
-        """Open a document nobody has seen before, and type a word into it."""
+        """Open a new document, and type a word into it."""
         file = self._dice.choice(items.replays())
         self._n += 1
         uri = (self.workspace / "seen" / f"{self._n}_{file.name}").as_uri()
@@ -75,7 +75,7 @@ class SessionNoise:
             self._client.notify("textDocument/didClose", {"textDocument": {"uri": self._open.popleft()}})
 
     async def _save(self) -> None:
-        """A file of the workspace is written by somebody: new names in it."""
+        """Write a file of the workspace, with new names in it."""
         file = self._dice.choice(items.replays())
         self._n += 1
         path = self.workspace / f"saved_{self._n % 40}_{file.name}"
@@ -83,11 +83,11 @@ class SessionNoise:
         self._client.notify("workspace/didChangeWatchedFiles", {"changes": [{"uri": path.as_uri(), "type": 2}]})
 
     async def _ask_elsewhere(self) -> None:
-        """By key, in a document that was not typed into."""
+        """Invoke a suggestion in a document that was not edited."""
         if self._open:
             await ask(self._client, self._dice.choice(self._open), self._dice.randrange(40), 0, invoked=True)
 
     async def _configure(self) -> None:
-        """The client's settings change; the server asks for them."""
+        """Change the client's settings; the server asks for them."""
         self._client.answers["workspace/configuration"] = [next(self._settings)]
         self._client.notify("workspace/didChangeConfiguration", {"settings": None})

@@ -1,13 +1,13 @@
-"""Hours of one working day: does anything grow? Typing at a human pace through the real server, index and engine.
+"""Growth in hours of work: typing at a human pace through the real server, index and engine.
 
     python -m benchmarks.soak --hours 2 --model tiny --samples soak.jsonl
     python -m benchmarks.soak --read soak.jsonl
 
-Files are typed with slips, suggestions taken, dismissed and taken back; other documents are opened, edited, saved and
-closed; settings change; other servers come, ask and are killed. Every few seconds a line with what each process holds
-goes to ``--samples``; ``--read`` makes figures and plot of it, also while it grows and after a run that was killed. The
-exit status is 1 if something was not flat (``benchmarks.growth_report``). Between two lines the person rests for as long as all
-of this has had more than ``--core`` of a core.
+Files are typed with slips, suggestions accepted, dismissed and undone; other documents are opened, edited, saved and
+closed; settings change; other servers start, send a request and are killed. Every few seconds a line with the usage of
+each process goes to ``--samples``; ``--read`` makes figures and plot of it, also during a run and after one that was
+killed. The exit status is 1 when something was not flat (``benchmarks.growth_report``). Between two lines the typist rests
+while all processes together have used more than ``--core`` of a core.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ from devstral_ls.testing.lsp_client import LspClient
 from devstral_ls.testing.process_usage import children, on_disk, usage
 
 CHARACTERS = 500
-"""Typed of each file at a time."""
+"""Characters typed of each file at a time."""
 
 SAMPLE_S = 5.0
 ARM = Arm("soak", latency_ms=2_000, settings={"inline": {"debounceMs": "auto"}})
-"""As shipped, but that a machine that does other things, too, still shows something."""
+"""As shipped, with a latency budget that shows something on a busy machine too."""
 
 
 class Ended(Exception):
-    """A process of the run is gone that should not be."""
+    """A process of the run has ended unexpectedly."""
 
 
 @dataclass
@@ -78,19 +78,19 @@ class Soak:
         """A line every few seconds.
 
         Raises:
-            Ended: a process is gone.
+            Ended: a process has ended.
         """
         while True:
             row = await asyncio.to_thread(self._sample)
             self.out.write(json.dumps(row) + "\n")
             self.out.flush()
-            # What was answered is of no more use: the harness is not to grow either.
+            # Received messages are dropped, so that the harness does not grow either.
             self.client.received.clear()
             self.cpu_s = sum(one["cpu_s"] for one in row["processes"].values())
             await asyncio.sleep(SAMPLE_S)
 
     async def visit_for_ever(self) -> None:
-        """Another server asks once, and is killed."""
+        """Start another server, send one request, and kill it."""
         file = items.replays()[0]
         for n in range(1 << 30):
             await asyncio.sleep(self.visit_s)
@@ -113,9 +113,9 @@ class Soak:
         found = {name: usage(pid) for name, pid in pids.items()}
         if gone := [name for name, one in found.items() if one is None]:
             raise Ended(f"gone: {', '.join(gone)}")
-        engine = report(states[0], self.running.places)
+        engine = asyncio.run(report(states[0], self.running.places))  # looked at from a thread
         return {
-            "t": round(time.monotonic() - self.begun, 1),
+            "t": round(time.monotonic() - self.has_started, 1),
             "pids": pids,
             "processes": {name: asdict(one) for name, one in found.items() if one},
             "engine": {"clients": engine.clients, "busy": engine.slots_busy, "waiting": engine.waiting},
@@ -129,16 +129,16 @@ async def soak(bench: Bench, seconds: float, samples: Path, core: float, visit_s
     """Run it, with a line in ``samples`` every few seconds.
 
     Args:
-        bench: what the engine is started with.
-        seconds: how long is typed.
+        bench: the options of the engine.
+        seconds: the time of typing.
         samples: the file of the samples, written anew.
-        core: the share of a core that all of it may have.
+        core: the share of a core that all processes may use.
         visit_s: seconds between two visits of another server.
-        seed: of everything that is chosen.
+        seed: of all random choices.
 
     Raises:
         DevstralError: no model, or no engine.
-        Ended: a process was gone.
+        Ended: a process has ended.
         TimeoutError: a request was not answered.
     """
     with tempfile.TemporaryDirectory(prefix="soak") as name, samples.open("w", encoding="utf-8") as out:
@@ -154,7 +154,7 @@ async def soak(bench: Bench, seconds: float, samples: Path, core: float, visit_s
 
 
 async def _first_of(*works: Coroutine[Any, Any, None]) -> None:
-    """Until one of ``works`` ends; its exception is ours."""
+    """Wait until one of ``works`` ends; raises its exception."""
     tasks = [asyncio.create_task(work) for work in works]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -175,7 +175,7 @@ def _workspace(folder: Path) -> Path:
 
 
 def rows_of(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Header and samples; the last line of a run that was killed may be broken."""
+    """Header and samples; the last line of a run that was killed may be incomplete."""
     rows = list(_lines(path))
     return dict(rows[0]["header"]), [row for row in rows[1:] if "t" in row]
 
@@ -189,7 +189,7 @@ def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def told(samples: Path) -> int:
-    """Figures of ``samples``: written, printed, and judged; the exit status."""
+    """Write, print and judge the figures of ``samples``; returns the exit status."""
     header, rows = rows_of(samples)
     result = {"benchmark": "soak", "header": header, **growth_report.figures(rows)}
     write("soak", result)

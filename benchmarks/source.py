@@ -70,7 +70,7 @@ TYPED = {
   }
 """,
 }
-"""Code of a person at work, typed from the left to the right: brackets, quotes and blocks stay open for a while."""
+"""Code typed from left to right: brackets, quotes and blocks stay open for a while."""
 
 _TS_CLASS = """\
 export class Account{n} {{

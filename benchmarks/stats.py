@@ -10,7 +10,7 @@ Z_95 = 1.959963984540054
 
 
 def wilson(n_hits: int, n: int, z: float = Z_95) -> tuple[float, float]:
-    """The interval in which the true share lies, by Wilson (1927), each 0 to 1; all of it where ``n`` is 0."""
+    """The interval of the true share, by Wilson (1927), each 0 to 1; (0, 1) when ``n`` is 0."""
     if n == 0:
         return 0.0, 1.0
     share = n_hits / n
@@ -45,13 +45,13 @@ def paired_interval(only_first: int, only_second: int, n: int, z: float = Z_95) 
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
-    """The value below which ``share`` (0 to 1) of ``values`` lie; ``None`` where there are none."""
+    """The value below which ``share`` (0 to 1) of ``values`` are; None when there are none."""
     if not values:
         return None
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 def mean(values: Iterable[float]) -> float | None:
-    """The mean; ``None`` where there are no values."""
+    """The mean; None when there are no values."""
     found = list(values)
     return sum(found) / len(found) if found else None

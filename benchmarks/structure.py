@@ -198,7 +198,7 @@ def _passes_on(owner: ast.ClassDef) -> bool:
 
 
 async def traced(root: Path) -> tuple[dict[str, dict[str, Any]], str]:
-    """What each process of ``root`` executed for one cold request, by command line, and the request's reason and tokens."""
+    """The trace of each process of ``root`` for one cold request, by command line, and the request's reason and tokens."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model = gguf_files.write_qwen_fim(folder / "model.gguf")
@@ -241,7 +241,7 @@ def _signal(pids: Iterable[int], number: int) -> None:
 
 
 def static_figures(root: Path) -> dict[str, Any]:
-    """What the syntax trees say, by row of the table: a count, and what was counted."""
+    """The figures from the syntax trees, by row of the table: a count, and the counted names."""
     known = modules(root)
     found = circles({name: imports(module, known) for name, module in known.items()})
     same_class = twice(classes(known))
@@ -260,7 +260,7 @@ def static_figures(root: Path) -> dict[str, Any]:
 
 
 def traced_figures(root: Path) -> dict[str, Any]:
-    """What the trace of a request says, by row of the table."""
+    """The figures from the trace of a request, by row of the table."""
     processes, reason = asyncio.run(traced(root))
     every = {name for process in processes.values() for name in process["modules"]}
     rows: dict[str, Any] = {"modules on the way of a cold ghost text": (len(every), [f"the request: {reason}"])}

@@ -1,4 +1,4 @@
-"""What a server process says of its own memory, after a full collection; see ``benchmarks.growth``."""
+"""A server process's report on its own memory, after a full collection; see ``benchmarks.growth``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from devstral_ls.testing.process_usage import usage
 
 N_TYPES, N_LINES = 12, 12
-"""The types and lines told that grew most."""
+"""The most grown types and lines in a report."""
 
 
 class _Mallinfo(ctypes.Structure):
@@ -26,7 +26,7 @@ class _Mallinfo(ctypes.Structure):
 
 
 class MemoryTrace:
-    """Compares what is held with what was held when it was asked before."""
+    """Compares the memory in use with that of the call before."""
 
     def __init__(self) -> None:
         self._types: Counter[str] = Counter()
@@ -63,8 +63,8 @@ class MemoryTrace:
 
 
 def _malloc() -> dict[str, float]:
-    """Megabytes that glibc's malloc has given out, has free inside its arenas, and has mapped one by one; its arenas of
-    Python's small objects are in ``mapped``. Empty elsewhere.
+    """Megabytes of glibc's malloc: allocated, free inside its arenas, and mapped separately, which includes Python's own
+    arenas of small objects. Empty without glibc.
     """
     try:
         mallinfo = ctypes.CDLL(None).mallinfo2

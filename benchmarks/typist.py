@@ -1,6 +1,6 @@
-"""Somebody at an editor for hours: types files, takes, dismisses and takes back suggestions, overtakes their requests.
+"""A typist at an editor for hours: types files, accepts, dismisses and undoes suggestions, overtakes requests.
 
-Everything but the machine's answers follows from the seed. The load benchmarks put such people in front of servers.
+Everything but the machine's answers follows from the seed.
 """
 
 from __future__ import annotations
@@ -17,30 +17,29 @@ from benchmarks.keystrokes import Key, Stretch, accepted, key_at, keys_at
 from devstral_ls.testing.lsp_client import LspClient
 
 WRONG_SHARE, DISMISSED_SHARE = 0.1, 0.25
-"""Of the suggestions that are not what is to be typed: taken and taken back, and dismissed by key. The others are typed
-past."""
+"""Shares of wrong suggestions that are accepted and undone, and dismissed by key. The others are typed past."""
 
 PATIENT_SHARE, PATIENT_MS = 0.15, 3_000.0
-"""Of the keys, somebody waits for the answer, at most so long: on a slow machine nothing would ever be shown else. All
+"""Share of keys whose answer is waited for, and for how long: otherwise a slow machine would never show anything. All
 other requests are overtaken by the next key."""
 
 
 @dataclass
 class Typist:
-    """One of them, at one server."""
+    """A typist at one server."""
 
     client: LspClient
     dice: Random
     did: Counter[str] = field(default_factory=Counter)
     answered: Callable[[Offer], None] = lambda offer: None
-    """Told of every answer that was waited for."""
+    """Called for every answer that was waited for."""
     patient_ms: float = PATIENT_MS
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def type_part(
         self, uri: str, language: str, part: Stretch, at_line_end: Callable[[], Awaitable[None]] | None = None
     ) -> None:
-        """Open a document, type ``part.typed`` into it, close it; who is cancelled cancels the request and closes it."""
+        """Open a document, type ``part.typed`` into it, close it; when cancelled, cancel the request and close it."""
         editor = OurEditor(self.client, uri, language)
         await editor.open(part.above, part.below)
         self.did["opened"] += 1
@@ -65,7 +64,7 @@ class Typist:
                 await at_line_end()
 
     async def _press(self, editor: OurEditor, key: Key, rest: str) -> int:
-        """Press ``key`` and look at what is offered; how many characters of ``rest`` were taken with it."""
+        """Press ``key`` and look at the suggestion; the number of characters of ``rest`` accepted from it."""
         begun = time.monotonic()
         await editor.put(key.text, n_back=len(key.takes_back))
         self.did["keys"] += 1

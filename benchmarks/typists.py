@@ -27,7 +27,6 @@ from pathlib import Path
 from benchmarks.latency import percentile
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.connection import Connection, connect
-from devstral_ls.engine.rates import Rates
 from devstral_ls.engine.spec import EngineOptions, EngineSpec, spec_of
 from devstral_ls.generation import GenerationRequest, Priority, Text
 from devstral_ls.models import store
@@ -160,7 +159,7 @@ async def measure(spec: EngineSpec, home: Directories, numbers: Sequence[int], n
         async with AsyncExitStack() as stack:
             typists = []
             for n in range(number):
-                connection = await connect(spec, home, Rates(home.data / "seen.json"), lambda state: None)
+                connection = await connect(spec, home)
                 stack.push_async_callback(connection.aclose)
                 typists.append(Typist(n, connection))
             state = typists[0].engine.state
@@ -206,7 +205,7 @@ async def _with_rate(
 ) -> dict[str, object]:
     """The rate is kept under a key only the host knows: it is asked once, then started again."""
     if options.rate:
-        first = await connect(spec, home, Rates(home.data / "none.json"), lambda state: None)
+        first = await connect(spec, home)
         await first.aclose()
         await asyncio.to_thread(rendezvous.stop, home)
         home.data.mkdir(exist_ok=True)

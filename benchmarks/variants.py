@@ -1,7 +1,7 @@
-"""What can be compared: the whole server, the server as shipped, other layouts, and each part of ours switched off.
+"""The arms of a comparison: the whole server, the server as shipped, other layouts, and each part switched off.
 
-``OFF`` replaces parts inside a server process of its own (``benchmarks.variant_server``); nothing of it is known to the
-code under test. A part that moved is an error and not a variant that measures nothing: ``tests/benchmarks`` tries all.
+``OFF`` replaces parts inside a server process of its own (``benchmarks.variant_server``); the code under test does not know
+it. A part that moved is an error, and not a variant that measures nothing: ``tests/benchmarks`` tries all.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def without_window() -> None:
 
 
 def without_healing() -> None:
-    """The word before the cursor stays in the prompt."""
+    """Keep the word before the cursor in the prompt."""
     layouts = importlib.import_module("devstral_ls.prompt.layouts")
     table = {name: replace(layout, take_back=lambda prefix: (prefix, "")) for name, layout in layouts.LAYOUTS.items()}
     _put("devstral_ls.prompt.layouts", "LAYOUTS", table)
@@ -37,7 +37,7 @@ def without_healing() -> None:
 
 
 def without_syntax_cut() -> None:
-    """One line ends at its end, several lines when the model ends them."""
+    """End one line at its end, and several lines when the model ends them."""
 
     def cut(text: str, place: Any) -> str | None:
         return None if place.multiline or "\n" not in text else text[: text.index("\n")]
@@ -49,12 +49,12 @@ def without_syntax_cut() -> None:
 
 
 def without_postprocessing() -> None:
-    """What was read is shown as it is."""
+    """Show the answer as it was read."""
     _put("devstral_ls.suggest.postprocess", "STEPS", ())
 
 
 def without_gate() -> None:
-    """Nothing is held back but where settings forbid to ask."""
+    """Decline only what settings forbid."""
     gate = "devstral_ls.suggest.policy"
     _put(gate, "_declined_by_line", lambda snapshot, offset: None)
     _put(gate, "declined_in", lambda query, scope, settings: None)
@@ -67,7 +67,7 @@ OFF: Mapping[str, Callable[[], None]] = {
     "window": without_window,
     "healing": without_healing,
 }
-"""Those that leave the prompt as it is come first: asked one after the other, they find it in the engine's cache."""
+"""Those that leave the prompt as it is come first, so that they find it in the engine's cache."""
 
 LAYOUT_NAMES = ("fim-spm-in-psm", "fim-psm", "fim-spm", "chat-prefill", "chat-overlap", "left-to-right")
 
@@ -80,7 +80,7 @@ SOURCE_ARMS: Mapping[str, Arm] = {
         for name in SOURCES
     },
 }
-"""Each source of excerpts switched off: asked of holes in workspaces only, where there is something to show."""
+"""Each source of context switched off: only for holes in workspaces, which have other files."""
 
 ARMS: Mapping[str, Arm] = {
     "ours": Arm("ours"),
@@ -93,10 +93,10 @@ ARMS: Mapping[str, Arm] = {
 
 
 def switch_off(names: list[str]) -> None:
-    """Switch the parts of these names off, in this process.
+    """Switch off the parts of these names in this process.
 
     Raises:
-        AttributeError: the code under test has moved on; the variant must follow.
+        AttributeError: the code under test has moved; the variant must follow.
     """
     for name in names:
         OFF[name]()

@@ -1,10 +1,10 @@
-"""A hundred thousand files in the workspace, or five hundred open documents: what typing, look-ups and memory cost.
+"""The cost of 100,000 files in the workspace, or 500 open documents: time of keys and look-ups, and memory.
 
     python -m benchmarks.workspace --files 100000 --open 500 --wait 3600
 
-Real servers over stdio with an engine that costs nothing, and the real index. In the full workspace somebody types at
-the beginning of the walk, a few keys every now and then while it goes on, and after it; then a thousand files change at
-once. The same is typed in an empty workspace, and with all the documents open.
+Real servers over stdio with the null engine and the real index. In the full workspace code is typed at the beginning of
+the scan, at intervals during it, and after it; then a thousand files change at once. The same is typed in an empty
+workspace, and with all the documents open.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ N_CHANGED = 1_000
 N_KEYS = 150
 GAP_S = 0.05
 N_MEANWHILE, REST_S = 5, 5.0
-"""Keys, and seconds of rest, in turn, while the walk goes on."""
+"""Keys, and seconds of rest, in turn, during the scan."""
 
 N_TIMES = 30
 LONG = """\
@@ -52,11 +52,11 @@ class Account{n}:
 
 
 """
-"""A part of the documents that are opened; ``N_TIMES`` of it are some 15 KB."""
+"""A part of the opened documents; ``N_TIMES`` of it are some 15 KB."""
 
 
 def paths(root: Path, n_files: int) -> Iterator[Path]:
-    """The files, a hundred in a folder where there are enough."""
+    """Paths of the files, up to a hundred in a folder."""
     for folder, number in product(range(N_FOLDERS), range(n_files // N_FOLDERS)):
         yield root / f"package_{folder}" / f"module_{number}.py"
 
@@ -74,7 +74,7 @@ def make(root: Path, n_files: int) -> None:
 
 
 class Typing:
-    """Keys at the end of one document, and what each took."""
+    """Keys at the end of one document, and the time of each."""
 
     def __init__(self, client: LspClient, root: Path) -> None:
         self._client = client
@@ -134,14 +134,14 @@ def memory(client: LspClient) -> dict[str, float]:
 
 
 async def empty(folder: Path, root: Path) -> dict[str, Any]:
-    """Nothing in the workspace."""
+    """An empty workspace."""
     async with serving(folder, root) as (client, initialize_ms):
         took = await Typing(client, root).keys(N_KEYS)
         return {"initialize_ms": round(initialize_ms, 1), "key_ms": figures(took), **memory(client)}
 
 
 async def full(folder: Path, root: Path, n_files: int, wait_s: float) -> dict[str, Any]:
-    """All the files: the walk to its end, or for ``wait_s``."""
+    """All the files: the scan to its end, or for ``wait_s``."""
     async with serving(folder, root) as (client, initialize_ms):
         typing = Typing(client, root)
         start = time.monotonic()
@@ -196,7 +196,7 @@ async def many_open(folder: Path, root: Path, n_documents: int) -> dict[str, Any
 
 
 def table(result: Mapping[str, Any]) -> list[str]:
-    """The result for people: a line for each figure."""
+    """The result as text: a line for each figure."""
     return [f"{' '.join(names):40} {value}" for names, value in _leaves(result)]
 
 

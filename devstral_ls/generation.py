@@ -31,14 +31,18 @@ Prompt = tuple[Special | Text, ...]
 
 
 class Priority(IntEnum):
-    """Who goes first. What somebody of a lower number waits for or runs makes the others pause."""
+    """What a request is for; lower numbers go first. A request makes those of higher numbers wait or pause."""
 
     INLINE = 0
-    """Somebody is typing and looks at the cursor."""
-    ACTION = 1
-    """Somebody waits for it, with progress in view."""
-    BACKGROUND = 2
-    """Nobody waits for it."""
+    """A suggestion at the cursor of a user who is typing."""
+    NEXT_EDIT = 1
+    """A suggestion elsewhere in the document."""
+    ACTION = 2
+    """A code action: the user waits, with progress in view."""
+    AGENT = 3
+    """A program that the user let use the model."""
+    BACKGROUND = 4
+    """Prefetch and calibration: nothing waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class GenerationRequest:
     Only a hash of it leaves the process."""
     priority: Priority = Priority.INLINE
     logprobs: bool = False
-    """Is it to be said how sure the model was of each token? Not every engine can."""
+    """True when the logarithms of the tokens' probabilities are wanted. Not every engine can."""
 
 
 class FinishReason(Enum):

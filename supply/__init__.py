@@ -1,1 +1,1 @@
-"""What looks after the dependencies; no part of the package."""
+"""Checks of the dependencies: advisories and licences. Not part of the package."""

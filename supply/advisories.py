@@ -1,6 +1,6 @@
-"""What is known against our dependencies: pip-audit and npm audit, read so that "could not ask" is never "nothing found".
+"""Known vulnerabilities of the dependencies, by pip-audit and npm audit: "could not ask" is never "nothing found".
 
-``python -m supply.advisories PIP_AUDIT LOCK...``: 0 nothing known, 1 something is, 2 it could not be asked.
+``python -m supply.advisories PIP_AUDIT LOCK...`` exits with 0: nothing known, 1: something found, 2: could not ask.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from typing import Any
 EXTENSION = Path(__file__).parent.parent / "editors/vscode"
 
 TIMEOUT_S = 600
-"""Of one tool; each dependency is a question of its own to the service."""
+"""Seconds for one tool, which asks the service about each dependency."""
 
 NOTHING, FOUND, NOT_ASKED = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one tool said of one lock file."""
+    """The result of one tool for one lock file."""
 
     source: str
     n_checked: int = 0
     found: tuple[str, ...] = ()
     not_asked: str = ""
-    """Why some or all could not be looked up; empty where all were."""
+    """The reason that some or all could not be looked up; empty when all were."""
 
 
 def of_pip(source: str, said: str) -> Report:
-    """Read the JSON of pip-audit, which calls what it could not look up "skipped", and all is well then."""
+    """Read the JSON of pip-audit, which lists packages that it could not look up as "skipped" and still succeeds."""
     tree = _tree(said)
     rows = [row for row in tree.get("dependencies", ()) if isinstance(row, Mapping)]
     skipped = [row for row in rows if row.get("skip_reason")]
@@ -54,7 +54,7 @@ def of_pip(source: str, said: str) -> Report:
 
 
 def of_npm(source: str, said: str) -> Report:
-    """Read the JSON of npm audit, which is an error's where the service does not answer."""
+    """Read the JSON of npm audit, which describes an error when the service does not answer."""
     tree = _tree(said)
     if "auditReportVersion" not in tree:
         return Report(
@@ -65,7 +65,7 @@ def of_npm(source: str, said: str) -> Report:
 
 
 def told(report: Report) -> list[str]:
-    """The report in lines."""
+    """The report as lines of text."""
     lines = [f"{report.source}: {found}" for found in report.found]
     if report.not_asked:
         lines.append(f"{report.source}: NOT CHECKED: {report.not_asked}")
@@ -102,7 +102,7 @@ def _said(command: Sequence[str], folder: Path) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Ask, and tell."""
+    """Run the tools, and print the report."""
     pip_audit, *locks = arguments
     options = ("--require-hashes", "--disable-pip", "--format", "json", "--progress-spinner", "off")
     reports = [of_pip(lock, _said([pip_audit, "-r", lock, *options], Path.cwd())) for lock in locks]

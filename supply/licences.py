@@ -37,7 +37,7 @@ def python_rows(versions: Mapping[str, str], said: Sequence[Mapping[str, str]]) 
 
 
 def npm_rows(lock: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """The same from a ``package-lock.json``."""
+    """Name, version and licence of each package of a ``package-lock.json``."""
     rows = {
         (path.rpartition("node_modules/")[2], str(row.get("version", "")), str(row.get("license", "UNKNOWN")))
         for path, row in lock["packages"].items()
@@ -57,7 +57,7 @@ def _table(title: str, rows: Sequence[tuple[str, str, str]]) -> str:
 
 
 def _short(licence: str) -> str:
-    """In one line: some packages give the whole text."""
+    """A licence as one line: some packages give the whole text."""
     line = next((line.strip() for line in licence.splitlines() if line.strip()), "UNKNOWN")
     return line.replace("|", "/")[:80]
 

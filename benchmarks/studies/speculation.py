@@ -1,8 +1,8 @@
 """Fixes with and without n-gram speculation: ``python -m benchmarks.studies.speculation MODEL.gguf [--cases N] [--draft N]``.
 
 The questions are those of the fix cases, answered greedily by llama.cpp with one thread, in one process after the other.
-What counts is the processor time of a token and how many batches the answer took: on a machine that others use, too, the
-clock says nothing. The batch is large enough for the drafts of all slots, which an engine sized on a slow machine is not.
+Measured in CPU time for a token and batches for an answer: on a shared machine the clock says nothing. The batch is large
+enough for the drafts of all slots, which that of an engine sized on a slow machine is not.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from benchmarks.items import ActionCase, action_cases
 from devstral_ls.actions.query import ActionQuery
 from devstral_ls.actions.runner import ActionRunner
 from devstral_ls.generation import GenerationRequest, ModelInfo, Special
-from devstral_ls.models.families.table import bos_of, family_of, layouts_of
+from devstral_ls.models.families.table import bos_token, family_of, layouts_of
 from devstral_ls.models.gguf.header import read_header
 from devstral_ls.text import Span
 
@@ -40,7 +40,7 @@ class Run:
 
     case: str
     draft: int
-    """Tokens tried at once; 0: no speculation."""
+    """Tokens drafted at once; 0: no speculation."""
     tokens: int
     batches: int
     cpu_s: float
@@ -50,11 +50,11 @@ class Run:
 
 
 class _Noted(Exception):
-    """The question was heard, and nobody answers."""
+    """Raised to stop an action once its question is recorded."""
 
 
 class _Listener:
-    """Hears what an action asks."""
+    """An engine that records the question of an action."""
 
     def __init__(self, model: ModelInfo) -> None:
         self.model = model
@@ -68,7 +68,7 @@ class _Listener:
 
 
 async def question(case: ActionCase, model: ModelInfo) -> GenerationRequest:
-    """What the fix action asks first in ``case``."""
+    """The first question of the fix action in ``case``."""
     snapshot, listener = snapshot_of(case), _Listener(model)
     at = snapshot.line_span(case.target_line).end
     with suppress(_Noted):
@@ -78,16 +78,16 @@ async def question(case: ActionCase, model: ModelInfo) -> GenerationRequest:
 
 
 def model_of(path: Path) -> ModelInfo:
-    """The model in a file, as an engine would tell of it."""
+    """The model info of a file, as an engine gives it."""
     header = read_header(path)
-    return ModelInfo(path.stem, family_of(header).id, layouts_of(header), CONTEXT, 1024, bos_of(header))
+    return ModelInfo(path.stem, family_of(header).id, layouts_of(header), CONTEXT, 1024, bos_token(header))
 
 
 def answers(path: Path, draft: int, n_cases: int) -> Iterator[Run]:
     """Every answer of a server in this process."""
     import xllamacpp
 
-    from devstral_ls.engine.host import _NGRAM
+    from devstral_ls.engine.daemon.backends.llama_cpp import _NGRAM
 
     given = xllamacpp.CommonParams()
     given.model.path, given.hostnames, given.port = str(path), ["127.0.0.1"], 0
@@ -131,7 +131,7 @@ def _batches(client: httpx.Client) -> int:
 
 
 def table(runs: list[Run]) -> str:
-    """What came of it, a line with and one without, of the cases that both have answered."""
+    """The table, a line with and one without speculation, over the cases answered in both."""
     shared = set.intersection(*({run.case for run in runs if run.draft == draft} for draft in {r.draft for r in runs}))
     lines = []
     for draft in sorted({run.draft for run in runs}):

@@ -1,1 +1,1 @@
-"""How good and how fast a model is on this machine, measured through the Engine protocol and kept on disk."""
+"""Quality and speed of a model on this machine, measured through the Engine protocol and stored on disk."""

@@ -12,12 +12,12 @@ from typing import Protocol
 
 from devstral_ls.calibration.cases import Hole
 from devstral_ls.calibration.measurement import begin, calibrate
-from devstral_ls.calibration.rates import CONVERSATION
 from devstral_ls.calibration.record import Record, save
-from devstral_ls.engine import locks
-from devstral_ls.engine.calibrated import Calibrated, Subject
+from devstral_ls.calibration.speed import CONVERSATION
+from devstral_ls.engine.tuning.calibration import Calibrated, Subject
 from devstral_ls.errors import EngineError
 from devstral_ls.generation import Engine, GenerationObserver, GenerationRequest
+from devstral_ls.platform import locks
 
 IDLE_S = 20.0
 """Seconds without a request before anything is measured."""
@@ -136,7 +136,7 @@ class IdleCalibration(GenerationObserver):
             return None
         try:
             subject.file.parent.mkdir(parents=True, exist_ok=True)
-            lock = locks.try_exclusive(subject.file.with_suffix(".lock"))
+            lock = locks.try_lock(subject.file.with_suffix(".lock"))
         except OSError as error:
             self._cannot_write(subject.file, error.strerror)
             return None

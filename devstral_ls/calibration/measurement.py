@@ -7,12 +7,12 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from devstral_ls.calibration import rates
+from devstral_ls.calibration import speed
 from devstral_ls.calibration.cases import Hole, holes, scope_and_cursor
 from devstral_ls.calibration.record import HoleAnswer, Record, load, save
 from devstral_ls.calibration.score import compare, first_line, overhead_tokens, ranked, scores, usual_tokens
-from devstral_ls.engine.budget import FLOOR
-from devstral_ls.engine.calibrated import Calibrated, Subject
+from devstral_ls.engine.tuning.budget import FLOOR
+from devstral_ls.engine.tuning.calibration import Calibrated, Subject
 from devstral_ls.errors import ModelUnsupported, PromptTooLong
 from devstral_ls.generation import Engine, ModelInfo, Priority
 from devstral_ls.languages.syntax.tree import SyntaxTrees
@@ -61,10 +61,10 @@ def begin(subject: Subject) -> Record:
 
 def steps(record: Record, subject: Subject, cases: Sequence[Hole] | None = None, *, layouts: bool = True) -> list[Step]:
     """The steps that ``record`` lacks: samples of the rates, then each hole in all layouts, unless only rates are wanted."""
-    lengths = (0, *rates.lengths(subject.batch, subject.model.context_tokens))
+    lengths = (0, *speed.lengths(subject.batch, subject.model.context_tokens))
     found = [
         _sample(n, lengths[n % len(lengths)], subject.batch, optional=n >= len(lengths))
-        for n in range(len(record.samples), rates.N_ROUNDS * len(lengths))
+        for n in range(len(record.samples), speed.N_ROUNDS * len(lengths))
     ]
     if layouts:
         trees = SyntaxTrees()
@@ -108,13 +108,13 @@ async def calibrate(
 def result_of(record: Record, subject: Subject) -> Calibrated:
     """The result of the measurements."""
     order = ranked(scores(record.answers, subject.candidates))
-    batch_ms, token_ms = rates.costs(record.samples)
+    batch_ms, token_ms = speed.costs(record.samples)
     chosen = record.answers.get(order[0], {})
     return Calibrated(
         layouts=tuple(order),
         batch_ms=batch_ms,
         token_ms=token_ms,
-        decode_ms=rates.decode_ms(record.samples) or _USUAL_DECODE * token_ms,
+        decode_ms=speed.decode_ms(record.samples) or _USUAL_DECODE * token_ms,
         first_line_tokens=usual_tokens(chosen) or _USUAL_LINE,
         overhead_tokens=overhead_tokens(chosen),
     )
@@ -122,7 +122,7 @@ def result_of(record: Record, subject: Subject) -> Calibrated:
 
 def _sample(n: int, length: int, batch: int, *, optional: bool) -> Step:
     async def measure(engine: Engine, record: Record) -> Record:
-        return replace(record, samples=(*record.samples, await rates.sample(engine, n, length, batch)))
+        return replace(record, samples=(*record.samples, await speed.sample(engine, n, length, batch)))
 
     return Step(f"a prompt of {length} tokens" if length else "decoding", measure, optional)
 
@@ -151,7 +151,7 @@ async def _answer(engine: Engine, hole: Hole, model: ModelInfo, trees: SyntaxTre
     with contextlib.suppress(NothingToShow, PromptTooLong, ModelUnsupported):
         request = request_for(
             window, hole.snapshot.uri, model, MAX_TOKENS, TIME_LIMIT_MS,
-            conversation=rates.CONVERSATION, priority=Priority.BACKGROUND,
+            conversation=speed.CONVERSATION, priority=Priority.BACKGROUND,
         )  # fmt: skip
         draft = await read(engine, request, place, trace)
         written = draft.text

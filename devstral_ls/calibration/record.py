@@ -9,8 +9,8 @@ from pathlib import Path
 
 from cattrs import Converter
 
-from devstral_ls.engine.calibrated import UNREADABLE, VERSION, Calibrated, calibrated_from
 from devstral_ls.engine.state import write_private
+from devstral_ls.engine.tuning.calibration import UNREADABLE, VERSION, Calibrated, calibrated_from
 
 
 @dataclass(frozen=True, slots=True)

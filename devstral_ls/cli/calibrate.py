@@ -10,21 +10,22 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from devstral_ls.calibration import measurement, rates
+from devstral_ls.calibration import measurement, speed
 from devstral_ls.calibration.check import N_REQUESTS, Checked, check
 from devstral_ls.calibration.record import Record, save
 from devstral_ls.calibration.score import scores
 from devstral_ls.cli import DONE
 from devstral_ls.cli.command_session import open_session, user_settings
 from devstral_ls.cli.terminal import clear_status, show_status
-from devstral_ls.engine import locks, rendezvous
-from devstral_ls.engine.budget import Budget, budget_for
-from devstral_ls.engine.calibrated import Calibrated, Subject
-from devstral_ls.engine.choice import wanted
-from devstral_ls.engine.sizing import BATCH_SECONDS, physical_cores
+from devstral_ls.engine import rendezvous
+from devstral_ls.engine.model_selection import wanted
 from devstral_ls.engine.spec import EngineOptions
+from devstral_ls.engine.tuning.budget import Budget, budget_for
+from devstral_ls.engine.tuning.calibration import Calibrated, Subject
+from devstral_ls.engine.tuning.sizing import BATCH_SECONDS, physical_cores
 from devstral_ls.errors import EngineBusy, EngineError, SettingsError
 from devstral_ls.generation import Engine
+from devstral_ls.platform import locks
 from devstral_ls.platform.paths import Directories, directories
 from devstral_ls.settings.tree import Settings
 
@@ -58,7 +59,7 @@ class CalibrationTable:
     @property
     def batch(self) -> int:
         """Tokens of a prompt batch after the next start of the engine."""
-        on_gpu = self.subject.batch >= rates.LONGEST
+        on_gpu = self.subject.batch >= speed.LONGEST
         return self.subject.batch if on_gpu else self.calibrated.batch_within(BATCH_SECONDS * 1000)
 
 
@@ -90,7 +91,7 @@ async def _calibrate(settings: Settings, folders: Directories, *, again: bool) -
         checked = await check(session.engine, settings)
     options = EngineOptions.of(settings)
     # The engine starts again when it is needed: with the new batch, and with room for the one measured next.
-    await asyncio.to_thread(rendezvous.stop_unused, folders, wanted(options, folders).key)
+    await rendezvous.stop_unused(folders, wanted(options, folders).key)
     speeds = [_speed(subject.threads, record)]
     note = None
     try:
@@ -104,7 +105,7 @@ def _measuring_lock(subject: Subject) -> AbstractContextManager[object]:
     """Keep editors' servers from measuring at the same time; one that is measuring stops when it sees the lock."""
     try:
         subject.file.parent.mkdir(parents=True, exist_ok=True)
-        return locks.try_exclusive(subject.file.with_suffix(".lock")) or nullcontext()
+        return locks.try_lock(subject.file.with_suffix(".lock")) or nullcontext()
     except OSError:
         return nullcontext()
 
@@ -125,7 +126,7 @@ async def measure(engine: Engine, subject: Subject, *, layouts: bool = True) -> 
 async def _other_threads(settings: Settings, folders: Directories, first: Subject) -> list[Speed]:
     """The rates with all physical cores, from a separate engine that is stopped afterwards."""
     cores = physical_cores()
-    if settings.engine.threads != "auto" or first.threads == cores or first.batch >= rates.LONGEST:
+    if settings.engine.threads != "auto" or first.threads == cores or first.batch >= speed.LONGEST:
         return []
     settings = replace(settings, engine=replace(settings.engine, threads=cores))
     key = wanted(EngineOptions.of(settings), folders).key
@@ -134,7 +135,7 @@ async def _other_threads(settings: Settings, folders: Directories, first: Subjec
             subject = _subject(session.engine.subject)
             record = await measure(session.engine, subject, layouts=False)
     finally:
-        await asyncio.to_thread(rendezvous.stop_unused, folders, key)
+        await rendezvous.stop_unused(folders, key)
     return [_speed(cores, record)]
 
 
@@ -146,8 +147,8 @@ def _subject(subject: Subject | None) -> Subject:
 
 def _speed(threads: int, record: Record) -> Speed:
     batch = record.samples[0].batch
-    batch_ms, token_ms = rates.costs(record.samples)
-    decode_ms = rates.decode_ms(record.samples)
+    batch_ms, token_ms = speed.costs(record.samples)
+    decode_ms = speed.decode_ms(record.samples)
     prefill = batch / (batch_ms + batch * token_ms) * 1000
     return Speed(threads, prefill, 1000 / decode_ms if decode_ms else None)
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devstral_ls.cli.terminal import clear_status, show_status
-from devstral_ls.engine.make import ConfiguredEngine, engine_of
 from devstral_ls.engine.status import EngineStatus
+from devstral_ls.engine.switch import ConfiguredEngine, engine_of
 from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.platform.paths import Directories, directories
 from devstral_ls.retrieval.index.workspace_index import WorkspaceIndex

@@ -17,9 +17,9 @@ from devstral_ls.cli import DONE, ENGINE, MODEL
 from devstral_ls.cli import doctor_checks as checks
 from devstral_ls.cli.command_session import open_session
 from devstral_ls.cli.doctor_checks import CheckResult
-from devstral_ls.engine.choice import wanted
+from devstral_ls.engine.daemon.backends.remote.guards import checked_address, key_of
 from devstral_ls.engine.devices import devices
-from devstral_ls.engine.endpoint import checked_address, key_of
+from devstral_ls.engine.model_selection import wanted
 from devstral_ls.engine.rendezvous import engines
 from devstral_ls.engine.spec import EngineOptions
 from devstral_ls.errors import DevstralError, ModelError, SettingsError
@@ -34,7 +34,7 @@ from devstral_ls.settings.tree import Settings
 from devstral_ls.suggest.trace import InlineQuery
 from devstral_ls.text import Snapshot
 
-_PACKAGES = ("pygls", "lsprotocol", "httpx", "tree-sitter", "cachetools")
+_PACKAGES = ("pygls", "lsprotocol", "aiohttp", "tree-sitter", "cachetools")
 _CODE = "def add(a: int, b: int) -> int:\n    return "
 
 

@@ -12,13 +12,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from devstral_ls.engine import sizing
-from devstral_ls.engine.backends import backend_of, is_installed
-from devstral_ls.engine.choice import passed_over, wanted
+from devstral_ls.engine.daemon.backends.table import backend_of, is_installed
 from devstral_ls.engine.devices import Device
-from devstral_ls.engine.place import private_folder
-from devstral_ls.engine.rates import Rates
+from devstral_ls.engine.model_selection import passed_over, wanted
+from devstral_ls.engine.runtime_dir import private_folder
 from devstral_ls.engine.spec import EngineOptions
+from devstral_ls.engine.tuning import sizing
+from devstral_ls.engine.tuning.rates import Rates
 from devstral_ls.errors import EngineUnavailable, ModelError
 from devstral_ls.models.catalog import MODELS
 from devstral_ls.models.gguf.header import GgufHeader, read_header

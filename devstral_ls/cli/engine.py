@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 from dataclasses import asdict
 from typing import Any
 
 from devstral_ls.cli import DONE, NOTHING
 from devstral_ls.engine.rendezvous import engines, log_tail, stop
-from devstral_ls.engine.report import EngineReport, report
+from devstral_ls.engine.report import EngineReport, QueuedRequest, report
 from devstral_ls.engine.state import EngineState
 from devstral_ls.models.memory import gigabytes
-from devstral_ls.platform.paths import directories
+from devstral_ls.platform.paths import Directories, directories
 
 
 def run(options: argparse.Namespace) -> int:
@@ -26,12 +27,17 @@ def run(options: argparse.Namespace) -> int:
         words = log_tail(folders)
         print(words or "No engine has left a log.")
         return DONE if words else NOTHING
-    reports = [report(state, folders) for state in engines(folders)]
+    reports = asyncio.run(_reports(folders))
     if options.json:
         print(json.dumps([_as_json(found) for found in reports]))
     else:
         print("\n".join(_lines(found) for found in reports) or "No engine runs.")
     return DONE if reports else NOTHING
+
+
+async def _reports(folders: Directories) -> list[EngineReport]:
+    """Of all engines, asked at the same time."""
+    return await asyncio.gather(*(report(state, folders) for state in engines(folders)))
 
 
 def _as_json(found: EngineReport) -> dict[str, Any]:
@@ -57,12 +63,18 @@ def _lines(found: EngineReport) -> str:
             f"{state.model}: {state.phase}, pid {state.pid}, up {found.uptime_s / 60:.0f} min",
             f"  clients  {_or_dash(found.clients)}",
             f"  slots    {_or_dash(found.slots_busy)} of {state.slots} busy, {_or_dash(found.waiting)} waiting, {cache}",
+            *(f"  queue    {_request(request)}" for request in found.queue),
             f"  memory   {rss}, planned {gigabytes(state.bytes_needed)}",
             f"  rates    prefill {_or_dash(found.prefill_rate)}, decode {_or_dash(found.decode_rate)} tokens/s",
             f"  reuse    {reuse}",
             f"  batch    {state.batch} tokens, {_where(state)}",
         )
     )
+
+
+def _request(request: QueuedRequest) -> str:
+    where = "" if request.slot is None else f" in slot {request.slot}"
+    return f"{request.rank.replace('_', ' ')}: {request.state}{where} for {request.seconds:.1f} s"
 
 
 def _or_dash(value: float | None) -> str:

@@ -1,266 +1,239 @@
-"""``EngineClient``: the Engine protocol over HTTP, streamed, cancelled by leaving."""
+"""``EngineClient``: the Engine protocol over the daemon's private API. One request is one round trip; leaving cancels it."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
-import time
-from array import array
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
-from typing import TYPE_CHECKING, Any, cast
+from hashlib import blake2b
+from typing import Any
 
-from devstral_ls.engine.dialects import DIALECTS, Dialect, Event, Piece, Sent
-from devstral_ls.engine.encoding import as_messages, as_text, names_pattern
+from aiohttp import (
+    ClientConnectorError,
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    ClientWebSocketResponse,
+    TCPConnector,
+    UnixConnector,
+    WSMsgType,
+)
+
+from devstral_ls.engine.daemon import wire
+from devstral_ls.engine.daemon.interruption import Interruptible
+from devstral_ls.engine.daemon.watchdog import Watchdog
 from devstral_ls.engine.endpoint import Endpoint
-from devstral_ls.engine.http import CONNECT_SECONDS, Http, lines
-from devstral_ls.engine.running import Run
-from devstral_ls.engine.schedule import Schedule
-from devstral_ls.engine.segments import Written
-from devstral_ls.engine.silence import patiently
-from devstral_ls.engine.tokens import PromptTokens
-from devstral_ls.engine.turns import Rank, until
-from devstral_ls.errors import EngineError, GenerationFailed, PromptTooLong
-from devstral_ls.generation import Chunk, GenerationRequest, ModelInfo, Prompt, Text, Usage
+from devstral_ls.errors import EngineUnavailable, GenerationFailed
+from devstral_ls.generation import Chunk, GenerationRequest, ModelInfo
 
-if TYPE_CHECKING:
-    import httpx
+PULSE_SECONDS = 5.0
+"""For a daemon to say that it is there."""
 
-_STREAM_BYTES = 1 << 20
-_TOKEN_BYTES = 4096
-"""A stream may be ``_STREAM_BYTES`` long, and this much more for each token asked for: ten times what is usual."""
-_EVENT_BYTES = 256
-"""Of those, for each event: 4096 events and 16 for each token. One costs us 0.05 ms, however short it is."""
+SILENCE_SECONDS = 20.0
+"""After so long without a word the daemon is asked whether it is there. It may have good reasons to be silent: a long
+queue, or the prompt of another client; it watches the model itself."""
 
-_AT_ONCE = 4
-"""Requests of ours that an engine runs whose slots nobody told us of."""
+_NO_LIMIT = ClientTimeout(total=None, sock_connect=PULSE_SECONDS)
+_LINE_BYTES = 1 << 20
 
-_PULSE_SECONDS = 2.0
-"""For an engine that says nothing to us to tell whether it works."""
 
-_CHARS_PER_TOKEN = 2.0
-"""Where nobody counts tokens: code has three and more characters each."""
+def session_for(endpoint: Endpoint) -> ClientSession:
+    """Connections to the daemon at ``endpoint``, with its key, and never through a proxy."""
+    connector: UnixConnector | TCPConnector
+    if endpoint.address.startswith("unix:"):
+        connector, base_url = UnixConnector(endpoint.address.removeprefix("unix:"), limit=0), "http://engine"
+    else:
+        connector, base_url = TCPConnector(limit=0), endpoint.address
+    return ClientSession(
+        base_url,
+        connector=connector,
+        headers={"Authorization": f"Bearer {endpoint.api_key}", "Accept-Encoding": "identity"},
+        timeout=_NO_LIMIT,
+        read_bufsize=_LINE_BYTES,
+        trust_env=False,
+    )
+
+
+class Attachment:
+    """Keeps the daemon from leaving while it is open, hears its rates, and notices at once when it ends."""
+
+    def __init__(self, socket: ClientWebSocketResponse, on_rate: Callable[[float, float | None], None]) -> None:
+        self._socket = socket
+        self._on_rate = on_rate
+        self._task = asyncio.create_task(self._read(), name="devstral-ls attachment")
+
+    @property
+    def is_open(self) -> bool:
+        """True until the daemon has ended the connection, by its own end or by leaving."""
+        return not self._task.done()
+
+    async def ended(self, seconds: float) -> bool:
+        """Wait until the daemon has ended it, for ``seconds`` at most; True when it has."""
+        await asyncio.wait([self._task], timeout=seconds)
+        return self._task.done()
+
+    def on_end(self, call: Callable[[], None]) -> None:
+        """Call ``call`` when the daemon has ended it."""
+        self._task.add_done_callback(lambda task: None if task.cancelled() else call())
+
+    async def recalibrated(self) -> None:
+        """Tell the daemon that a calibration was written."""
+        if self.is_open:
+            await self._socket.send_str("recalibrated")
+
+    async def close(self) -> None:
+        """Let go of the daemon. Again does nothing."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        await self._socket.close()
+
+    async def _read(self) -> None:
+        async for message in self._socket:
+            if message.type is WSMsgType.TEXT:
+                rate = json.loads(message.data).get("rate")
+                if rate is not None:
+                    self._on_rate(*rate)
 
 
 class EngineClient:
-    """One engine, as long as it lives. Made once per connection; ``aclose`` at the end."""
+    """One daemon, as long as it lives. ``aclose`` at the end."""
 
     def __init__(
-        self,
-        endpoint: Endpoint,
-        model: ModelInfo,
-        *,
-        specials: Mapping[str, int] = {},
-        reserved: Collection[str] = (),
-        space_prefix: bool = False,
-        schedule: Schedule | None = None,
-        on_usage: Callable[[Usage], None] = lambda usage: None,
-        dialect: Dialect = DIALECTS["llama-server"],
-        remote_model: str | None = None,
-        http: Http | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        self, endpoint: Endpoint, model: ModelInfo, *, salt: str = "", silence: float = SILENCE_SECONDS
     ) -> None:
-        """``specials``, ``reserved`` and ``space_prefix`` are as in ``PromptTokens``; ``schedule`` says when a request runs,
-        and in which slot; ``on_usage`` hears what each segment of a generation cost, also of those that were left;
-        ``remote_model`` is the model's name at an engine that has several.
+        """``salt`` goes into what stands for a conversation on the wire: the same for all clients of one daemon, so that
+        they go on from each other's cache. ``silence`` is in seconds.
         """
         self.model = model
         """The model that answers."""
-        self._dialect = dialect
-        self._remote_model = remote_model
-        self.on_usage = on_usage
-        """Hears what each segment cost."""
-        self._clock = clock
-        self._pattern = names_pattern(reserved)
-        self._tokens = PromptTokens(
-            self._tokenize,
-            specials=specials,
-            reserved=reserved,
-            space_prefix=space_prefix,
-            cut=self._pattern if dialect.parses_specials else None,
-        )
-        # Who waits here can leave for nothing; llama-server begins even what was left while it waited there.
-        self._schedule = schedule or Schedule(_AT_ONCE)
-        self._connection = http or Http(endpoint)
+        self._salt = salt.encode()
+        self._unnamed = secrets.token_hex(8)
+        self._beats = itertools.count()
+        self._pulse_seconds = min(PULSE_SECONDS, silence)
+        self._watchdog = Watchdog(silence, self._pulse)
+        self._session = session_for(endpoint)
 
     async def aclose(self) -> None:
         """Close all connections; generations still running fail."""
-        self._schedule.close()
-        await self._connection.aclose()
-
-    async def health(self) -> bool:
-        """Does the engine answer, and is it ready?"""
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                return (await self._connection.fetch("GET", self._dialect.health))[0] == 200
-        except (EngineError, TimeoutError):
-            return False
-
-    async def tokenize(self, text: str) -> tuple[int, ...]:
-        """The ids of ordinary text, whatever it contains."""
-        return await self._tokens.text(text)
-
-    async def prompt_ids(self, prompt: Prompt) -> list[int]:
-        """The ids that are sent for ``prompt``."""
-        return await self._tokens.ids(prompt, self.model.bos)
+        await self._session.close()
 
     @asynccontextmanager
     async def generate(self, request: GenerationRequest) -> AsyncIterator[AsyncIterator[Chunk]]:
         """Run ``request``; see ``generation.Engine``."""
-        prompt, n_tokens = await self._sent(request)
-        if n_tokens >= self.model.context_tokens:
-            raise PromptTooLong(n_tokens, self.model.context_tokens)
-        rank = self._schedule.rank(prompt, request)
-        async with self._schedule.turns.wanting(rank):
-            if rank is Rank.HOT:
-                async with (
-                    self._segment(prompt, n_tokens, request, rank) as (events, run),
-                    aclosing(run.chunks(events)) as chunks,
-                ):
+        body = wire.request_to_json(request, self._conversation(request.conversation))
+        waits = Interruptible()
+        with self._watchdog.watching(waits.interrupt) as heard:
+            response = await waits.wait(_send(self._session, "POST", wire.GENERATE, body))
+            try:
+                async with aclosing(_chunks(response, waits, heard)) as chunks:
                     yield chunks
-            else:  # a rank of its own has only who shares an engine that takes ids
-                async with aclosing(self._segmented(cast("list[int]", prompt), request, rank)) as chunks:
-                    yield chunks
+            finally:
+                response.close()  # a connection that is closed cancels what is left
 
-    async def _segmented(
-        self, ids: Sequence[int], request: GenerationRequest, rank: Rank
-    ) -> AsyncGenerator[Chunk, None]:
-        """The answer in segments: it pauses while somebody goes first, and goes on from the KV cache."""
-        turns = self._schedule.turns
-        written = Written(request, self.tokenize)
-        while True:
-            not_before = await turns.mine(rank)
-            so_far = written.prompt(ids)
-            async with self._segment(so_far, len(so_far), written.rest, rank) as (events, run):
-
-                def can_pause(run: Run = run) -> bool:
-                    return not written.complete and not (rank is Rank.COLD and run.answers)
-
-                async with aclosing(until(events, turns.wanted(rank, not_before), can_pause)) as seen:
-                    async for event in seen:
-                        chunk = run.take(event)
-                        if isinstance(event, Piece) and rank is not Rank.COLD:
-                            await written.take(event)
-                        if chunk is not None:
-                            yield written.total(chunk)
-                        if chunk is not None and chunk.finish is not None:
-                            return
-                written.pause(run.usage)
-
-    @asynccontextmanager
-    async def _segment(
-        self, prompt: Sent, n_tokens: int, request: GenerationRequest, rank: Rank
-    ) -> AsyncIterator[tuple[AsyncGenerator[Event, None], Run]]:
-        """The events of one request to the engine, at its turn, in a slot that is ours until the engine is done."""
-        run = Run(request, n_tokens, self._clock, self._dialect.lead(request.begins_with))
-        limit = _STREAM_BYTES + _TOKEN_BYTES * request.max_tokens
-        async with self._schedule.slot(prompt, request, rank, run, self._is_busy) as slot:
-            body = self._dialect.body(prompt, request, self._remote_model)
-            body |= {} if slot is None else {"id_slot": slot}
-            async with self._running(body) as response, aclosing(self._events(response, limit)) as events:
-                try:
-                    yield events, run
-                finally:
-                    self.on_usage(run.usage)
-
-    async def _sent(self, request: GenerationRequest) -> tuple[Sent, int]:
-        """The prompt as it is sent, and how many tokens it has, at least about."""
-        prompt = request.prompt
-        if self._dialect.continues and request.begins_with:
-            last = prompt[-1] if prompt else None
-            joined = (*prompt[:-1], Text(last.text + request.begins_with)) if isinstance(last, Text) else None
-            prompt = joined or (*prompt, Text(request.begins_with))
-        if self._dialect.prompt == "ids":
-            ids = await self.prompt_ids(prompt)
-            return ids, len(ids)
-        if self._dialect.prompt == "messages":
-            messages = as_messages(prompt)
-            return messages, _estimate(sum(len(message["content"]) for message in messages))
-        text = as_text(prompt, self._pattern)
-        return text, _estimate(len(text))
-
-    @asynccontextmanager
-    async def _running(self, body: dict[str, Any]) -> AsyncIterator[httpx.Response]:
-        """The response to ``body``, whose stream is closed on leaving: that is what cancels it."""
-        response = await patiently(
-            self._connection.send("POST", self._dialect.completion, body, patient=True),
-            self._connection.silence,
-            self._n_batches,
-            abandon=lambda response: response.aclose(),
-        )
+    async def health(self, seconds: float = PULSE_SECONDS) -> bool:
+        """True when the daemon answers within ``seconds``."""
         try:
-            if response.status_code != 200:
-                raise self._dialect.error(response.status_code, await self._connection.read(response))
-            yield response
-        finally:
-            await response.aclose()
+            async with asyncio.timeout(seconds), await _send(self._session, "GET", wire.HEALTH):
+                return True
+        except (EngineUnavailable, TimeoutError):
+            return False
 
-    async def _events(self, response: httpx.Response, limit: int) -> AsyncGenerator[Event, None]:
-        """What the engine says, to the end."""
-        import httpx
+    async def attach(self, on_rate: Callable[[float, float | None], None]) -> Attachment:
+        """Keep the daemon; ``on_rate`` hears the rates it measures, prefill and decode in tokens a second.
 
+        Raises:
+            EngineUnavailable: it does not answer.
+        """
         try:
-            async with aclosing(lines(response, limit)) as stream:
-                for _ in range(limit // _EVENT_BYTES):
-                    event = await patiently(
-                        self._next(stream), self._connection.silence, self._n_batches, abandon=_nothing
-                    )
-                    if event is None:
-                        raise GenerationFailed("the engine broke off in the middle of an answer")
-                    self._schedule.turns.beat()
-                    yield event
-        except (httpx.TransportError, httpx.StreamError) as error:
-            raise GenerationFailed(f"the engine broke off: {error!r:.200}") from error
-        raise GenerationFailed("the engine answers without an end")
+            async with asyncio.timeout(PULSE_SECONDS):
+                return Attachment(await self._session.ws_connect(wire.ATTACH), on_rate)
+        except (ClientError, OSError, TimeoutError) as error:
+            raise _unavailable(error) from error
 
-    async def _next(self, stream: AsyncIterator[bytes]) -> Event | None:
-        """The next event, None at the end; lines without a meaning (comments) do not count as news."""
-        async for line in stream:
-            event = self._dialect.event(line)
-            if event is not None:
-                return event
-        return None
+    async def _pulse(self) -> str | None:
+        """For the watchdog: another word each time the daemon answers."""
+        return str(next(self._beats)) if await self.health(self._pulse_seconds) else None
 
-    async def _n_batches(self) -> str | None:
-        """How many batches the engine has evaluated, in its own words; None if it does not say so soon."""
-        path, start = self._dialect.progress
-        if not path:
-            return None
-        try:
-            async with asyncio.timeout(_PULSE_SECONDS):
-                _, content = await self._connection.fetch("GET", path)
-        except (EngineError, TimeoutError):
-            return None
-        return next((line for line in content.decode("utf-8", "replace").splitlines() if line.startswith(start)), "")
-
-    async def _is_busy(self, number: int) -> bool:
-        """Does slot ``number`` still run something? No, if the engine does not say."""
-        status, slots = await self._connection.get_json(self._dialect.slots)
-        return status == 200 and any(slot["id"] == number and slot["is_processing"] for slot in slots)
-
-    async def _tokenize(self, text: str, specials: bool) -> list[int]:
-        body = self._dialect.tokenize_body(text, specials, self._remote_model)
-        status, content = await self._connection.fetch("POST", self._dialect.tokenize, body)
-        if status != 200:
-            raise self._dialect.error(status, content)
-        return tokens_in(content)
+    def _conversation(self, name: str) -> str:
+        """What stands for a conversation on the wire: documents' names stay in this process. Requests without a
+        conversation go on from each other.
+        """
+        name = name or self._unnamed
+        return blake2b(name.encode("utf-8", "replace"), digest_size=8, key=self._salt).hexdigest()
 
 
-def tokens_in(content: bytes) -> list[int]:
-    """The ids in the answer of a tokenizer, of 32 bits as engines have them.
+_REFUSED = {
+    401: "the engine does not know our key",
+    404: "the engine is of another version of devstral-ls",
+}
+
+
+async def _send(session: ClientSession, method: str, path: str, body: object = None) -> ClientResponse:
+    """The response, of which only the head is read.
 
     Raises:
-        GenerationFailed: there are none.
+        EngineUnavailable: nobody answers, or it is a daemon of another version or with another key.
     """
     try:
-        return list(array("i", map(int, json.loads(content)["tokens"])))
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-        raise GenerationFailed(f"the engine's tokenizer answered what nobody understands: {error!r:.200}") from error
+        response = await session.request(method, path, json=body, allow_redirects=False)
+    except (ClientError, OSError) as error:
+        raise _unavailable(error) from error
+    if response.status != 200:
+        status = response.status
+        response.close()
+        raise EngineUnavailable(_REFUSED.get(status, f"the engine refused the request (status {status})"))
+    return response
 
 
-async def _nothing(event: object) -> None:
-    """An event that came as we left needs no end."""
+async def status(session: ClientSession) -> dict[str, Any]:
+    """What a daemon says of its queue; see ``daemon.statistics``.
+
+    Raises:
+        EngineUnavailable: it does not answer.
+    """
+    return await _answer(session, "GET", wire.STATUS)
 
 
-def _estimate(n_characters: int) -> int:
-    return int(n_characters / _CHARS_PER_TOKEN)
+async def leave(session: ClientSession) -> bool:
+    """Ask a daemon to leave unless a client is attached; True when it does. Raises as ``status``."""
+    return bool((await _answer(session, "POST", wire.LEAVE, {}))["leaving"])
+
+
+async def _answer(session: ClientSession, method: str, path: str, body: object = None) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(PULSE_SECONDS), await _send(session, method, path, body) as response:
+            return dict(await response.json())
+    except (ClientError, OSError, ValueError, TypeError, TimeoutError) as error:
+        raise _unavailable(error) from error
+
+
+async def _chunks(
+    response: ClientResponse, waits: Interruptible, heard: Callable[[], None]
+) -> AsyncGenerator[Chunk, None]:
+    """The answer, to its last chunk."""
+    while True:
+        line = await waits.wait(_line(response))
+        if not line.endswith(b"\n"):
+            raise GenerationFailed("the engine broke off in the middle of an answer")
+        heard()
+        chunk = wire.chunk_from_line(line)
+        yield chunk
+        if chunk.finish is not None:
+            return
+
+
+async def _line(response: ClientResponse) -> bytes:
+    try:
+        return await response.content.readline()
+    except (ClientError, OSError, ValueError) as error:
+        raise GenerationFailed(f"the engine broke off: {error!r:.200}") from error
+
+
+def _unavailable(error: BaseException) -> EngineUnavailable:
+    if isinstance(error, ClientConnectorError):
+        return EngineUnavailable(f"the engine does not answer: {error.os_error}"[:200])
+    return EngineUnavailable(f"the engine does not answer: {type(error).__name__}")

@@ -45,9 +45,7 @@ class Memory:
 def devices(seconds: float = _SECONDS) -> list[Device] | None:
     """What llama.cpp sees; ``None`` if it cannot be asked. Blocks."""
     root = str(Path(__file__).resolve().parents[2])
-    program = (
-        f"import sys; sys.path.append({root!r}); from devstral_ls.engine.host import print_devices; print_devices()"
-    )
+    program = f"import sys; sys.path.append({root!r}); from devstral_ls.engine.daemon.backends.llama_cpp import print_devices; print_devices()"
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-c", program],

@@ -1,25 +1,23 @@
-"""``ManagedEngine``: the engine as the server sees it, which comes, is watched, and comes back when it dies."""
+"""``ManagedEngine``: a daemon of our own, as a language server sees it: started, watched, and started again when it dies."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
 
 from devstral_ls.engine import rendezvous
-from devstral_ls.engine.calibrated import Subject
-from devstral_ls.engine.choice import passed_over, wanted
 from devstral_ls.engine.connection import Connection, connect
-from devstral_ls.engine.facts import description, engine_name, slowness
-from devstral_ls.engine.kept import KeptEngine
-from devstral_ls.engine.patience import Deaths, Patience
-from devstral_ls.engine.place import unusable
-from devstral_ls.engine.rates import Rates
+from devstral_ls.engine.model_info import description, engine_name, slowness
+from devstral_ls.engine.model_selection import passed_over, wanted
+from devstral_ls.engine.restart_policy import Deaths, RestartPolicy
+from devstral_ls.engine.runtime_dir import unusable
 from devstral_ls.engine.spec import EngineOptions, EngineSpec
 from devstral_ls.engine.state import EngineState
 from devstral_ls.engine.status import EngineStatus, State
+from devstral_ls.engine.supervisor import Supervisor
+from devstral_ls.engine.tuning.calibration import Subject
 from devstral_ls.errors import (
     DevstralError,
     EngineError,
@@ -30,10 +28,9 @@ from devstral_ls.errors import (
     ModelTooBig,
     RuntimeFolderUnusable,
 )
-from devstral_ls.generation import Chunk, GenerationRequest
 from devstral_ls.platform.paths import Directories
 
-__all__ = ["EngineOptions", "ManagedEngine", "Patience"]
+__all__ = ["EngineOptions", "ManagedEngine", "RestartPolicy"]
 
 _log = logging.getLogger(__name__)
 
@@ -41,8 +38,8 @@ _GIVEN_UP = "See `devstral-ls engine logs`; the command devstral.restartEngine s
 _LOAD_AGAIN = "The command devstral.restartEngine loads it again."
 
 
-class ManagedEngine(KeptEngine):
-    """An ``Engine`` that is started, watched and restarted in the background. ``start`` it once, ``aclose`` it."""
+class ManagedEngine(Supervisor):
+    """Supervises the daemon of the model that is wanted."""
 
     def __init__(
         self,
@@ -50,19 +47,18 @@ class ManagedEngine(KeptEngine):
         directories: Directories,
         on_status: Callable[[EngineStatus], None],
         *,
-        patience: Patience | None = None,
+        policy: RestartPolicy | None = None,
     ) -> None:
         """``on_status`` hears of every change, in the event loop."""
         super().__init__(on_status)
         self._options = options
         self._directories = directories
-        self._patience = patience or Patience()
+        self._policy = policy or RestartPolicy()
         self._connection: Connection | None = None
         self._calibrating = False
         self._spec: EngineSpec | None = None
-        self._rates = Rates(directories.data / "rates.json")
         self._unfit = set[str]()  # files that did not fit, while "auto" may choose another
-        self._deaths = Deaths(self._patience)
+        self._deaths = Deaths(self._policy)
         self._lost = ""  # nonce of the engine that was here last
         self._n_silent = 0  # requests in a row that the engine held without a word
         self._restart = False
@@ -97,19 +93,13 @@ class ManagedEngine(KeptEngine):
             self._connection.recalibrated()
             self._running(0)
 
-    @asynccontextmanager
-    async def generate(self, request: GenerationRequest) -> AsyncIterator[AsyncIterator[Chunk]]:
-        """Run ``request``; see ``generation.Engine``. An engine that holds it in silence is looked at."""
-        try:
-            async with super().generate(request) as chunks:
-                yield chunks
-            self._n_silent = 0
-        except EngineSilent:
+    def _note(self, error: EngineError | None) -> None:
+        if isinstance(error, EngineSilent):
             self._n_silent += 1
-            self.poke()
-            raise
+        elif error is None:
+            self._n_silent = 0
 
-    # What it does in the background.
+    # In the background.
 
     async def _clear_the_way(self) -> None:
         """Settings changed, or a restart is wanted: the engine we had must not keep the memory of the next one."""
@@ -123,7 +113,7 @@ class ManagedEngine(KeptEngine):
         if restart:
             await asyncio.to_thread(rendezvous.stop, self._directories, self._spec.key)
         elif self._halted or not _same(await asyncio.to_thread(self._wanted), self._spec):
-            await asyncio.to_thread(rendezvous.stop_unused, self._directories, self._spec.key)
+            await rendezvous.stop_unused(self._directories, self._spec.key)
 
     async def _attempt(self) -> None:
         """One engine from its start to its end, and what is to be waited for then."""
@@ -131,7 +121,7 @@ class ManagedEngine(KeptEngine):
             await self._attempt_it()
         except OSError as error:  # a disk that fills between two looks of our own, or while we wait for room
             self._say("failed", error=unusable(self._directories.runtime, error))
-            await self._pause(self._patience.look)
+            await self._pause(self._policy.look)
 
     async def _attempt_it(self) -> None:
         self._spec = None
@@ -158,7 +148,7 @@ class ManagedEngine(KeptEngine):
             await self._back_off(error)
 
     def _try_smaller(self, spec: EngineSpec) -> bool:
-        """``spec`` does not fit: is there another model to try?"""
+        """``spec`` does not fit; True when another model may be tried."""
         if self._options.model != "auto" or spec.file_key in self._unfit:
             return False
         self._unfit.add(spec.file_key)
@@ -176,9 +166,15 @@ class ManagedEngine(KeptEngine):
         passed = await asyncio.to_thread(passed_over, spec, self._options, self._directories, self._unfit)
         self._spec = spec
         self._say("starting")
-        latency_ms, silence = self._options.latency_budget_ms, self._patience.silence
+        latency_ms, silence = self._options.latency_budget_ms, self._policy.silence
         connection = await connect(
-            spec, self._directories, self._rates, self._heard, latency_ms, silence, lost=self._lost
+            spec,
+            self._directories,
+            self._heard,
+            on_end=self.poke,
+            latency_ms=latency_ms,
+            silence=silence,
+            lost=self._lost,
         )
         self._n_silent = 0
         try:
@@ -189,28 +185,27 @@ class ManagedEngine(KeptEngine):
         finally:
             self._client = self._connection = None
             await connection.aclose()
-        await asyncio.to_thread(rendezvous.stop_unused, self._directories, spec.key)
+        await rendezvous.stop_unused(self._directories, spec.key)
 
     async def _watch(self, connection: Connection, spec: EngineSpec) -> None:
         while connection.alive:
-            poked = await self._pause(self._patience.look)
+            poked = await self._pause(self._policy.look)
             if poked and connection.alive and not _same(await asyncio.to_thread(self._wanted), spec):
                 return
-            stopped = self._n_running > 0 and connection.stopped
+            stopped = self._n_running > 0 and connection.is_stopped
             if self._n_silent or stopped:
-                await self._feel_pulse(connection, spec, self._patience.stopped if stopped else self._patience.pulse)
-            await connection.remember()
+                await self._feel_pulse(connection, spec, self._policy.stopped if stopped else self._policy.pulse)
         self._lost = connection.state.nonce  # its lock may be looked at, and its process may take its time to end
         words = connection.last_words
         raise EngineUnavailable(f"the engine of {spec.model_name} ended" + (f": {words}" if words else ""))
 
     async def _feel_pulse(self, connection: Connection, spec: EngineSpec, seconds: float) -> None:
-        """It was silent: does it only take long, or does it hang? It is given ``seconds`` to say.
+        """It was silent: end it unless it answers within ``seconds`` and has not been silent too often.
 
         Raises:
             EngineUnavailable: it hung, and is ended.
         """
-        if await connection.has_pulse(seconds) and self._n_silent < self._patience.silences:
+        if await connection.has_pulse(seconds) and self._n_silent < self._policy.silences:
             return
         error = EngineUnavailable(f"the engine of {spec.model_name} did not answer any more and was ended")
         self._client = None
@@ -222,7 +217,7 @@ class ManagedEngine(KeptEngine):
         """Wait before the next attempt, longer each time; after too many deaths, until something else is wanted."""
         seconds = self._deaths.add()
         if seconds is None:
-            n, within = self._patience.deaths, self._patience.within
+            n, within = self._policy.deaths, self._policy.within
             hint = _GIVEN_UP if error.hint == type(error).hint else error.hint
             self._say("failed", error=EngineUnavailable(f"{error.message} ({n} times in {within:.0f} s)", hint=hint))
             await self._until_other(self._spec)
@@ -234,14 +229,14 @@ class ManagedEngine(KeptEngine):
     async def _until_usable(self, spec: EngineSpec | None) -> None:
         """Until something can be written to the runtime folder, or another model is wanted."""
         while spec is not None and not await asyncio.to_thread(rendezvous.can_join, self._directories, spec.key):
-            await self._pause(self._patience.look)
+            await self._pause(self._policy.look)
             if not _same(await asyncio.to_thread(self._wanted), spec):
                 return
 
     async def _until_other(self, spec: EngineSpec | None) -> None:
         """Until another model, or the same file changed, would be used than ``spec``."""
         while _same(await asyncio.to_thread(self._wanted), spec):
-            await self._pause(self._patience.look)
+            await self._pause(self._policy.look)
 
     def _wanted(self) -> EngineSpec | None:
         """What would be started now, if there is a model."""
@@ -250,10 +245,10 @@ class ManagedEngine(KeptEngine):
         except ModelError:
             return None
 
-    # What it says.
+    # Status.
 
     def _heard(self, state: EngineState) -> None:
-        """The engine says something while it starts."""
+        """The daemon's state changed while it starts."""
         if state.phase in ("starting", "loading"):
             self._say(state.phase, message=f"loading {state.model}" if state.phase == "loading" else None)
 
@@ -288,5 +283,5 @@ class ManagedEngine(KeptEngine):
 
 
 def _same(one: EngineSpec | None, other: EngineSpec | None) -> bool:
-    """Do both ask for the same process?"""
+    """True when both ask for the same process."""
     return (one and one.key) == (other and other.key)

@@ -1,19 +1,31 @@
-"""What a running engine does at this moment, as it and the system say it."""
+"""What a running daemon does at this moment, as it and the system say it."""
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-from devstral_ls.engine import locks
-from devstral_ls.engine.place import Place
+from devstral_ls.engine.client import session_for, status
+from devstral_ls.engine.rendezvous import endpoint_of
+from devstral_ls.engine.runtime_dir import RuntimeFiles
 from devstral_ls.engine.state import EngineState
+from devstral_ls.errors import EngineUnavailable
 from devstral_ls.platform.paths import Directories
+from devstral_ls.platform.processes import resident_bytes
 
-_ASK_SECONDS = 2.0
-_METRIC = re.compile(r"^llamacpp:(\w+) (\S+)$", re.MULTILINE)
+
+@dataclass(frozen=True, slots=True)
+class QueuedRequest:
+    """One request in the daemon's queue."""
+
+    rank: str
+    """A name of ``daemon.queue.Rank``, in lower case."""
+    state: str
+    """``waiting`` or ``running``."""
+    slot: int | None
+    seconds: float
+    """Since it came, or began to wait again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +35,14 @@ class EngineReport:
     state: EngineState
     uptime_s: float
     clients: int | None = None
-    """Servers and commands that are connected."""
+    """Servers and commands that are attached."""
     slots_busy: int | None = None
     waiting: int | None = None
-    """Requests inside the engine that wait for a slot; its clients wait outside, so there are none but for moments."""
+    """Requests in the queue that wait for their turn."""
+    queue: tuple[QueuedRequest, ...] = ()
+    """All requests, in the order of coming."""
+    runs: int | None = None
+    """Runs of the model since its start; a request that was paused for others has several."""
     rss_bytes: int | None = None
     """Resident memory of the process; the model's file, mapped, is part of it."""
     prefill_rate: float | None = None
@@ -36,54 +52,36 @@ class EngineReport:
     """The share of all prompt tokens since its start that were in the KV cache already, 0 to 1."""
 
 
-def report(state: EngineState, directories: Directories) -> EngineReport:
-    """Ask the engine that ``state`` is of, for two seconds at most."""
-    place = Place(directories.runtime, state.key)
-    metrics = _metrics(state, place) if state.phase == "ready" else {}
-    new, cached = metrics.get("prompt_tokens_total", 0.0), metrics.get("prompt_tokens_cached_total", 0.0)
-    busy, waiting = metrics.get("requests_processing"), metrics.get("requests_deferred")
+async def report(state: EngineState, directories: Directories) -> EngineReport:
+    """Ask the daemon that ``state`` is of, for some seconds at most."""
+    found = EngineReport(state, max(0.0, time.time() - state.started), rss_bytes=resident_bytes(state.pid))
+    if state.phase != "ready":
+        return found
+    try:
+        async with session_for(endpoint_of(RuntimeFiles(directories.runtime, state.key), state)) as session:
+            return _with_answer(found, await status(session))
+    except (EngineUnavailable, OSError, KeyError, TypeError):
+        return found
+
+
+def _with_answer(found: EngineReport, answer: dict[str, Any]) -> EngineReport:
+    totals = answer["totals"]
+    prompt, cached = totals["prompt_tokens"], totals["cached_tokens"]
+    queue = tuple(QueuedRequest(**request) for request in answer["queue"])
     return EngineReport(
-        state=state,
-        uptime_s=max(0.0, time.time() - state.started),
-        clients=locks.n_holders(place.clients),
-        slots_busy=None if busy is None else int(busy),
-        waiting=None if waiting is None else int(waiting),
-        rss_bytes=_resident(state.pid),
-        prefill_rate=_rate(new, metrics.get("prompt_seconds_total")),
-        decode_rate=_rate(metrics.get("tokens_predicted_total", 0.0), metrics.get("tokens_predicted_seconds_total")),
-        reuse=cached / (new + cached) if new + cached else None,
+        state=found.state,
+        uptime_s=found.uptime_s,
+        clients=answer["clients"],
+        slots_busy=sum(slot["busy"] for slot in answer["slots"]),
+        waiting=sum(request.state == "waiting" for request in queue),
+        queue=queue,
+        runs=totals["runs"],
+        rss_bytes=found.rss_bytes,
+        prefill_rate=_rate(prompt - cached, totals["prefill_ms"]),
+        decode_rate=_rate(totals["generated_tokens"], totals["decode_ms"]),
+        reuse=cached / prompt if prompt else None,
     )
 
 
-def _metrics(state: EngineState, place: Place) -> dict[str, float]:
-    import httpx
-
-    address = state.address or ""
-    socket = address.removeprefix("unix:") if address.startswith("unix:") else None
-    try:
-        key = place.api_key.read_text(encoding="ascii").strip()
-        with httpx.Client(
-            transport=httpx.HTTPTransport(uds=socket, trust_env=False),
-            base_url="http://engine" if socket else address,
-            headers={"Authorization": f"Bearer {key}"},
-            timeout=_ASK_SECONDS,
-            trust_env=False,
-        ) as http:
-            answer = http.get("/metrics")
-    except (OSError, httpx.HTTPError, httpx.InvalidURL):
-        return {}
-    found = _METRIC.findall(answer.text) if answer.status_code == 200 else []
-    return {name: float(value) for name, value in found}
-
-
-def _resident(pid: int | None, system: Path = Path("/proc")) -> int | None:
-    try:
-        status = (system / str(pid) / "status").read_text()
-    except OSError:
-        return None
-    found = re.search(r"^VmRSS:\s*(\d+) kB", status, re.MULTILINE)
-    return int(found[1]) * 1024 if found else None
-
-
-def _rate(tokens: float, seconds: float | None) -> float | None:
-    return tokens / seconds if seconds else None
+def _rate(tokens: int, ms: float) -> float | None:
+    return tokens / ms * 1000 if ms else None

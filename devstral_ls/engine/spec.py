@@ -9,7 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
-from devstral_ls.engine.remote_options import RemoteOptions
+from devstral_ls.engine.daemon.backends.remote.options import RemoteOptions
 from devstral_ls.errors import ModelNotFound
 from devstral_ls.platform.paths import Directories
 from devstral_ls.settings.tree import Settings

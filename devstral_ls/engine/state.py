@@ -28,7 +28,7 @@ _ERRORS: dict[str, type[EngineError]] = {
 
 _REPLACE_ATTEMPTS = 10
 _REPLACE_SECONDS = 0.02
-"""Windows does not replace a file that somebody reads at this moment."""
+"""Windows does not replace a file that another process reads at this moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class EngineState:
     slots: int = 0
     threads: int = 0
     batch: int = 0
-    """Prompt tokens evaluated between two looks at whether anybody still wants them."""
+    """Prompt tokens evaluated between two points at which a request can be left."""
     gpu_layers: int = 0
     """-1 for all."""
     prefill_rate: float = 0.0
@@ -68,6 +68,10 @@ class EngineState:
     """Of the KV cache, keys and values."""
     bytes_needed: int = 0
     """Memory, from the fit check."""
+    on_processor: bool = False
+    """True when the model computes on the CPU, which it shares with the engines of other models."""
+    software: str = ""
+    """What runs the model, for people."""
     versions: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -1,1 +1,1 @@
-"""What we know of programming languages: rows of a table, grammars, syntax trees and the scopes around a cursor."""
+"""Programming languages: a table of rows, grammars, syntax trees, and the scopes around a cursor."""

@@ -1,4 +1,4 @@
-"""Comments, strings, brackets, indentation and names of code, told from the row of its language without a parse.
+"""Comments, strings, brackets, indentation and names of code, read by the row of its language and without a parse.
 
 Two readings, for two sizes of text: ``scan_brackets`` reads strings and comments whole, for a block that may begin or
 end anywhere; ``comment_start``, ``ends_in_string`` and ``open_string`` follow the quotes of a single line, for a line whose surroundings
@@ -58,9 +58,6 @@ def qualified_names(text: str, *, behind_dot: bool = True) -> Iterator[str]:
 def only_closing(text: str) -> bool:
     """True when ``text`` holds nothing but closers, quotes, punctuation that ends a line, and white space."""
     return all(c in CLOSING or c.isspace() for c in text)
-
-
-# One line -------------------------------------------------------------------------------------------------------------
 
 
 def is_comment_line(line: str, language: Language) -> bool:
@@ -124,9 +121,6 @@ def _line_tokens(language: Language) -> re.Pattern[str]:
     if language.line_comment:
         words.append(re.escape(language.line_comment))
     return re.compile("|".join(words))
-
-
-# A block --------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,7 @@ def document_symbols(syntax: Syntax) -> tuple[Symbol, ...]:
             break
     symbols: list[Symbol] = []
     open_ends: list[int] = []
-    for definition in sorted(definitions.values(), key=lambda one: (one.outer.start_byte, -one.outer.end_byte)):
+    for definition in sorted(definitions.values(), key=lambda node: (node.outer.start_byte, -node.outer.end_byte)):
         while open_ends and open_ends[-1] <= definition.outer.start_byte:
             open_ends.pop()
         symbols.append(_symbol(syntax, definition, len(open_ends)))
@@ -172,10 +172,10 @@ def file_outline(language: Language, data: bytes, path: str, seconds: float) -> 
     if grammar is None or tree is None:
         return Outline()
     values = _VALUES.get(language.queries, {})
-    found = file_definitions(tree, grammar, values, MAX_NODES)
-    entries = [entry for node in found.definitions if (entry := _definition_entry(node, data))]
+    captured = file_definitions(tree, grammar, values, MAX_NODES)
+    entries = [entry for node in captured.definitions if (entry := _definition_entry(node, data))]
     starts = {entry.start for entry in entries}
-    value_entries = (_value_entry(node, values[node.type], data) for node in found.values)
+    value_entries = (_value_entry(node, values[node.type], data) for node in captured.values)
     entries += [entry for entry in value_entries if entry is not None and entry.start not in starts]
     entries.sort(key=lambda entry: (entry.start, -entry.end))
     calls = [call.encode() for call in language.import_calls]

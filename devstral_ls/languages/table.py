@@ -277,9 +277,9 @@ def language_of(language_id: str, path: str = "") -> Language:
 
     ``path`` may be a path or a URI. Never raises.
     """
-    known = _BY_ID.get(language_id) or _BY_ID.get(language_id.lower())
-    if known is not None or not path:
-        return known or PLAIN
+    by_id = _BY_ID.get(language_id) or _BY_ID.get(language_id.lower())
+    if by_id is not None or not path:
+        return by_id or PLAIN
     file = PurePosixPath(path.replace("\\", "/").split("?")[0].split("#")[0] or "/").name.lower()
     by_ending = _BY_EXTENSION.get(PurePosixPath(file).suffix) if file else None
     return _BY_FILENAME.get(file) or by_ending or PLAIN

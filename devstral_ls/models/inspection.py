@@ -8,7 +8,7 @@ from typing import Any
 from devstral_ls.generation import Special
 from devstral_ls.models.families import formats
 from devstral_ls.models.families.formats import ChatFormat
-from devstral_ls.models.families.table import Family, bos_of, family_of, layouts_of
+from devstral_ls.models.families.table import Family, bos_token, family_of, layouts_of
 from devstral_ls.models.gguf.header import GgufHeader
 from devstral_ls.models.runners import RUNNERS
 
@@ -49,7 +49,7 @@ def inspection(header: GgufHeader) -> dict[str, Any]:
         "tokenizer": header.tokenizer_model,
         "pretokenizer": header.tokenizer_pre,
         "vocabulary": header.n_vocab,
-        "bos": bos_of(header),
+        "bos": bos_token(header),
         "controlTokens": dict(header.control_tokens),
         "fimTokens": fim_tokens(header, family),
         "fimDenied": family.denied or None,

@@ -1,4 +1,4 @@
-"""The environment that every Python process we start gets."""
+"""The environment of the Python processes that are started here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether connections to the outside are allowed."""
+"""The switch that forbids outside connections."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ OFFLINE = "DEVSTRAL_LS_OFFLINE"
 
 
 def is_offline(environ: Mapping[str, str] = os.environ) -> bool:
-    """Does the user forbid connections to the outside?"""
+    """True when the user forbids outside connections."""
     return environ.get(OFFLINE, "") not in ("", "0")

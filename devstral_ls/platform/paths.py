@@ -1,4 +1,4 @@
-"""Where things are kept on this machine: data, runtime files and the user's settings file."""
+"""The folders of this user on this machine: data, runtime files and the settings file."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import platformdirs
 _APP = "devstral-ls"
 
 NOWHERE = Path("/nonexistent/devstral-ls")
-"""Where a user without a home has data and settings: never below the working folder, which may be anybody's."""
+"""The folder of users without a home; never one below the working folder, which may belong to another user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Directories:
-    """The folders of one user. None of them need exist yet."""
+    """The folders of one user. They need not exist yet."""
 
     data: Path
     """Models, calibration, statistics."""
     runtime: Path
-    """Sockets, locks, keys, logs of running engines; made with mode 0700."""
+    """Sockets, locks, keys, logs of running engines; created with mode 0700."""
     config_file: Path
     """The user's ``settings.toml``."""
 
@@ -38,11 +38,11 @@ def directories(environ: Mapping[str, str] = os.environ) -> Directories:
 
     def chosen(variable: str, default: Callable[[], str]) -> Path:
         if wish := environ.get(variable):
-            found = os.path.expanduser(wish)
-            return NOWHERE if found.startswith("~") else Path(os.path.abspath(found))
+            path = os.path.expanduser(wish)
+            return NOWHERE if path.startswith("~") else Path(os.path.abspath(path))
         try:
             usual = Path(default())
-        except RuntimeError:  # an unknown user without HOME; older versions of platformdirs leave a "~" there
+        except RuntimeError:  # an unknown user without HOME; older versions of platformdirs return a "~"
             return NOWHERE
         return usual if usual.is_absolute() else NOWHERE
 
@@ -58,6 +58,6 @@ def directories(environ: Mapping[str, str] = os.environ) -> Directories:
 
 def _runtime_dir() -> str:
     with warnings.catch_warnings():
-        # Without XDG_RUNTIME_DIR (containers, plain ssh) it warns and takes a folder of the user's in the temporary one.
+        # Without XDG_RUNTIME_DIR (containers, plain ssh) it warns and returns a folder of the user below the temporary one.
         warnings.simplefilter("ignore")
         return platformdirs.user_runtime_dir(_APP, appauthor=False)

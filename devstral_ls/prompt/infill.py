@@ -20,13 +20,13 @@ SYSTEM = (
 OTHER_FILES = "Other files of this project, in part:\n\n"
 
 
-def chat_prefill(chat: ChatFormat, window: Window, path: str, others: str = "") -> Prompt:
+def chat_prefill(chat: ChatFormat, window: Window, path: str, other_files: str = "") -> Prompt:
     """System prompt, user message with the suffix, and the prefix as the answer that the model continues.
 
-    ``others``, excerpts of other files, begin the message: they stay the same for longer than the suffix.
+    ``other_files``, excerpts of other files, begin the message: they stay the same for longer than the suffix.
     """
     name = path.rpartition("/")[2] or "the file"
-    message = f"{OTHER_FILES if others else ''}{others}Write the file {name}."
+    message = f"{OTHER_FILES if other_files else ''}{other_files}Write the file {name}."
     if window.suffix.strip():
         message += f" It ends with exactly these lines:\n{window.suffix}"
     prefix = (Text(window.prefix),) if window.prefix else ()

@@ -52,13 +52,13 @@ LAYOUTS: Mapping[str, Layout] = {
     "chat-prefill": Layout(
         lambda f, w, path: infill.chat_prefill(_chat(f), w, path),
         0.3,
-        build_with_excerpts=lambda f, w, path, others: infill.chat_prefill(_chat(f), w, path, others),
+        build_with_excerpts=lambda f, w, path, other_files: infill.chat_prefill(_chat(f), w, path, other_files),
     ),
     "chat-overlap": Layout(
         lambda f, w, path: overlap.chat_overlap(_chat(f), w, path),
         0.3,
         take_back=overlap.last_line,
-        build_with_excerpts=lambda f, w, path, others: overlap.chat_overlap(_chat(f), w, path, others),
+        build_with_excerpts=lambda f, w, path, other_files: overlap.chat_overlap(_chat(f), w, path, other_files),
     ),
     "left-to-right": Layout(lambda _f, w, _path: (Text(w.prefix),) if w.prefix else (), 0.0),
 }

@@ -24,13 +24,13 @@ def last_line(prefix: str) -> tuple[str, str]:
     return prefix, prefix[max(start, len(prefix) - MAX_REPEATED) :]
 
 
-def chat_overlap(chat: ChatFormat, window: Window, path: str, others: str = "") -> Prompt:
+def chat_overlap(chat: ChatFormat, window: Window, path: str, other_files: str = "") -> Prompt:
     """A user message that shows both sides of the gap and says which lines to begin and to end with.
 
-    ``others``, excerpts of other files, begin it.
+    ``other_files``, excerpts of other files, begin it.
     """
     name = path.rpartition("/")[2] or "the file"
-    message = f"{OTHER_FILES if others else ''}{others}A piece of {name} is missing. It begins with:\n```\n{window.prefix}\n```\n"
+    message = f"{OTHER_FILES if other_files else ''}{other_files}A piece of {name} is missing. It begins with:\n```\n{window.prefix}\n```\n"
     if window.suffix.strip():
         message += f"After the gap it goes on with:\n```\n{window.suffix}\n```\n"
     first = last_line(window.prefix)[1].strip()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from devstral_ls.suggest.retriever import ContextRetriever
 
 _MODULES = (
-    "devstral_ls.engine.make",
+    "devstral_ls.engine.switch",
     "devstral_ls.suggest.pipeline",
     "devstral_ls.actions.offer",
     "devstral_ls.languages.syntax.tree",
@@ -34,7 +34,7 @@ def _preload() -> None:
 
 
 def _engine(options: Options, directories: Directories, on_status: OnStatus) -> ServedEngine:
-    from devstral_ls.engine.make import ConfiguredEngine
+    from devstral_ls.engine.switch import ConfiguredEngine
 
     return ConfiguredEngine(options, directories, on_status)
 
@@ -47,7 +47,7 @@ def _pipeline(engine: Engine, trees: SyntaxTrees, retriever: ContextRetriever | 
 
 def _background(engine: ServedEngine, enabled: Callable[[], bool]) -> Background | None:
     from devstral_ls.calibration import background
-    from devstral_ls.engine.make import ConfiguredEngine
+    from devstral_ls.engine.switch import ConfiguredEngine
 
     return background.IdleCalibration(engine, enabled=enabled) if isinstance(engine, ConfiguredEngine) else None
 

@@ -1,1 +1,1 @@
-"""What became of suggestions on this machine, in counts and times; nothing of it ever leaves the machine."""
+"""Statistics of suggestions on this machine, in counts and times; they never leave the machine."""

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from devstral_ls.engine.locks import try_exclusive
 from devstral_ls.errors import DevstralError
+from devstral_ls.platform.locks import try_lock
 from devstral_ls.statistics.counters import CounterKey, Counts
 
 NAME = "statistics.db"
@@ -194,7 +194,7 @@ class Store:
 
     def _set_aside(self) -> None:
         """Rename the damaged file, unless another server just did. Raises OSError."""
-        lock = try_exclusive(self.path.with_name(NAME + ".lock"))
+        lock = try_lock(self.path.with_name(NAME + ".lock"))
         if lock is None:
             raise OSError("another server is repairing it")
         with lock:

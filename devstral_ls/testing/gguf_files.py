@@ -1,8 +1,8 @@
-"""Tiny GGUF files with random weights: models that really load and generate nonsense, and headers that do not.
+"""Tiny GGUF files with random weights: models that load and generate nonsense, and headers that do not load.
 
 ``write_devstral_shaped``, ``write_spm_llama`` and ``write_qwen_fim`` make models of some hundred kilobytes that
-llama.cpp runs; ``write_header`` makes any header around one tensor. Asked greedily, a model never ends by itself and
-says readable ASCII only, since the output weights of all other tokens are zero.
+llama.cpp runs; ``write_header`` makes any header around one tensor. With greedy sampling a model never ends by itself and
+generates readable ASCII only, since the output weights of all other tokens are zero.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ _MERGES = (
     ("o", "n"),
     ("Ċ", "Ċ"),
 )
-"""A few of byte-level BPE, so that merging happens."""
+"""A few byte-level BPE merges."""
 
 Vocabulary = Sequence[tuple[str, int]]
 """Texts and token types, in the order of the ids."""
@@ -178,7 +178,7 @@ def truncated(path: Path, n_bytes: int) -> Path:
 
 
 def _byte_level_tokens() -> list[tuple[str, int]]:
-    """The 256 bytes as byte-level BPE writes them, and what the merges make."""
+    """The 256 bytes as byte-level BPE writes them, and the merged tokens."""
     return [(text, NORMAL) for text in (*_byte_characters(), *("".join(pair) for pair in _MERGES))]
 
 
@@ -231,7 +231,7 @@ def _add_model(
 
 
 def _add_ends(writer: gguf.GGUFWriter, random: np.random.Generator, vocabulary: Vocabulary, n_embd: int) -> None:
-    """Embeddings and output; the output weights of what nobody could read are zero."""
+    """Embeddings and output; the output weights of unreadable tokens are zero."""
     shape = (len(vocabulary), n_embd)
     output = random.standard_normal(shape) * 0.05
     output[[not _is_readable(text, kind) for text, kind in vocabulary]] = 0.0

@@ -1,4 +1,4 @@
-"""A small raw JSON-RPC client: knows the wire, and nothing of the server's types."""
+"""A small raw JSON-RPC client, independent of the server's types."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ T = TypeVar("T")
 
 TIMEOUT_S = 20.0
 START_S = 90.0
-"""For a process to start and to answer: many may start at the same time."""
+"""Seconds for a process to start and answer: many may start at the same time."""
 ROOT = Path(__file__).parents[2]
 NEVER = object()
-"""As an answer to a request of the server: do not answer."""
+"""As the answer to a request of the server: none."""
 
 
 class Refused(Exception):
@@ -34,34 +34,34 @@ class Refused(Exception):
 
 
 async def soon(work: Awaitable[T]) -> T:
-    """Wait for ``work``, but not for ever."""
+    """Wait for ``work``, at most ``TIMEOUT_S``."""
     return await asyncio.wait_for(work, TIMEOUT_S)
 
 
 async def until(true: Callable[[], bool]) -> None:
-    """Let the loop run until ``true`` is."""
+    """Let the loop run until ``true()`` is True."""
 
     async def look() -> None:
-        while not true():  # noqa: ASYNC110 - whatever it is, it has no event
+        while not true():  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0)
 
     await soon(look())
 
 
 class LspClient:
-    """One conversation. ``write`` takes bytes for the server; what the server says goes into ``take``."""
+    """One session. ``write`` takes bytes for the server; bytes of the server go into ``take``."""
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self.write = write
         self.process: asyncio.subprocess.Process | None = None
         self.reading: asyncio.Task[None] | None = None
         self.timeout_s = TIMEOUT_S
-        """The longest that ``request`` waits."""
+        """Time limit of ``request``, in seconds."""
         self.answers: dict[str, Any] = {"workspace/configuration": [None]}
-        """What to answer to requests of the server, by method: a value, a function of the parameters, NEVER, or a
-        Refused; null by default."""
+        """Answers to requests of the server, by method: a value, a function of the parameters, NEVER, or a Refused; null by
+        default."""
         self.received: list[dict[str, Any]] = []
-        """Everything that came, in order."""
+        """All received messages, in order."""
         self.versions = itertools.count(2)
         self._frames = Frames()
         self._ids = itertools.count(1)
@@ -93,14 +93,14 @@ class LspClient:
 
     @property
     def n_unanswered(self) -> int:
-        """Requests of ours that have no answer yet."""
+        """The number of our requests without an answer."""
         return len(self._waiting)
 
     async def request(self, method: str, params: Any = None) -> Any:
         return await asyncio.wait_for(self.ask(method, params), self.timeout_s)
 
     async def refusal(self, method: str, params: Any = None) -> Refused:
-        """The error that a request must be answered with."""
+        """The error that answers a request; an assertion error when it has a result."""
         try:
             result = await self.request(method, params)
         except Refused as refused:
@@ -116,7 +116,7 @@ class LspClient:
             if "method" in message and "id" in message:
                 self._answer(message)
             elif "method" not in message and (future := self._waiting.pop(message.get("id"), None)) is not None:
-                if future.done():  # whoever asked does not wait any longer
+                if future.done():  # the request was given up
                     continue
                 if "error" in message:
                     future.set_exception(Refused(message["error"]))
@@ -140,11 +140,11 @@ class LspClient:
             self.send({"jsonrpc": "2.0", "id": message["id"], "result": answer})
 
     def all(self, method: str) -> list[Any]:
-        """The parameters of everything that came by that method."""
+        """The parameters of all received messages of that method."""
         return [message.get("params") for message in self.received if message.get("method") == method]
 
     async def next(self, method: str, wanted: Callable[[Any], bool] = lambda params: True) -> Any:
-        """The parameters of the next message of that method, from the last one looked at on."""
+        """The parameters of the next message of that method after those returned before."""
 
         async def look() -> Any:
             async with self._news:
@@ -204,7 +204,7 @@ class LspClient:
         return state
 
     async def leave(self) -> int:
-        """Shut down and exit as the protocol has it; the exit code."""
+        """Send `shutdown` and `exit`; returns the exit code."""
         await self.request("shutdown")
         self.notify("exit")
         return await self.exit_code()
@@ -245,9 +245,15 @@ async def start(
     cwd: Path = ROOT,
     **variables: str,
 ) -> LspClient:
-    """A server process that speaks on stdio; ``stderr`` goes to the file ``stderr`` in ``folder``.
+    """Start a server process on stdio; its stderr goes to the file ``stderr`` in ``folder``.
 
-    ``under`` is a command that runs the one behind it.
+    Args:
+        folder: for settings, data and runtime files.
+        arguments: of the module.
+        module: run with ``python -m``.
+        under: a command that runs the rest of the command line.
+        cwd: the working folder.
+        variables: of the environment.
     """
     command: Sequence[str] = (*under, sys.executable, "-m", module, *arguments)
     with (folder / "stderr").open("wb") as stderr:
@@ -269,7 +275,7 @@ async def start(
 
 
 async def stop(client: LspClient) -> None:
-    """End what a test left behind."""
+    """Kill the process if it still runs, and wait for its end."""
     process = client.process
     if process is not None:
         if process.returncode is None:

@@ -1,4 +1,4 @@
-"""An engine that says what the test tells it to, piece by piece, and remembers what it was asked."""
+"""An engine that answers what the test sets, piece by piece, and records its requests."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ QWEN = ModelInfo(
 class ScriptedEngine:
     """Implements the ``Engine`` protocol.
 
-    ``says`` is the answer to every request, or a function from the request to it; what token healing forces is put in
-    front by itself, as a real engine would. ``sure`` says how sure it is of a piece, 0 to 1. With ``hold`` set, answers wait until ``let_go()``.
+    ``says`` is the answer to every request, or a function from the request to it; the text forced by token healing is put in
+    front, as a real engine does. ``sure`` gives the probability of a piece. With ``hold`` set, answers wait for ``let_go()``.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class ScriptedEngine:
         self.finish = FinishReason.STOP
         self.sure: Callable[[str], float] = lambda piece: 1.0
         self.weighs: Callable[[str], float] | None = None
-        """How likely it finds each letter of a text that is only weighed, 0 to 1; without it, it does not say."""
+        """The probability of each letter of a text that is only scored; None: no log probabilities."""
         self._model = model
         self._go = asyncio.Event()
         if not hold:
@@ -64,7 +64,7 @@ class ScriptedEngine:
         async def chunks() -> AsyncGenerator[Chunk, None]:
             nonlocal finished
             await self._go.wait()
-            if request.logprobs and request.priority is Priority.ACTION:  # weighed, and nothing is asked
+            if request.logprobs and request.priority is Priority.ACTION:  # scored, and nothing is generated
                 sure = None if self.weighs is None else math.log(self.weighs(request.begins_with))
                 for letter in request.begins_with:
                     yield Chunk(letter, logprobs=() if sure is None else (sure,))
@@ -91,7 +91,7 @@ class ScriptedEngine:
 
 
 def plain(request: GenerationRequest) -> str:
-    """The prompt as a person reads it: control tokens by their names."""
+    """The prompt as text, with control tokens by name."""
     return "".join(part.token if isinstance(part, Special) else part.text for part in request.prompt)
 
 

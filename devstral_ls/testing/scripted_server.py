@@ -1,7 +1,7 @@
-"""A real server process over an engine that does what the test tells it: ``python -m devstral_ls.testing.scripted_server``.
+"""A real server process over a scripted engine: ``python -m devstral_ls.testing.scripted_server``.
 
-The test speaks to the engine through requests of its own, ``test/...``, beside the LSP ones. The server is the real
-one; so is the pipeline, with ``--real-pipeline``, else one that asks the engine with the text before the cursor.
+The test sets the engine with requests of its own, ``test/...``. The server is the real one; so is the pipeline, with
+``--real-pipeline``, else one that sends the text before the cursor to the engine.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Engine(ScriptedEngine):
 
 
 class PlainPipeline:
-    """Asks at once, with nothing but the text before the cursor; suggests what comes back."""
+    """Sends the text before the cursor at once, and suggests the answer."""
 
     def __init__(self, engine: Any) -> None:
         self._engine = engine
@@ -139,7 +139,7 @@ class PlainPipeline:
 
 
 class Rig:
-    """What the test holds of a scripted server."""
+    """The parts of a scripted server that a test sets and reads."""
 
     def __init__(
         self,
@@ -185,7 +185,7 @@ def scripted(rig: Rig, **options: Any) -> DevstralServer:
 
     @server.features.feature("test/script")
     async def script(ls: DevstralServer, params: Any) -> dict[str, Any]:
-        """Set what is given, and tell how it is."""
+        """Set the given values, and return the state."""
         await ls.pipeline()
         engine = rig.engine
         for name, value in (params or {}).items():
@@ -205,14 +205,14 @@ def scripted(rig: Rig, **options: Any) -> DevstralServer:
 
     @server.features.feature("test/asked")
     async def asked(ls: DevstralServer, _params: Any) -> None:
-        """Answered as soon as the engine was asked something since the last call."""
+        """Answer as soon as the engine has had a request since the last call."""
         await ls.pipeline()
         await rig.engine.asked.wait()
         rig.engine.asked.clear()
 
     @server.features.feature("test/flush")
     async def flush(ls: DevstralServer, _params: Any) -> None:
-        """What the server does every 15 seconds."""
+        """Write the statistics, as the server does every 15 seconds."""
         await ls.statistics.flush()
 
     @server.features.feature("test/print")
@@ -233,7 +233,7 @@ def scripted(rig: Rig, **options: Any) -> DevstralServer:
 
     @server.features.feature("test/stubborn")
     async def stubborn(ls: DevstralServer, _params: Any) -> None:
-        """Does not end when it is cancelled, not soon."""
+        """Does not end soon when it is cancelled."""
         rig.engine.asked.set()
         try:
             await asyncio.sleep(3600)

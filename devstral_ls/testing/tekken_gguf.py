@@ -1,7 +1,7 @@
 """A tiny model with Devstral's real vocabulary: Tekken, as `mistral-common` ships it.
 
 The weights are random and narrow; the 131,072 tokens with their ids, the merges and the control tokens are the real
-ones, so that what a prompt becomes can be compared with what Mistral's own tokenizer makes of it.
+ones, so that the tokens of a prompt can be compared with those of Mistral's own tokenizer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from devstral_ls.testing.gguf_files import CONTROL, NORMAL, TEKKEN_CONTROL, _add
 
 
 def tekken_file() -> Path:
-    """Where `mistral-common` keeps the vocabulary of Mistral's models since 2024-09.
+    """The path of the vocabulary of Mistral's models since 2024-09 in `mistral-common`.
 
     Raises:
         ImportError: it is not installed.

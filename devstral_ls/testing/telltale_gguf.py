@@ -1,8 +1,7 @@
-"""A model made by hand that says which letters it has seen: whatever is in its KV cache shows in its answer.
+"""A hand-made model whose answer shows the contents of its KV cache.
 
-One layer whose attention looks at all tokens alike, since its keys are zero: the logits are how often each letter
-occurred. Asked greedily it answers with the most frequent letter of all that it remembers, again and again. Everything
-but letters counts for nothing.
+One layer whose attention weighs all tokens alike, since its keys are zero: the logits are the counts of each letter. With
+greedy sampling it repeats the most frequent letter of the whole cache. Other characters count for nothing.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ def seat(n: int, p95: float | None) -> dict[str, Any]:
         ({"seats": [seat(29, 100.0), seat(0, None)]}, ["the slowest p95 is inf times the fastest"]),
         ({"seats": [seat(90, 1.0), seat(90, 1.0), seat(29, 1.0)]}, ["server 3 got 29 answers, the others 90"]),
         ({"looks": [{"busy": 2, "waiting": 2, "clients": 3, "rss_mb": 1.0}]}, ["4 requests lay in the engine"]),
-        ({"idle_s": None}, ["the engine still worked 30 s after everybody stopped"]),
+        ({"idle_s": None}, ["the engine still worked 30 s after all typists stopped"]),
     ],
 )
 def test_unfairness_starvation_and_piles_are_broken(change: dict[str, Any], said: list[str]) -> None:

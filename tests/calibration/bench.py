@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from devstral_ls.calibration.cases import Hole, holes
-from devstral_ls.engine.calibrated import Subject
-from devstral_ls.engine.rates import Rate
+from devstral_ls.engine.tuning.calibration import Subject
+from devstral_ls.engine.tuning.rates import Rate
 from devstral_ls.generation import Chunk, FinishReason, GenerationObserver, GenerationRequest, ModelInfo, Usage
 from devstral_ls.testing.scripted_engine import QWEN, plain
 

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from devstral_ls.calibration import background as module
-from devstral_ls.calibration import measurement, rates
+from devstral_ls.calibration import measurement, speed
 from devstral_ls.calibration.background import IDLE_S, IdleCalibration
 from devstral_ls.calibration.record import load
-from devstral_ls.engine import locks
 from devstral_ls.errors import GenerationFailed
 from devstral_ls.generation import GenerationRequest, Text
+from devstral_ls.platform import locks
 from tests.calibration.bench import BATCH, CASES, MODEL, BenchEngine
 
 PATIENCE = 10.0
-N_SAMPLES = rates.N_ROUNDS * (1 + len(rates.lengths(BATCH, MODEL.context_tokens)))
+N_SAMPLES = speed.N_ROUNDS * (1 + len(speed.lengths(BATCH, MODEL.context_tokens)))
 N_REQUESTS = N_SAMPLES + 3 * len(CASES)
 
 
@@ -154,7 +154,7 @@ async def test_closing_stops_it_at_once(tmp_path: Path) -> None:
 
 async def test_it_is_left_to_another_server_that_is_at_it(tmp_path: Path) -> None:
     engine = BenchEngine(tmp_path / "c.json")
-    with locks.try_exclusive(tmp_path / "c.lock"):  # type: ignore[union-attr]
+    with locks.try_lock(tmp_path / "c.lock"):  # type: ignore[union-attr]
         async with idle(engine) as desk:
             desk.now = IDLE_S
             await desk.look()

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.calibration import measurement, rates
+from devstral_ls.calibration import measurement, speed
 from devstral_ls.calibration.record import Record, load, save
-from devstral_ls.engine.calibrated import Calibrated, Subject, calibration_file, read_calibrated
+from devstral_ls.engine.tuning.calibration import Calibrated, Subject, calibration_file, read_calibrated
 from devstral_ls.errors import GenerationFailed, PromptTooLong
 from devstral_ls.generation import Priority
 from tests.calibration.bench import BATCH, BATCH_MS, CASES, DECODE_MS, MODEL, TOKEN_MS, BenchEngine
 
-N_SAMPLES = rates.N_ROUNDS * (1 + len(rates.lengths(BATCH, MODEL.context_tokens)))
+N_SAMPLES = speed.N_ROUNDS * (1 + len(speed.lengths(BATCH, MODEL.context_tokens)))
 
 
 def subject_of(engine: BenchEngine) -> Subject:
@@ -152,7 +152,7 @@ async def test_a_slow_model_is_not_measured_for_longer_than_a_few_minutes(tmp_pa
     engine = BenchEngine(tmp_path / "c.json")
     now = itertools.count(0.0, measurement.MOST_S / 4)
     record = await measurement.calibrate(engine, subject_of(engine), cases=CASES, clock=lambda: next(now))
-    assert len(record.samples) == N_SAMPLES // rates.N_ROUNDS
+    assert len(record.samples) == N_SAMPLES // speed.N_ROUNDS
     assert not record.answers
     assert record.result is not None
     assert set(record.result.layouts) == set(MODEL.layouts)
@@ -174,6 +174,6 @@ async def test_all_requests_are_one_conversation_that_nobody_waits_for(tmp_path:
     engine = BenchEngine(tmp_path / "c.json")
     await calibrate(engine)
     assert {(request.conversation, request.priority) for request in engine.requests} == {
-        (rates.CONVERSATION, Priority.BACKGROUND)
+        (speed.CONVERSATION, Priority.BACKGROUND)
     }
     assert len(engine.requests) == len(engine.asked)

@@ -11,8 +11,8 @@ from devstral_ls.calibration import measurement
 from devstral_ls.calibration.cases import holes
 from devstral_ls.calibration.check import check
 from devstral_ls.engine import rendezvous
-from devstral_ls.engine.calibrated import read_calibrated
 from devstral_ls.engine.managed import EngineOptions, ManagedEngine
+from devstral_ls.engine.tuning.calibration import read_calibrated
 from devstral_ls.platform.paths import Directories
 from devstral_ls.settings.tree import Settings
 

@@ -13,7 +13,7 @@ from devstral_ls.calibration.check import Checked
 from devstral_ls.calibration.record import Record
 from devstral_ls.cli import _parser
 from devstral_ls.cli.calibrate import CalibrationTable, Speed, as_json, measure, table_lines
-from devstral_ls.engine.budget import budget_for
+from devstral_ls.engine.tuning.budget import budget_for
 from tests.calibration.bench import CASES, BenchEngine
 
 

@@ -35,6 +35,8 @@ class FakeLlama:
     """A completion was asked for."""
     left: asyncio.Event = field(default_factory=asyncio.Event)
     """The client left in the middle of an answer."""
+    n_written: int = 0
+    """Parts of the answer that were written."""
     hang_up: int = 0
     """How many of the next requests get no answer but a closed connection."""
 
@@ -89,6 +91,7 @@ class FakeLlama:
                 data = part if isinstance(part, bytes) else b"data: " + json.dumps(part).encode() + b"\n\n"
                 writer.write(b"%x\r\n%s\r\n" % (len(data), data))
                 await writer.drain()
+            self.n_written += 1
             if gone.done():
                 self.left.set()
                 return

@@ -10,8 +10,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.engine.fake_llama import _reply as reply
-
 QWEN = {"<|fim_prefix|>": 900, "<|fim_suffix|>": 901, "<|fim_middle|>": 902, "<|endoftext|>": 903, "<|im_end|>": 904}
 QWEN |= {"<|im_start|>": 905, "<|vision_start|>": 906}
 
@@ -94,6 +92,13 @@ class FakeRemote:
         writer.write(b"0\r\n\r\n")
         await writer.drain()
         return False
+
+
+async def reply(writer: asyncio.StreamWriter, status: int, body: Any) -> None:
+    """A whole answer: a string as it is, anything else as JSON."""
+    data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    writer.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\nKeep-Alive: timeout=5\r\n\r\n%s" % (status, len(data), data))
+    await writer.drain()
 
 
 @asynccontextmanager

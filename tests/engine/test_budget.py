@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from devstral_ls.engine.budget import FLOOR, MOST, WARM_TOKENS, budget_for
-from devstral_ls.engine.calibrated import Calibrated
+from devstral_ls.engine.tuning.budget import FLOOR, MOST, WARM_TOKENS, budget_for
+from devstral_ls.engine.tuning.calibration import Calibrated
 
 TINY = Calibrated(("fim-psm",), batch_ms=20, token_ms=5.3, decode_ms=13, first_line_tokens=12)
 """As measured on one EPYC core with a model of 135M parameters."""

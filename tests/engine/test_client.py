@@ -1,45 +1,85 @@
-"""The client against a scripted server: what it sends, what it makes of the answers, how it leaves."""
+"""The client and the daemon's HTTP, with a scripted backend behind: one round trip, cancelled by leaving, never stuck."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from devstral_ls.engine.client import EngineClient
-from devstral_ls.engine.rendezvous import Endpoint
-from devstral_ls.engine.schedule import Schedule
+from devstral_ls.engine.client import EngineClient, leave, session_for, status
+from devstral_ls.engine.daemon import app as module
+from devstral_ls.engine.daemon import neighbours, wire
+from devstral_ls.engine.daemon.app import App
+from devstral_ls.engine.daemon.generator import Generator, queue_for
+from devstral_ls.engine.daemon.neighbours import Neighbours
+from devstral_ls.engine.daemon.queue import Queue, Rank
+from devstral_ls.engine.daemon.statistics import Statistics
+from devstral_ls.engine.endpoint import Endpoint
+from devstral_ls.engine.tuning.rates import Rate, Rates
 from devstral_ls.errors import (
     DevstralError,
     EngineBusy,
+    EngineSilent,
     EngineUnavailable,
     GenerationFailed,
     ModelUnsupported,
     PromptTooLong,
 )
-from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, ModelInfo, Special, Text, Usage
-from tests.engine.fake_llama import SENTINELS, FakeLlama, end, listening, piece, progress
+from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, ModelInfo, Priority, Special, Text, Usage
+from tests.engine.daemon.scripted_backend import ScriptedBackend
 
-MODEL = ModelInfo("fake", "plain", ("left-to-right",), context_tokens=200, prompt_budget=100, bos=None)
+MODEL = ModelInfo("fake", "plain", ("left-to-right",), context_tokens=1000, prompt_budget=100, bos=None)
+
+
+@dataclass
+class Daemon:
+    """A daemon in the process of the test."""
+
+    backend: ScriptedBackend
+    queue: Queue
+    app: App
+    neighbours: Neighbours
+    statistics: Statistics
+    endpoint: Endpoint
+    told_to_leave: asyncio.Event
 
 
 @asynccontextmanager
-async def talking(fake: FakeLlama, folder: Path, model: ModelInfo = MODEL, **more: Any) -> AsyncIterator[EngineClient]:
-    async with listening(fake, folder / "s") as address:
-        client = EngineClient(Endpoint(address, "secret"), model, **more)
+async def daemon(folder: Path, name: str = "s", backend: ScriptedBackend | None = None) -> AsyncIterator[Daemon]:
+    backend = backend or ScriptedBackend()
+    queue = queue_for(backend)
+    rates = Rates(folder / "rates.json")
+    rates.put(backend.info.rate_key, Rate(100.0, 10.0))
+    statistics = Statistics(backend.info, queue, rates, None)
+    neighbours = Neighbours(queue, on_processor=True)
+    generator = Generator(backend, queue, on_usage=statistics.add)
+    told = asyncio.Event()
+    app = App(generator, statistics, neighbours, "secret", told.set)
+    address = await app.listen(folder / name)
+    try:
+        yield Daemon(backend, queue, app, neighbours, statistics, Endpoint(address, "secret"), told)
+    finally:
+        await app.close()
+
+
+@asynccontextmanager
+async def talking(folder: Path) -> AsyncIterator[tuple[Daemon, EngineClient]]:
+    async with daemon(folder) as found:
+        client = EngineClient(found.endpoint, MODEL, salt="n")
         try:
-            yield client
+            yield found, client
         finally:
             await client.aclose()
 
 
-def asking(*parts: Special | Text, **more: Any) -> GenerationRequest:
-    return GenerationRequest(prompt=parts or (Text("abc"),), **{"max_tokens": 16, **more})
+def asking(*parts: Special | Text, **more: object) -> GenerationRequest:
+    return GenerationRequest(parts or (Text("abc"),), **{"max_tokens": 16, **more})  # type: ignore[arg-type]
 
 
 async def answer(client: EngineClient, request: GenerationRequest) -> list[Chunk]:
@@ -47,263 +87,360 @@ async def answer(client: EngineClient, request: GenerationRequest) -> list[Chunk
         return [chunk async for chunk in chunks]
 
 
-async def test_the_answer_comes_in_pieces_and_ends_with_its_cost(tmp_path: Path) -> None:
-    fake = FakeLlama([progress(0, 3), progress(3, 3), piece("x"), piece(" = 1"), end("word", cache_n=1, prompt_n=2)])
-    async with talking(fake, tmp_path) as client:
-        chunks = await answer(client, asking())
-    assert [chunk.text for chunk in chunks] == ["x", " = 1", ""]
-    assert chunks[-1].finish is FinishReason.STOP
-    assert chunks[-1].usage == Usage(
-        prompt_tokens=3, cached_tokens=1, generated_tokens=2, prefill_ms=30.0, decode_ms=20.0
+async def idle(queue: Queue) -> None:
+    """Wait until nothing runs or waits."""
+    async with asyncio.timeout(5):
+        while queue.tickets:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+async def test_an_answer_and_everything_of_the_request_pass_the_wire(tmp_path: Path) -> None:
+    request = asking(
+        Special("<pre>"),
+        Text("a\ud800é\n"),
+        stop=("\n\n",),
+        temperature=0.5,
+        top_p=0.9,
+        begins_with="x",
+        time_limit_ms=70_000,
+        conversation="file:///secret.py",
+        logprobs=True,
     )
+    async with talking(tmp_path) as (there, client):
+        task = asyncio.create_task(answer(client, request))
+        stream = await there.backend.next_stream()
+        stream.write("x", "é漢😀\u2028")
+        stream.end("!")
+        chunks = await task
+    assert stream.request.prompt == [100_000 + sum(map(ord, "<pre>")), ord("a"), ord("?"), ord("é"), ord("\n")]
+    sampling = stream.request.sampling
+    assert (sampling.stop, sampling.temperature, sampling.top_p) == (("\n\n",), 0.5, 0.9)
+    assert (sampling.begins_with, sampling.time_limit_ms, sampling.logprobs) == ("x", 70_000, True)
+    assert "secret" not in sampling.conversation
+    assert [chunk.text for chunk in chunks] == ["x", "é漢😀\u2028", "!"]
+    assert chunks[-1].finish is FinishReason.STOP
+    assert chunks[-1].usage == Usage(5, 0, 2, 1.0, 1.0)
+
+
+async def test_a_request_is_one_round_trip(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (there, client):
+        paths: list[str] = []
+        request = client._session._request
+
+        async def record(method: str, path: str, **more: object) -> object:
+            paths.append(path)
+            return await request(method, path, **more)  # type: ignore[arg-type]
+
+        client._session._request = record  # type: ignore[method-assign, assignment]
+        task = asyncio.create_task(answer(client, asking()))
+        (await there.backend.next_stream()).end("x")
+        await task
+    assert paths == [wire.GENERATE]
+
+
+async def test_two_clients_share_the_slot_of_a_document(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (there, client):
+        other = EngineClient(there.endpoint, MODEL, salt="n")
+        slots = []
+        for each in (client, other, client):
+            task = asyncio.create_task(answer(each, asking(conversation="file:///a.py")))
+            stream = await there.backend.next_stream()
+            stream.end()
+            await task
+            slots.append(stream.request.slot)
+        await other.aclose()
+    assert len(set(slots)) == 1
 
 
 @pytest.mark.parametrize(
-    ("stop_type", "finish"),
-    [("eos", FinishReason.STOP), ("word", FinishReason.STOP), ("limit", FinishReason.LENGTH)],
-)
-async def test_why_it_ended(stop_type: str, finish: FinishReason, tmp_path: Path) -> None:
-    async with talking(FakeLlama([piece("x"), end(stop_type)]), tmp_path) as client:
-        assert (await answer(client, asking()))[-1].finish is finish
-
-
-@pytest.mark.parametrize("text", ["漢字", "😀", "a\u2028b", "a\x85b\x0cc", "é\u2029\n"])
-async def test_text_arrives_whole_however_the_stream_is_cut(text: str, tmp_path: Path) -> None:
-    stream = b"data: " + json.dumps(piece(text), ensure_ascii=False).encode() + b"\n\n"
-    fake = FakeLlama([*(stream[at : at + 1] for at in range(len(stream))), end()])
-    async with talking(fake, tmp_path) as client:
-        assert "".join(chunk.text for chunk in await answer(client, asking())) == text
-
-
-async def test_what_is_sent(tmp_path: Path) -> None:
-    fake = FakeLlama([end()])
-    request = asking(Special("<pre>"), Text("ab"), Special("<mid>"), stop=("\n\n",), time_limit_ms=700, max_tokens=9)
-    async with talking(fake, tmp_path) as client:
-        await answer(client, request)
-    (body,) = fake.bodies("/completion")
-    assert body["prompt"] == [900, 1097, 1098, 902]
-    assert (body["n_predict"], body["stop"], body["t_max_predict_ms"]) == (9, ["\n\n"], 700)
-    assert (body["stream"], body["return_progress"], body["cache_prompt"]) == (True, True, True)
-    assert (body["samplers"], body["top_k"]) == (["top_k"], 1)
-    assert "grammar" not in body
-    assert all("authorization: bearer secret" in head.lower() for head in fake.heads)
-
-
-async def test_a_prompt_is_evaluated_for_nothing_but_the_cache(tmp_path: Path) -> None:
-    fake = FakeLlama([progress(3, 3), piece("x"), end("limit")])  # llama-server generates one token all the same
-    async with talking(fake, tmp_path) as client:
-        chunks = await answer(client, asking(max_tokens=0))
-    assert fake.bodies("/completion")[0]["n_predict"] == 0
-    assert "".join(chunk.text for chunk in chunks) == ""
-    assert chunks[-1].finish is FinishReason.LENGTH
-
-
-async def test_what_the_answer_begins_with_is_a_grammar(tmp_path: Path) -> None:
-    fake = FakeLlama([end()])
-    async with talking(fake, tmp_path) as client:
-        await answer(client, asking(begins_with='a"\\\n\t\x01é'))
-    assert fake.bodies("/completion")[0]["grammar"] == r'root ::= "a\"\\\n\t\x01é" [^\x00]*'
-
-
-async def test_how_sure_the_model_was_is_told_to_who_asks(tmp_path: Path) -> None:
-    told = [{"id": 5, "logprob": -0.5, "top_logprobs": []}, {"id": 6, "logprob": None}]
-    fake = FakeLlama([piece("a") | {"completion_probabilities": told}, piece("b"), end()])
-    chunks: list[Chunk] = []
-    async with talking(fake, tmp_path) as client:
-        async with client.generate(asking(logprobs=True)) as stream:
-            chunks += [chunk async for chunk in stream]
-        async with client.generate(asking()) as stream:
-            chunks += [chunk async for chunk in stream]
-    assert [chunk.logprobs for chunk in chunks[:2]] == [(-0.5, -100.0), ()]
-    assert [body.get("n_probs") for body in fake.bodies("/completion")] == [1, None]
-
-
-async def test_bos_is_put_in_front_once(tmp_path: Path) -> None:
-    fake = FakeLlama()
-    model = ModelInfo("fake", "plain", ("left-to-right",), 200, 100, bos="<s>")
-    async with talking(fake, tmp_path, model) as client:
-        assert await client.prompt_ids((Text("a"),)) == [1, 1097]
-        assert await client.prompt_ids((Special("<s>"), Text("a"))) == [1, 1097]
-
-
-@pytest.mark.parametrize("text", ["<pre>", "a<mid>b", "<mid><mid>", "x</s><s>", "<m<mid>id>"])
-async def test_text_never_becomes_a_control_token(text: str, tmp_path: Path) -> None:
-    async with talking(FakeLlama(), tmp_path, specials=SENTINELS, reserved=SENTINELS) as client:
-        ids = await client.prompt_ids((Special("<pre>"), Text(text)))
-    assert ids[0] == 900
-    assert "".join(chr(token - 1000) for token in ids[1:]) == text
-
-
-async def test_a_token_the_model_does_not_have(tmp_path: Path) -> None:
-    async with talking(FakeLlama(), tmp_path) as client:
-        with pytest.raises(ModelUnsupported, match="<nope>"):
-            await answer(client, asking(Special("<nope>")))
-
-
-async def test_texts_are_tokenized_once(tmp_path: Path) -> None:
-    fake = FakeLlama([end()])
-    async with talking(fake, tmp_path) as client:
-        for _ in range(3):
-            await answer(client, asking(Special("<pre>"), Text("abc")))
-    assert len(fake.bodies("/tokenize")) == 2
-
-
-async def test_lone_surrogates_can_be_sent(tmp_path: Path) -> None:
-    fake = FakeLlama([end()])
-    async with talking(fake, tmp_path) as client:
-        await answer(client, asking(Text("a\ud800b"), stop=("\udc00",)))
-    assert fake.bodies("/tokenize")[0]["content"] == "a?b"
-    assert fake.bodies("/completion")[0]["stop"] == ["?"]
-
-
-@pytest.mark.parametrize(
-    ("status", "error", "raised"),
+    "error",
     [
-        (400, {"code": 400, "type": "exceed_context_size_error", "n_prompt_tokens": 9, "n_ctx": 8}, PromptTooLong),
-        (400, {"code": 400, "type": "invalid_request_error", "message": "no"}, GenerationFailed),
-        (503, {"code": 503, "type": "unavailable_error", "message": "Loading model"}, EngineBusy),
-        (401, {"code": 401, "type": "authentication_error"}, EngineUnavailable),
-        (500, {}, GenerationFailed),
+        PromptTooLong(9, 8),
+        EngineBusy("loading"),
+        EngineSilent("silent"),
+        GenerationFailed("broken", hint="a hint"),
+        EngineUnavailable("away"),
+        ModelUnsupported("no such token"),
     ],
 )
-async def test_refusals(status: int, error: dict[str, Any], raised: type[DevstralError], tmp_path: Path) -> None:
-    async with talking(FakeLlama(status=status, error=error), tmp_path) as client:
-        with pytest.raises(raised):
-            await answer(client, asking())
-        assert not await client.health()
+@pytest.mark.parametrize("begun", [False, True])
+async def test_an_error_of_the_backend_is_raised_here(begun: bool, error: DevstralError, tmp_path: Path) -> None:
+    async with talking(tmp_path) as (there, client):
+        task = asyncio.create_task(answer(client, asking()))
+        stream = await there.backend.next_stream()
+        if begun:
+            stream.write("x")
+        stream.fail(error)
+        with pytest.raises(type(error)) as caught:
+            await task
+        await idle(there.queue)
+    assert (caught.value.message, caught.value.hint) == (error.message, error.hint)
 
 
-async def test_a_prompt_longer_than_the_context_is_not_sent(tmp_path: Path) -> None:
-    fake = FakeLlama()
-    async with talking(fake, tmp_path) as client:
+async def test_a_prompt_longer_than_the_context_is_not_run(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (there, client):
         with pytest.raises(PromptTooLong) as caught:
-            await answer(client, asking(Text("x" * 200)))
-    assert (caught.value.n_tokens, caught.value.limit) == (200, 200)
-    assert not fake.bodies("/completion")
+            await answer(client, asking(Text("x" * 1000)))
+        assert (caught.value.n_tokens, caught.value.limit) == (1000, 1000)
+        assert not there.backend.opened
 
 
-@pytest.mark.parametrize(
-    "answers",
-    [
-        [piece("x")],
-        [piece("x"), {"error": {"code": 500, "message": "broken"}}],
-        [piece("x"), b'error: {"code": 500, "message": "broken"}\n\n'],
-        [b"data: {nonsense\n\n"],
-        [b"data: [1]\n\n"],
-        [b'data: {"content": "x", "stop": true}\n\n'],
-    ],
-)
-async def test_an_answer_that_breaks_off(answers: list[Any], tmp_path: Path) -> None:
-    async with talking(FakeLlama(answers), tmp_path) as client:
-        with pytest.raises(GenerationFailed):
-            await answer(client, asking())
+@pytest.mark.parametrize("n_pieces", [0, 2])
+async def test_leaving_ends_the_generation_and_frees_the_slot(n_pieces: int, tmp_path: Path) -> None:
+    async with talking(tmp_path) as (there, client):
+
+        async def some() -> None:
+            async with client.generate(asking()) as chunks:
+                for _ in range(n_pieces):
+                    await anext(chunks)
+                if not n_pieces:
+                    await anext(chunks)
+
+        task = asyncio.create_task(some())
+        stream = await there.backend.next_stream()
+        stream.progress(1)
+        stream.write(*"xy"[:n_pieces])
+        if not n_pieces:
+            task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.wait_for(stream.left.wait(), 5)
+        await idle(there.queue)
+        assert there.queue.slots.n_busy == 0
 
 
-async def test_an_engine_that_says_one_letter_after_another_without_an_end_is_left(tmp_path: Path) -> None:
-    async with talking(FakeLlama([piece("x")] * 20_000), tmp_path) as client:
-        with pytest.raises(GenerationFailed, match="without an end"):
-            await answer(client, asking())
+async def test_a_request_that_waits_can_be_left_for_nothing(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (there, client):
+        first = asyncio.create_task(answer(client, asking(conversation="a")))
+        stream = await there.backend.next_stream()
+        waiting = [asyncio.create_task(answer(client, asking(conversation=name))) for name in "bc"]
+        async with asyncio.timeout(5):
+            while len(there.queue.tickets) < 3:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        for task in waiting:
+            task.cancel()
+        async with asyncio.timeout(5):
+            while len(there.queue.tickets) > 1:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        stream.end("x")
+        assert (await first)[-1].text == "x"
+        assert len(there.backend.opened) == 1
+
+
+async def test_a_burst_of_cancelled_requests_leaves_nothing_behind(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (there, client):
+
+        async def serve() -> None:
+            while True:
+                stream = await there.backend.next_stream()
+                stream.write("x")
+                stream.end()
+
+        serving = asyncio.create_task(serve())
+        for n in range(200):
+            task = asyncio.create_task(answer(client, asking(Text(f"text {n}"), conversation=str(n))))
+            for _ in range(n % 30):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        assert (await asyncio.wait_for(answer(client, asking()), 10))[0].text == "x"
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        await idle(there.queue)
+        assert there.queue.slots.n_busy == 0
+
+
+async def test_a_client_that_does_not_read_loses_its_generation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one does that was stopped: its connection stays open, and nothing is taken from it."""
+    monkeypatch.setattr(module, "_CLIENT_SECONDS", 0.05)
+    async with daemon(tmp_path) as there:
+        body = json.dumps(wire.request_to_json(asking(max_tokens=1000), "c")).encode()
+        head = (
+            f"POST {wire.GENERATE} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret\r\nContent-Length: {len(body)}"
+        )
+        with socket.socket(socket.AF_UNIX) as stopped:
+            stopped.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 12)
+            stopped.connect(there.endpoint.address.removeprefix("unix:"))
+            stopped.sendall(head.encode() + b"\r\n\r\n" + body)
+            stream = await there.backend.next_stream()
+            stream.write(*["x" * 10_000] * 200)
+            await asyncio.wait_for(stream.left.wait(), 10)
+            await idle(there.queue)
+
+
+async def test_typing_pauses_an_action_of_another_client(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (there, client):
+        other = EngineClient(there.endpoint, MODEL, salt="n")
+        action = asyncio.create_task(answer(client, asking(priority=Priority.ACTION, conversation="a")))
+        first = await there.backend.next_stream()
+        first.write("x")
+        typed = asyncio.create_task(answer(other, asking(conversation="b")))
+        await asyncio.wait_for(first.left.wait(), 5)
+        inline = await there.backend.next_stream()
+        assert inline.request.prompt == [97, 98, 99]
+        inline.end("typed")
+        assert (await typed)[-1].text == "typed"
+        second = await there.backend.next_stream()
+        assert second.request.prompt == [97, 98, 99, ord("x")]
+        assert second.request.slot == first.request.slot
+        second.end("y")
+        assert "".join(chunk.text for chunk in await action) == "xy"
+        await other.aclose()
 
 
 async def test_nobody_there(tmp_path: Path) -> None:
     client = EngineClient(Endpoint(f"unix:{tmp_path}/none", "secret"), MODEL)
     with pytest.raises(EngineUnavailable):
         await answer(client, asking())
+    with pytest.raises(EngineUnavailable):
+        await client.attach(lambda prefill, decode: None)
     assert not await client.health()
     await client.aclose()
 
 
-async def test_a_hang_up_before_the_answer_is_said(tmp_path: Path) -> None:
-    fake = FakeLlama([piece("x"), end()], hang_up=9)
-    async with talking(fake, tmp_path) as client:
-        with pytest.raises(EngineUnavailable):
-            await answer(client, asking())
-
-
-async def test_a_burst_of_cancelled_requests_leaves_nothing_behind(tmp_path: Path) -> None:
-    """A shared pool lost a place at each that was cancelled at the wrong moment, until nothing was answered."""
-    fake = FakeLlama([piece("x"), end()])
-    async with talking(fake, tmp_path) as client:
-        for n in range(200):
-            task = asyncio.create_task(answer(client, asking(Text(f"text {n}"))))
-            for _ in range(n % 20):
-                await asyncio.sleep(0)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        tasks = [asyncio.create_task(answer(client, asking(Text(f"more {n}")))) for n in range(64)]
-        for task in tasks[:-1]:
-            task.cancel()
-        last = await asyncio.wait_for(tasks[-1], 10)
-        await asyncio.gather(*tasks, return_exceptions=True)
-    assert last[0].text == "x"
-
-
-async def test_leaving_the_block_hangs_up(tmp_path: Path) -> None:
-    fake = FakeLlama([piece("x"), 5.0, end()])
-    async with talking(fake, tmp_path) as client:
-        async with client.generate(asking()) as chunks:
-            async for chunk in chunks:
-                assert chunk.text == "x"
-                break
-        await asyncio.wait_for(fake.left.wait(), 2)
-
-
-async def test_an_exception_in_the_block_hangs_up_and_passes(tmp_path: Path) -> None:
-    fake = FakeLlama([piece("x"), 5.0, end()])
-    async with talking(fake, tmp_path) as client:
-        with pytest.raises(KeyError):
-            async with client.generate(asking()):
-                raise KeyError
-        await asyncio.wait_for(fake.left.wait(), 2)
-
-
-@pytest.mark.parametrize("before", [0, 1])
-async def test_cancelling_hangs_up(before: int, tmp_path: Path) -> None:
-    fake = FakeLlama([*[piece("x")] * before, 5.0, end()])
-    async with talking(fake, tmp_path) as client:
+async def test_a_daemon_that_ends_in_the_middle(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (there, client):
         task = asyncio.create_task(answer(client, asking()))
-        await fake.asked.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        await asyncio.wait_for(fake.left.wait(), 2)
+        stream = await there.backend.next_stream()
+        stream.write("x")
+        await asyncio.sleep(0)
+        await there.app.close()
+        with pytest.raises((GenerationFailed, EngineUnavailable)):
+            await asyncio.wait_for(task, 5)
 
 
-async def test_what_waits_for_a_slot_can_be_left_for_nothing(tmp_path: Path) -> None:
-    fake = FakeLlama([piece("x"), 5.0, end()])
-    async with talking(fake, tmp_path, schedule=Schedule(1)) as client:
-        first = asyncio.create_task(answer(client, asking()))
-        await fake.asked.wait()
-        waiting = [asyncio.create_task(answer(client, asking())) for _ in range(3)]
-        await client.health()
-        for task in (*waiting, first):
-            task.cancel()
-        await asyncio.gather(first, *waiting, return_exceptions=True)
-        assert len(fake.bodies("/completion")) == 1
-        async with client.generate(asking()) as chunks:
-            assert (await anext(chunks)).text == "x"
+async def test_a_daemon_of_another_version_is_not_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with talking(tmp_path) as (there, client):
+        for name in ("GENERATE", "ATTACH", "STATUS"):
+            monkeypatch.setattr(wire, name, getattr(wire, name).replace(wire.ROOT, "/engine/v999"))
+        with pytest.raises(EngineUnavailable, match="another version"):
+            await answer(client, asking())
+        with pytest.raises(EngineUnavailable):
+            await client.attach(lambda prefill, decode: None)
+        async with session_for(there.endpoint) as session:
+            with pytest.raises(EngineUnavailable, match="another version"):
+                await status(session)
 
 
-async def test_the_time_limit_holds_without_a_line_feed(tmp_path: Path) -> None:
-    clock = iter(range(100))
-    fake = FakeLlama([piece("a"), piece("b"), piece("c"), piece("d"), end()])
-    async with talking(fake, tmp_path, clock=lambda: next(clock)) as client:
-        chunks = await answer(client, asking(time_limit_ms=1500))
-    assert [chunk.text for chunk in chunks] == ["a", "b", "c"]
-    assert chunks[-1].finish is FinishReason.LENGTH
-    assert chunks[-1].usage is not None
+async def test_a_silent_daemon_is_given_up_and_a_busy_one_is_not(tmp_path: Path) -> None:
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_unix_server(swallow, tmp_path / "hangs")
+    client = EngineClient(Endpoint(f"unix:{tmp_path}/hangs", "secret"), MODEL, silence=0.05)
+    with pytest.raises(EngineSilent):
+        await asyncio.wait_for(answer(client, asking()), 5)
+    await client.aclose()
+    server.close()
+    async with daemon(tmp_path) as there:
+        client = EngineClient(there.endpoint, MODEL, silence=0.02)
+        task = asyncio.create_task(answer(client, asking()))
+        stream = await there.backend.next_stream()
+        await asyncio.sleep(0.3)  # many times as long as it may be silent
+        stream.end("late")
+        assert (await asyncio.wait_for(task, 5))[-1].text == "late"
+        await client.aclose()
 
 
-async def test_a_generation_that_was_left_says_what_it_cost(tmp_path: Path) -> None:
-    costs: list[Usage] = []
-    fake = FakeLlama([progress(10, 50, cached=10), progress(50, 50, 10, 400.0), piece("x"), 5.0, end()])
-    async with talking(fake, tmp_path, on_usage=costs.append) as client, client.generate(asking()) as chunks:
-        await anext(chunks)
-    assert costs == [Usage(prompt_tokens=50, cached_tokens=10, generated_tokens=1, prefill_ms=400.0, decode_ms=0.0)]
+async def test_an_attached_client_hears_the_rates_and_the_end(tmp_path: Path) -> None:
+    rates: list[tuple[float, float | None]] = []
+    ended = asyncio.Event()
+    async with talking(tmp_path) as (there, client):
+        attachment = await client.attach(lambda prefill, decode: rates.append((prefill, decode)))
+        attachment.on_end(ended.set)
+        async with asyncio.timeout(5):
+            while not rates:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        assert rates == [(100.0, 10.0)]
+        async with session_for(there.endpoint) as session:
+            assert (await status(session))["clients"] == 1
+            assert not await leave(session)
+            await there.app.close()
+        await asyncio.wait_for(ended.wait(), 5)
+        assert not attachment.is_open
+        await attachment.close()
 
 
-async def test_sentencepiece_texts_get_no_space_in_front(tmp_path: Path) -> None:
-    fake = FakeLlama()
-    async with talking(fake, tmp_path, space_prefix=True) as client:
-        assert await client.prompt_ids((Text("ab"),)) == [1097, 1098]
-    assert [body["content"] for body in fake.bodies("/tokenize")] == ["\n", "\nab"]
+async def test_without_clients_it_leaves_when_it_is_asked_to(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (there, client):
+        attachment = await client.attach(lambda prefill, decode: None)
+        await attachment.close()
+        async with session_for(there.endpoint) as session:
+            assert await leave(session)
+        assert there.told_to_leave.is_set()
+
+
+async def test_the_status_tells_the_queue_and_the_slots_but_no_text(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (there, client):
+        task = asyncio.create_task(answer(client, asking(Text("a secret"), conversation="file:///secret.py")))
+        stream = await there.backend.next_stream()
+        async with session_for(there.endpoint) as session:
+            told = await status(session)
+        assert [(request["rank"], request["state"], request["slot"]) for request in told["queue"]] == [
+            ("inline_cached", "running", 0)
+        ]
+        assert [slot["busy"] for slot in told["slots"]] == [True, False]
+        assert "secret" not in json.dumps(told)
+        stream.end()
+        await task
+
+
+async def test_engines_of_two_models_on_one_processor_yield_to_each_other(tmp_path: Path) -> None:
+    async with daemon(tmp_path, "one") as one, daemon(tmp_path, "other") as other:
+        async with session_for(one.endpoint) as session, session.ws_connect(wire.NEIGHBOUR) as connection:
+            talk = asyncio.create_task(other.neighbours.talk(connection))
+            async with asyncio.timeout(5):
+                while not (one.neighbours.n and other.neighbours.n):  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+            for here, there in ((one, other), (other, one)):
+                client = EngineClient(here.endpoint, MODEL)
+                action = asyncio.create_task(answer(client, asking(priority=Priority.ACTION)))
+                first = await here.backend.next_stream()
+                first.write("x")
+                with there.queue.enter(Rank.INLINE_CACHED, ""):
+                    await asyncio.wait_for(first.left.wait(), 5)
+                second = await here.backend.next_stream()
+                second.end("y")
+                assert "".join(chunk.text for chunk in await action) == "xy"
+                await client.aclose()
+            talk.cancel()
+            await asyncio.gather(talk, return_exceptions=True)
+        async with asyncio.timeout(5):
+            while one.neighbours.n:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+
+
+async def test_a_neighbour_that_is_gone_is_not_waited_for(tmp_path: Path) -> None:
+    async with daemon(tmp_path) as here:
+        async with session_for(here.endpoint) as session, session.ws_connect(wire.NEIGHBOUR) as connection:
+            await connection.send_str(json.dumps({"wanted": "INLINE_CACHED", "runs_inline": True}))
+            client = EngineClient(here.endpoint, MODEL)
+            async with asyncio.timeout(5):
+                while not here.queue._others:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+            action = asyncio.create_task(answer(client, asking(priority=Priority.ACTION)))
+            async with asyncio.timeout(5):
+                while not here.queue.tickets:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+            assert not here.backend.opened
+        (await here.backend.next_stream()).end("x")
+        assert (await action)[-1].text == "x"
+        await client.aclose()
+
+
+async def test_a_neighbour_that_was_stopped_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connection stays open, and nothing comes through it any more."""
+    monkeypatch.setattr(neighbours, "_FORGET_SECONDS", 0.05)
+    async with (
+        daemon(tmp_path) as here,
+        session_for(here.endpoint) as session,
+        session.ws_connect(wire.NEIGHBOUR) as connection,
+    ):
+        await connection.send_str(json.dumps({"wanted": "INLINE_CACHED", "runs_inline": True}))
+        client = EngineClient(here.endpoint, MODEL)
+        action = asyncio.create_task(answer(client, asking(priority=Priority.ACTION)))
+        (await here.backend.next_stream()).end("x")
+        assert (await action)[-1].text == "x"
+        await client.aclose()

@@ -14,11 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.engine import locks, rendezvous
-from devstral_ls.engine.managed import EngineOptions, ManagedEngine, Patience
-from devstral_ls.engine.place import Place
+from devstral_ls.engine import rendezvous
+from devstral_ls.engine.restart_policy import RestartPolicy
+from devstral_ls.engine.runtime_dir import RuntimeFiles
+from devstral_ls.engine.spec import EngineOptions
 from devstral_ls.engine.state import EngineState, read_state
 from devstral_ls.engine.status import EngineStatus
+from devstral_ls.engine.switch import ConfiguredEngine
 from devstral_ls.errors import (
     EngineBusy,
     EngineError,
@@ -32,22 +34,23 @@ from devstral_ls.errors import (
 )
 from devstral_ls.generation import GenerationRequest, Text
 from devstral_ls.models import store
+from devstral_ls.platform import locks
 from devstral_ls.platform.paths import Directories
 from tests import gguf_files
 
 PATIENCE = 30.0
 """Seconds after which a test gives up; none waits for so long when all is well."""
 
-SOON = Patience(look=0.05, first=0.01, most=0.05, silence=1.0, pulse=0.5)
+SOON = RestartPolicy(look=0.05, first=0.01, most=0.05, silence=1.0, pulse=0.5)
 
 
 class Watched:
     """An engine and what it said."""
 
-    def __init__(self, home: Directories, options: EngineOptions, patience: Patience) -> None:
+    def __init__(self, home: Directories, options: EngineOptions, policy: RestartPolicy) -> None:
         self.said: list[EngineStatus] = []
         self._news = asyncio.Event()
-        self.engine = ManagedEngine(options, home, self._hear, patience=patience)
+        self.engine = ConfiguredEngine(options, home, self._hear, policy=policy)
 
     def _hear(self, status: EngineStatus) -> None:
         self.said.append(status)
@@ -67,10 +70,10 @@ class Watched:
 
 @asynccontextmanager
 async def managed(
-    home: Directories, model: Path | str, *, patience: Patience = SOON, **options: object
+    home: Directories, model: Path | str, *, policy: RestartPolicy = SOON, **options: object
 ) -> AsyncIterator[Watched]:
     wishes = EngineOptions(**{"model": str(model), "slots": 2, "context_tokens": 512, **options})  # type: ignore[arg-type]
-    watched = Watched(home, wishes, patience)
+    watched = Watched(home, wishes, policy)
     watched.engine.start()
     try:
         yield watched
@@ -82,7 +85,7 @@ def no_room(path: Path, data: bytes) -> int:
     raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
 
 
-async def answer(engine: ManagedEngine, max_tokens: int = 8, meanwhile: Callable[[], None] = lambda: None) -> str:
+async def answer(engine: ConfiguredEngine, max_tokens: int = 8, meanwhile: Callable[[], None] = lambda: None) -> str:
     """The answer; ``meanwhile`` is called after each piece."""
     text = ""
     async with engine.generate(GenerationRequest((Text("def f():"),), max_tokens)) as chunks:
@@ -222,8 +225,11 @@ async def test_killed_in_the_middle_of_an_answer_it_comes_back(home: Directories
 
 
 @pytest.mark.parametrize("begun", [True, False])
-async def test_one_that_hangs_is_ended_and_comes_back(begun: bool, home: Directories, tmp_path: Path) -> None:
-    """Stopped by a signal it holds its lock and its socket, and answers nothing: neither TERM nor waiting helps."""
+async def test_one_that_hangs_is_ended_and_comes_back(
+    begun: bool, home: Directories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds its lock and its socket, and answers nothing: neither TERM nor waiting helps."""
+    monkeypatch.setattr("devstral_ls.engine.connection.is_stopped", lambda pid: False)  # known by its silence alone
     path = gguf_files.write_devstral_shaped(tmp_path / "m.gguf")
     async with managed(home, path) as watched:
         await watched.engine.ready()
@@ -240,12 +246,12 @@ async def test_one_that_hangs_is_ended_and_comes_back(begun: bool, home: Directo
 
 
 async def test_one_that_dies_all_the_time_is_given_up_until_asked_for(home: Directories, devstral_shaped: Path) -> None:
-    assert (Patience().deaths, Patience().within) == (5, 120.0)
+    assert (RestartPolicy().deaths, RestartPolicy().within) == (5, 120.0)
     async with managed(home, devstral_shaped) as watched:
         for _ in range(SOON.deaths):
             await watched.until(lambda status: status.state == "ready")
             (state,) = rendezvous.engines(home)
-            with Place(home.runtime, state.key).log.open("a") as log:
+            with RuntimeFiles(home.runtime, state.key).log.open("a") as log:
                 log.write("ggml: something burst\n")
             os.kill(running_pid(home), signal.SIGKILL)
             await watched.until(lambda status: status.state != "ready")
@@ -409,8 +415,8 @@ async def test_the_next_start_takes_the_batch_that_was_calibrated(home: Director
 
 async def test_one_that_is_stopped_while_somebody_waits_is_ended_soon(home: Directories, devstral_shaped: Path) -> None:
     """By its process, long before its silence would tell."""
-    patience = replace(SOON, silence=PATIENCE, pulse=PATIENCE, stopped=0.2)
-    async with managed(home, devstral_shaped, patience=patience) as watched:
+    policy = replace(SOON, silence=PATIENCE, pulse=PATIENCE, stopped=0.2)
+    async with managed(home, devstral_shaped, policy=policy) as watched:
         await watched.engine.ready()
         pid = running_pid(home)
         os.kill(pid, signal.SIGSTOP)  # before it is asked: a fast one would be through with its answer
@@ -437,14 +443,14 @@ async def test_what_the_file_of_an_engine_that_ended_says_is_not_believed(
             released.set()
         return old if not released.is_set() else read_state(path)
 
-    async with managed(home, devstral_shaped, patience=replace(SOON, first=1.0, most=1.0)) as watched:
+    async with managed(home, devstral_shaped, policy=replace(SOON, first=1.0, most=1.0)) as watched:
         await watched.engine.ready()
         (state,) = rendezvous.engines(home)
         old = replace(state, pid=os.getpid())
-        place = Place(home.runtime, state.key)
+        place = RuntimeFiles(home.runtime, state.key)
         os.kill(state.pid or 0, signal.SIGKILL)
         await watched.until(lambda status: status.state == "lost")
-        with locks.try_exclusive(place.lock) as lock:  # type: ignore[union-attr]  its holder is dead
+        with locks.try_life_lock(place.lock) as lock:  # type: ignore[union-attr]  its holder is dead
             assert lock is not None
             monkeypatch.setattr(rendezvous, "read_state", read_old)
             await asyncio.wait_for(released.wait(), PATIENCE)

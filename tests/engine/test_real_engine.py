@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import subprocess
 import sys
 import time
@@ -14,16 +15,18 @@ from pathlib import Path
 import pytest
 
 from devstral_ls.engine import rendezvous
+from devstral_ls.engine.client import session_for
 from devstral_ls.engine.connection import Connection, connect
-from devstral_ls.engine.place import Place
-from devstral_ls.engine.rates import Rates
+from devstral_ls.engine.daemon import wire
+from devstral_ls.engine.daemon.backends.backend import BackendInfo
+from devstral_ls.engine.endpoint import Endpoint
 from devstral_ls.engine.spec import EngineOptions, spec_of
-from devstral_ls.engine.state import EngineState
 from devstral_ls.errors import ModelUnsupported, PromptTooLong
-from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, Special, Text
+from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, Priority, Special, Text
 from devstral_ls.models.gguf.header import read_header
 from devstral_ls.platform.paths import Directories
 from tests import gguf_files
+from tests.engine.in_process import loaded
 
 ROOT = Path(__file__).parents[2]
 CANARY = "canary_4711"
@@ -33,7 +36,7 @@ CANARY = "canary_4711"
 async def running(home: Directories, model: Path, **options: object) -> AsyncIterator[Connection]:
     wishes = EngineOptions(**{"slots": 2, "context_tokens": 512, **options})  # type: ignore[arg-type]
     spec = spec_of(model, model.stem, wishes, home)
-    connection = await connect(spec, home, Rates(home.data / "rates.json"), lambda state: None)
+    connection = await connect(spec, home)
     try:
         yield connection
     finally:
@@ -72,31 +75,28 @@ TRICKS = [
 async def test_no_text_becomes_a_control_token(write: object, home: Directories, tmp_path: Path) -> None:
     path = write(tmp_path / "m.gguf")  # type: ignore[operator]
     control = set(read_header(path).control_tokens.values())
-    async with running(home, path) as engine:
+    async with loaded(home, path) as engine:
         for text in TRICKS:
-            ids = await engine.client.tokenize(text)
+            ids = await engine.tokenize(text)
             assert not control & set(ids), text
-            assert await detokenized(engine, ids) == text
+            assert await engine.detokenize(ids) == text
 
 
 async def test_sentinels_are_one_id_each(home: Directories, devstral_shaped: Path) -> None:
-    async with running(home, devstral_shaped) as engine:
-        ids = await engine.client.prompt_ids((Special("[SUFFIX]"), Text("[PREFIX]"), Special("[PREFIX]")))
+    async with loaded(home, devstral_shaped) as engine:
+        ids = await engine.ids((Special("[SUFFIX]"), Text("[PREFIX]"), Special("[PREFIX]")))
         assert ids[:2] == [1, 16]
         assert ids[-1] == 14
         assert 14 not in ids[2:-1]
         with pytest.raises(ModelUnsupported):
-            await engine.client.prompt_ids((Special("<|fim_prefix|>"),))
+            await engine.ids((Special("<|fim_prefix|>"),))
 
 
 @pytest.mark.parametrize("text", ["a", "  a", "\n  return in", " ", "\n"])
 async def test_sentencepiece_text_stays_as_it_is(text: str, home: Directories, tmp_path: Path) -> None:
-    async with running(home, gguf_files.write_spm_llama(tmp_path / "m.gguf")) as engine:
-        assert await detokenized(engine, await engine.client.tokenize("x" + text)) == "x" + text
-        assert await engine.client.tokenize("x" + text) == (
-            *(await engine.client.tokenize("x")),
-            *(await engine.client.tokenize(text)),
-        )
+    async with loaded(home, gguf_files.write_spm_llama(tmp_path / "m.gguf")) as engine:
+        assert await engine.detokenize(await engine.tokenize("x" + text)) == "x" + text
+        assert await engine.tokenize("x" + text) == (*(await engine.tokenize("x")), *(await engine.tokenize(text)))
 
 
 async def test_the_answer_begins_as_it_must_and_characters_arrive_whole(
@@ -117,20 +117,16 @@ async def test_stop_strings_end_it_and_are_not_part_of_it(home: Directories, dev
 
 def test_a_cache_in_q8_0_loads_on_a_processor(home: Directories, devstral_shaped: Path) -> None:
     """With flash attention, which llama.cpp turns on for it."""
-    state = EngineState("n", "k", "loading", "m", str(devstral_shaped), context_tokens=256, slots=2, threads=1, batch=8)
-    place = Place(home.runtime, "k")
-    place.prepare()
-    place.spec.write_text(spec_of(devstral_shaped, "m", EngineOptions(), home).to_json())
+    spec = spec_of(devstral_shaped, "m", EngineOptions(), home)
+    info = BackendInfo("llama.cpp", context_tokens=256, slots=2, threads=1, batch=8, kv_type="q8_0")
     program = f"""
 import os, xllamacpp
-from pathlib import Path, PosixPath
-from devstral_ls.engine import host
-from devstral_ls.engine.place import Place
+from pathlib import Path
+from devstral_ls.engine.daemon.backends import llama_cpp
+from devstral_ls.engine.daemon.backends.backend import BackendInfo
 from devstral_ls.engine.spec import EngineSpec
-from devstral_ls.engine.state import EngineState
-state = {replace(state, kv_type="q8_0")!r}
-place = Place(Path({str(home.runtime)!r}), "k")
-parameters = host._parameters(xllamacpp, EngineSpec.from_json(place.spec.read_text()), state, place, "key")
+spec, info = EngineSpec.from_json({spec.to_json()!r}), {info!r}
+parameters = llama_cpp._parameters(xllamacpp, spec, info, Path({str(home.runtime.parent / "s.sock")!r}), "key")
 parameters.verbosity = 4
 server = xllamacpp.Server(parameters)
 print(server.handle_completions({{"prompt": "def", "n_predict": 4}}), flush=True)
@@ -166,62 +162,53 @@ async def test_text_is_never_in_the_log(home: Directories, devstral_shaped: Path
             for max_tokens in (4, 400):
                 async with engine.client.generate(GenerationRequest((Text(text[:400]),), max_tokens)) as chunks:
                     await anext(chunks)
-        engine.client.model = None  # type: ignore[assignment]
-        response = await engine.client._connection.client.post("/completion", json={"prompt": f"{CANARY} " * 1000})
-        assert response.status_code == 400
+        body = {"prompt": [["text", f"{CANARY} " * 1000]], "stop": CANARY}
+        response = await engine.client._session.post(wire.GENERATE, json=body)
+        assert b"does not understand" in await response.read()
         log = rendezvous.log_tail(home, 10_000)
     assert log
     assert CANARY not in log
-    assert CANARY not in engine._joined.place.state.read_text()
+    assert CANARY not in engine._joined.files.state.read_text()
 
 
-async def test_only_who_has_the_key_is_answered(home: Directories, devstral_shaped: Path) -> None:
+async def test_only_a_client_with_the_key_is_answered(home: Directories, devstral_shaped: Path) -> None:
+    """Neither by the daemon nor by llama.cpp's own server behind it, whose socket stands in the same folder."""
     async with running(home, devstral_shaped) as engine:
+        paths = (wire.GENERATE, wire.HEALTH, wire.STATUS, wire.ATTACH, wire.NEIGHBOUR, wire.LEAVE)
+        for path, key in itertools.product(paths, ("guess", "")):
+            async with session_for(replace(engine._joined.endpoint, api_key=key)) as session:
+                method = "POST" if path in (wire.GENERATE, wire.LEAVE) else "GET"
+                assert (await session.request(method, path, json={})).status == 401, path
+        async with session_for(engine._joined.endpoint) as session:  # what a web page would send
+            assert (await session.get(wire.HEALTH, headers={"Origin": "http://localhost"})).status == 401
+        behind = f"unix:{engine._joined.files.backend_socket}"
         for path in ("/completion", "/tokenize", "/slots", "/metrics", "/props"):
-            headers = {"Authorization": "Bearer guess"}
-            response = await engine.client._connection.client.request(
-                "POST", path, json={"prompt": "x"}, headers=headers
-            )
-            assert response.status_code == 401, path
+            async with session_for(Endpoint(behind, engine._joined.endpoint.api_key)) as session:
+                assert (await session.post(path, json={"prompt": "x"})).status == 401, path
 
 
 @pytest.mark.parametrize("beside_another", [False, True])
 async def test_leaving_a_long_prefill_frees_the_slot(beside_another: bool, home: Directories, tiny_model: Path) -> None:
     """The bound is far above the 0.2 s it takes, for machines that are busy, and far below the 10 s of the prefill."""
-    async with running(home, tiny_model, context_tokens=2048) as engine:
-        other = asyncio.create_task(answer(engine, GenerationRequest((Text("1 2 3 4"),), 1000 * beside_another + 1)))
+    async with loaded(home, tiny_model, context_tokens=2048) as engine:
+        request = GenerationRequest((Text("1 2 3 4"),), 1000 * beside_another + 1, priority=Priority.ACTION)
+        other = asyncio.create_task(engine.answer(request))
         if not beside_another:
             await other
-        started = asyncio.Event()
-        long = asyncio.create_task(_prefill(engine, "x += 1\n" * 300, started))
-        await asyncio.wait_for(started.wait(), 30)
-        long.cancel()
+        text = "x += 1\n" * 300
+        assert 1400 < len(await engine.ids((Text(text),))) < 1600
+        long = GenerationRequest((Text(text),), 4, conversation="long", priority=Priority.ACTION)
+        left = asyncio.create_task(engine.answer(long))
+        while len(engine.queue.tickets) <= beside_another:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.3)  # some batches
+        assert not left.done()
         begin = time.monotonic()
-        with pytest.raises(asyncio.CancelledError):
-            await long
-        async with asyncio.timeout(30):
-            while await _n_processing(engine) > beside_another:  # noqa: ASYNC110  another process works
-                await asyncio.sleep(0.01)
+        left.cancel()
+        await asyncio.gather(left, return_exceptions=True)
+        short = replace(long, prompt=(Text("1 2"),), max_tokens=1)
+        await asyncio.wait_for(engine.answer(short), 30)  # in the slot that was left
         assert time.monotonic() - begin < 2.0
         assert other.done() is not beside_another
         other.cancel()
         await asyncio.gather(other, return_exceptions=True)
-
-
-async def _prefill(engine: Connection, text: str, started: asyncio.Event) -> None:
-    request = GenerationRequest((Text(text),), 4)
-    ids = await engine.client.prompt_ids(request.prompt)
-    assert 1400 < len(ids) < 1600
-    asyncio.get_running_loop().call_later(0.3, started.set)
-    await answer(engine, request)
-
-
-async def _n_processing(engine: Connection) -> int:
-    metrics = (await engine.client._connection.client.get("/metrics")).text
-    line = next(line for line in metrics.splitlines() if line.startswith("llamacpp:requests_processing"))
-    return int(line.split()[1])
-
-
-async def detokenized(engine: Connection, ids: tuple[int, ...]) -> str:
-    response = await engine.client._connection.client.post("/detokenize", json={"tokens": ids})
-    return str(response.json()["content"])

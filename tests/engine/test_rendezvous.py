@@ -12,15 +12,18 @@ import socket
 import stat
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import devstral_ls
-from devstral_ls.engine import locks, processes, rendezvous
-from devstral_ls.engine.place import Place
+from devstral_ls.engine import rendezvous
+from devstral_ls.engine.client import EngineClient
 from devstral_ls.engine.rendezvous import Joined, join
+from devstral_ls.engine.runtime_dir import RuntimeFiles
 from devstral_ls.engine.spec import EngineOptions, EngineSpec, spec_of
 from devstral_ls.engine.state import EngineState, write_private, write_state
 from devstral_ls.errors import (
@@ -32,6 +35,8 @@ from devstral_ls.errors import (
     ModelTooBig,
     RuntimeFolderUnusable,
 )
+from devstral_ls.generation import ModelInfo
+from devstral_ls.platform import locks, processes
 from devstral_ls.platform.paths import Directories
 from tests import gguf_files
 
@@ -42,12 +47,13 @@ ONE_SERVER = """
 import asyncio, json, sys
 from pathlib import Path
 from devstral_ls.platform.paths import Directories
-from devstral_ls.engine.managed import EngineOptions, ManagedEngine
+from devstral_ls.engine.spec import EngineOptions
+from devstral_ls.engine.switch import ConfiguredEngine
 from devstral_ls.generation import GenerationRequest, Text
 
 async def main(folder, model, number):
     home = Directories(folder / "data", folder / "run", folder / "settings.toml")
-    engine = ManagedEngine(EngineOptions(model=model), home, lambda status: None)
+    engine = ConfiguredEngine(EngineOptions(model=model), home)
     engine.start()
     status = await engine.ready()
     async with engine.generate(GenerationRequest((Text(f"def f{number}(x):"),), max_tokens=8)) as chunks:
@@ -71,7 +77,7 @@ async def joined(home: Directories, model: Path, **options: object) -> Joined:
     return await asyncio.wait_for(join(wish(home, model, **options), home), PATIENCE)
 
 
-async def gone(place: Place) -> None:
+async def gone(place: RuntimeFiles) -> None:
     """Wait until no process holds the engine's lock."""
     async with asyncio.timeout(PATIENCE):
         while locks.is_held(place.lock):  # noqa: ASYNC110  another process lets it go
@@ -101,60 +107,91 @@ async def test_only_the_user_can_get_at_it(home: Directories, devstral_shaped: P
     home.runtime.mkdir(mode=0o755)
     engine = await joined(home, devstral_shaped)
     assert mode(home.runtime) == 0o700
-    assert {path.suffix for path in home.runtime.iterdir()} == {
-        *(".sock", ".json", ".key", ".lock", ".clients", ".log", ".spec")
-    }
+    assert {path.suffix for path in home.runtime.iterdir()} == {*(".sock", ".json", ".key", ".lock", ".log", ".spec")}
     assert {mode(path) for path in home.runtime.iterdir()} == {0o600}
     assert len(engine.endpoint.api_key) >= 32
-    assert engine.endpoint.api_key not in engine.place.state.read_text()
+    assert engine.endpoint.api_key not in engine.files.state.read_text()
     assert os.getsid(engine.state.pid or 0) != os.getsid(0), "it must not die with the editor's terminal"
-    engine.close()
 
 
-async def test_an_engine_nobody_needs_leaves_and_takes_its_files_along(
+@asynccontextmanager
+async def attached(engine: Joined) -> AsyncIterator[None]:
+    """A client, as long as the block lasts."""
+    client = EngineClient(engine.endpoint, ModelInfo("m", "plain", ("left-to-right",), 512, 100, None))
+    attachment = await client.attach(lambda prefill, decode: None)
+    try:
+        yield
+    finally:
+        await attachment.close()
+        await client.aclose()
+
+
+async def test_an_engine_without_clients_leaves_and_takes_its_files_along(
     home: Directories, devstral_shaped: Path
 ) -> None:
-    engine = await joined(home, devstral_shaped, idle_minutes=0.001)
-    assert engine.alive
-    await asyncio.sleep(0.3)
-    assert engine.alive, "it must stay while somebody is connected"
-    engine.close()
-    await gone(engine.place)
+    engine = await joined(home, devstral_shaped, idle_minutes=0.005)
+    async with attached(engine):
+        await asyncio.sleep(0.6)
+        assert engine.alive, "it must stay while a client is attached"
+    await gone(engine.files)
     left = {path.suffix for path in home.runtime.iterdir()}
-    assert left == {".lock", ".clients", ".log"}
+    assert left == {".lock", ".log"}
+
+
+async def test_a_client_that_was_killed_does_not_keep_the_engine(home: Directories, devstral_shaped: Path) -> None:
+    program = """
+import asyncio, sys
+from devstral_ls.engine.client import EngineClient
+from devstral_ls.engine.endpoint import Endpoint
+async def main():
+    client = EngineClient(Endpoint(sys.argv[1], sys.argv[2]), None)
+    attachment = await client.attach(lambda prefill, decode: None)
+    print("attached", flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+    engine = await joined(home, devstral_shaped, idle_minutes=0.005)
+    arguments = (engine.endpoint.address, engine.endpoint.api_key)
+    root = Path(devstral_ls.__file__).parent.parent
+    async with attached(engine):
+        client = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", program, *arguments, cwd=root, stdout=subprocess.PIPE
+        )
+        assert client.stdout is not None
+        assert await asyncio.wait_for(client.stdout.readline(), PATIENCE) == b"attached\n"
+    assert engine.alive
+    client.kill()
+    await client.wait()
+    await gone(engine.files)
 
 
 async def test_an_engine_whose_socket_is_removed_leaves(home: Directories, devstral_shaped: Path) -> None:
     engine = await joined(home, devstral_shaped, idle_minutes=0.001)
-    engine.place.socket.unlink()
-    await gone(engine.place)
-    engine.close()
+    engine.files.socket.unlink()
+    await gone(engine.files)
 
 
 async def test_joining_while_it_leaves_gives_another(home: Directories, devstral_shaped: Path) -> None:
     for _ in range(3):
-        engine = await joined(home, devstral_shaped, idle_minutes=0.0)
-        engine.close()
-    assert len(rendezvous.engines(home)) <= 1
+        await joined(home, devstral_shaped, idle_minutes=0.0)
+        assert len(rendezvous.engines(home)) <= 1
 
 
 async def test_what_a_killed_engine_left_behind_is_no_obstacle(home: Directories, devstral_shaped: Path) -> None:
     first = await joined(home, devstral_shaped)
     assert first.state.pid is not None
     os.kill(first.state.pid, signal.SIGKILL)
-    await gone(first.place)
-    assert first.place.socket.exists()
+    await gone(first.files)
+    assert first.files.socket.exists()
     assert not first.alive
     second = await joined(home, devstral_shaped)
     assert second.alive
     assert second.state.pid != first.state.pid
     assert second.endpoint.api_key != first.endpoint.api_key
-    first.close()
-    second.close()
 
 
 async def test_strange_files_in_its_place_are_no_obstacle(home: Directories, devstral_shaped: Path) -> None:
-    place = Place(home.runtime, wish(home, devstral_shaped).key)
+    place = RuntimeFiles(home.runtime, wish(home, devstral_shaped).key)
     place.prepare()
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(place.socket))
@@ -162,34 +199,31 @@ async def test_strange_files_in_its_place_are_no_obstacle(home: Directories, dev
     place.api_key.write_text("old")
     engine = await joined(home, devstral_shaped)
     assert engine.alive
-    engine.close()
 
 
 async def test_the_state_of_a_dead_engine_is_not_believed(home: Directories, devstral_shaped: Path) -> None:
     spec = wish(home, devstral_shaped)
-    place = Place(home.runtime, spec.key)
+    place = RuntimeFiles(home.runtime, spec.key)
     place.prepare()
     dead = EngineState("old", spec.key, "failed", "m", "p", pid=1 << 22, message="long ago", code="model-corrupt")
     write_state(place.state, dead)
     engine = await joined(home, devstral_shaped)
     assert engine.alive
-    engine.close()
 
 
 async def test_a_runtime_folder_too_long_for_a_socket(home: Directories, devstral_shaped: Path) -> None:
     long = replace(home, runtime=home.runtime / ("long" * 30))
     engine = await joined(long, devstral_shaped)
     try:
-        assert engine.place.socket.parent != long.runtime
-        assert mode(engine.place.socket.parent) == 0o700
-        assert len(os.fsencode(engine.place.socket)) <= 100
+        assert engine.files.socket.parent != long.runtime
+        assert mode(engine.files.socket.parent) == 0o700
+        assert len(os.fsencode(engine.files.socket)) <= 100
     finally:
-        engine.close()
         rendezvous.stop(long)
-        engine.place.socket.parent.rmdir()
+        engine.files.socket.parent.rmdir()
 
 
-async def test_a_folder_of_somebody_else_is_refused(
+async def test_a_folder_of_another_user_is_refused(
     home: Directories, devstral_shaped: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home.runtime.mkdir()
@@ -240,11 +274,10 @@ async def test_an_engine_that_dies_over_its_model_says_so(home: Directories, tin
 
 async def test_a_second_host_leaves_at_once(home: Directories, devstral_shaped: Path) -> None:
     engine = await joined(home, devstral_shaped)
-    command = [sys.executable, "-m", "devstral_ls.engine.host", "--spec", str(engine.place.spec)]
+    command = [sys.executable, "-m", "devstral_ls.engine.daemon", "--spec", str(engine.files.spec)]
     process = await asyncio.create_subprocess_exec(*command)
     assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
     assert engine.alive
-    engine.close()
 
 
 async def test_a_model_that_does_not_fit(home: Directories, tmp_path: Path) -> None:
@@ -269,30 +302,29 @@ async def test_stop_and_status(home: Directories, devstral_shaped: Path) -> None
     assert rendezvous.stop(home) == 1
     assert not engine.alive
     assert rendezvous.engines(home) == []
-    engine.close()
 
 
 async def test_an_engine_in_use_is_not_stopped_as_unused(home: Directories, devstral_shaped: Path) -> None:
     engine = await joined(home, devstral_shaped)
-    assert not rendezvous.stop_unused(home, engine.place.key)
+    async with attached(engine):
+        await rendezvous.stop_unused(home, engine.files.key)
+        assert engine.alive
+    await rendezvous.stop_unused(home, "another")
     assert engine.alive
-    engine.close()
-    assert rendezvous.stop_unused(home, engine.place.key)
+    await rendezvous.stop_unused(home, engine.files.key)
     assert not engine.alive
 
 
 async def test_other_options_are_another_engine(home: Directories, devstral_shaped: Path) -> None:
     one, same, other = [await joined(home, devstral_shaped, slots=slots) for slots in (2, 2, 1)]
     assert one.state.pid == same.state.pid != other.state.pid
-    for engine in (one, same, other):
-        engine.close()
 
 
-async def test_the_host_imports_nothing_of_the_server() -> None:
-    program = "import sys, devstral_ls.engine.host; print(*sys.modules)"
+async def test_the_daemon_imports_nothing_of_the_server() -> None:
+    program = "import sys, devstral_ls.engine.daemon.lifecycle; print(*sys.modules)"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=subprocess.PIPE)
     modules = set((await process.communicate())[0].decode().split())
-    assert not modules & {"pygls", "lsprotocol", "tree_sitter", "httpx", "xllamacpp"}
+    assert not modules & {"pygls", "lsprotocol", "tree_sitter", "httpx", "xllamacpp", "ctransformers"}
 
 
 async def test_a_folder_without_room_is_one_clear_line_and_holds_nothing(
@@ -303,18 +335,18 @@ async def test_a_folder_without_room_is_one_clear_line_and_holds_nothing(
     with pytest.raises(RuntimeFolderUnusable, match=r"the runtime folder .* cannot be used: "):
         await join(spec, home)
     assert not rendezvous.can_join(home, spec.key)
-    assert not locks.is_taken(Place(home.runtime, spec.key).lock)  # whoever has room may start one
+    assert not locks.is_held(RuntimeFiles(home.runtime, spec.key).lock)  # whoever has room may start one
     monkeypatch.undo()
     assert rendezvous.can_join(home, spec.key)
-    (await joined(home, devstral_shaped)).close()
+    await joined(home, devstral_shaped)
 
 
 async def test_an_engine_that_runs_can_be_joined_without_room(
     home: Directories, devstral_shaped: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (await joined(home, devstral_shaped)).close()
+    await joined(home, devstral_shaped)
     monkeypatch.setattr(Path, "write_bytes", no_room)
-    (await joined(home, devstral_shaped)).close()
+    await joined(home, devstral_shaped)
 
 
 def test_a_file_that_cannot_be_replaced_stays_as_it_is(tmp_path: Path) -> None:
@@ -324,7 +356,7 @@ def test_a_file_that_cannot_be_replaced_stays_as_it_is(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
-def test_a_dead_process_that_nobody_has_asked_for_does_not_live() -> None:
+def test_a_zombie_does_not_live() -> None:
     """Another server has claimed the lock, and the state file is still that of the engine that was killed."""
     dead = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     assert processes.lives(dead.pid)
@@ -339,10 +371,10 @@ async def test_an_engine_whose_folder_was_made_anew_leaves_and_touches_nothing(
 ) -> None:
     """What stands in the place of its files is another engine's by then."""
     engine = await joined(home, devstral_shaped)
-    place, pid = engine.place, engine.state.pid
+    place, pid = engine.files, engine.state.pid
     shutil.rmtree(home.runtime)
     place.prepare()
-    with locks.try_exclusive(place.lock) as held:  # type: ignore[union-attr]  nobody has it yet
+    with locks.try_life_lock(place.lock) as held:  # type: ignore[union-attr]  nobody has it yet
         for path in (place.socket, place.state, place.api_key, place.spec):
             path.write_text("of the next one")
         async with asyncio.timeout(PATIENCE):
@@ -353,7 +385,6 @@ async def test_an_engine_whose_folder_was_made_anew_leaves_and_touches_nothing(
             "of the next one"
         ] * 4
     place.clear()
-    engine.close()
 
 
 async def test_one_that_is_stopped_while_it_loads_is_ended(
@@ -361,9 +392,9 @@ async def test_one_that_is_stopped_while_it_loads_is_ended(
 ) -> None:
     monkeypatch.setattr(rendezvous, "_STOPPED_SECONDS", 0.1)
     spec = wish(home, devstral_shaped)
-    place = Place(home.runtime, spec.key)
+    place = RuntimeFiles(home.runtime, spec.key)
     place.prepare()
-    lock = locks.try_exclusive(place.lock)
+    lock = locks.try_life_lock(place.lock)
     assert lock is not None
     waits = (sys.executable, "-c", "import signal; signal.pause()")
     stopped = await asyncio.create_subprocess_exec(*waits, pass_fds=(lock.descriptor,))
@@ -373,12 +404,12 @@ async def test_one_that_is_stopped_while_it_loads_is_ended(
     with pytest.raises(EngineUnavailable, match="was stopped while it loaded, and was ended"):
         await joined(home, devstral_shaped)
     assert await asyncio.wait_for(stopped.wait(), PATIENCE) == -signal.SIGKILL
-    (await joined(home, devstral_shaped)).close()
+    await joined(home, devstral_shaped)
 
 
 def test_how_long_a_process_is_stopped_begins_anew_when_it_ran() -> None:
     now = 100.0
-    stopped = processes.Stopped(lambda: now)
+    stopped = processes.StoppedClock(lambda: now)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         assert stopped.seconds(process.pid) == 0
         for _ in range(2):
@@ -393,3 +424,21 @@ def test_how_long_a_process_is_stopped_begins_anew_when_it_ran() -> None:
         process.communicate()
     assert stopped.seconds(process.pid) == 0
     assert stopped.seconds(None) == 0
+
+
+async def test_the_engine_of_another_version_is_left_alone(home: Directories, devstral_shaped: Path) -> None:
+    """It has other names in the same folder, speaks another API, and leaves by itself."""
+    spec = wish(home, devstral_shaped)
+    RuntimeFiles(home.runtime, spec.key).prepare()
+    old = {home.runtime / f"engine-v1-{spec.key}.{end}": end for end in ("sock", "json", "key", "lock", "clients")}
+    for path, text in old.items():
+        path.write_text(text)
+    lock = next(path for path in old if path.suffix == ".lock")
+    with locks.try_life_lock(lock) as held:  # type: ignore[union-attr]  as the old engine holds it
+        engine = await joined(home, devstral_shaped)
+        assert engine.alive
+        assert [state.nonce for state in rendezvous.engines(home)] == [engine.state.nonce]
+        await rendezvous.stop_unused(home)
+        assert rendezvous.stop(home) == 0
+        assert held.is_at(lock)
+    assert {path: path.read_text() for path in old} == old

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from devstral_ls.engine.calibrated import Calibrated
-from devstral_ls.engine.patience import Deaths, Patience
-from devstral_ls.engine.rates import Rate, Rates
-from devstral_ls.engine.sizing import (
+from devstral_ls.engine.restart_policy import Deaths, RestartPolicy
+from devstral_ls.engine.spec import EngineOptions, EngineSpec, spec_of
+from devstral_ls.engine.tuning.calibration import Calibrated
+from devstral_ls.engine.tuning.rates import Rate, Rates
+from devstral_ls.engine.tuning.sizing import (
     Machine,
     Plan,
     batch_for,
@@ -20,7 +21,6 @@ from devstral_ls.engine.sizing import (
     plan,
     prompt_budget,
 )
-from devstral_ls.engine.spec import EngineOptions, EngineSpec, spec_of
 from devstral_ls.errors import ModelTooBig
 from devstral_ls.generation import Usage
 from devstral_ls.models.gguf.header import GgufHeader, read_header
@@ -218,7 +218,7 @@ def test_a_damaged_file_of_rates_is_as_good_as_none(content: str, tmp_path: Path
 
 def test_waiting_grows_until_it_is_no_use() -> None:
     now = [0.0]
-    deaths = Deaths(Patience(first=0.5, most=3.0, deaths=5, within=100.0), lambda: now[0])
+    deaths = Deaths(RestartPolicy(first=0.5, most=3.0, deaths=5, within=100.0), lambda: now[0])
     waits = [deaths.add() for _ in range(5)]
     assert waits == [0.5, 1.0, 2.0, 3.0, None]
     now[0] = 101.0

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from devstral_ls.engine.connection import connect
-from devstral_ls.engine.rates import Rates
-from devstral_ls.engine.spec import EngineOptions, spec_of
-from devstral_ls.generation import Special, Text
+from devstral_ls.engine.daemon.backends import llama_server_api
+from devstral_ls.engine.daemon.generator import Generator
+from devstral_ls.generation import ModelInfo, Special, Text
 from devstral_ls.languages.syntax.tree import SyntaxTrees
+from devstral_ls.models.families.table import layouts_of
 from devstral_ls.models.gguf.header import read_header
 from devstral_ls.models.inspection import inspection
 from devstral_ls.platform.paths import Directories
@@ -19,6 +20,7 @@ from devstral_ls.settings.tree import read
 from devstral_ls.suggest.pipeline import Suggester
 from devstral_ls.suggest.trace import InlineQuery
 from devstral_ls.text import Snapshot
+from tests.engine.in_process import loaded
 from tests.tekken_gguf import tekken_file, write_tekken
 
 tekken = pytest.importorskip("mistral_common.tokens.tokenizers.tekken", reason="mistral-common is not installed")
@@ -48,24 +50,20 @@ def test_the_real_vocabulary_is_recognised(model: Path) -> None:
 async def test_what_is_sent_is_what_mistrals_own_tokenizer_makes(
     model: Path, home: Directories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = spec_of(model, "devstral", EngineOptions(slots=1, context_tokens=2048), home)
-    connection = await connect(spec, home, Rates(home.data / "rates.json"), lambda state: None)
     sent: list[list[int]] = []
-    send = connection.client._connection.send
+    body_of = llama_server_api.completion_body
 
-    async def record(method: str, path: str, body: object = None, **more: bool) -> object:
-        if isinstance(body, dict) and path == "/completion":
-            sent.append(body["prompt"])
-        return await send(method, path, body, **more)
+    def record(ids: list[int], *more: Any, **named: Any) -> dict[str, Any]:
+        sent.append(ids)
+        return body_of(ids, *more, **named)
 
-    monkeypatch.setattr(connection.client._connection, "send", record)
-    try:
+    monkeypatch.setattr(llama_server_api, "completion_body", record)
+    async with loaded(home, model, slots=1, context_tokens=2048) as engine:
+        info = ModelInfo("devstral", "mistral-tekken", layouts_of(read_header(model)), 2048, 1000, "<s>")
         settings, _ = read({"inline": {"debounceMs": 0}})
         snapshot = Snapshot("file:///w/area.py", 1, "python", BEFORE + AFTER)
-        suggester = Suggester(connection.client, SyntaxTrees())
+        suggester = Suggester(Generator(engine.backend, engine.queue, model=info), SyntaxTrees())
         await suggester.inline(InlineQuery(snapshot, len(BEFORE), invoked=True), settings)
-    finally:
-        await connection.aclose()
     mistral = tekken.Tekkenizer.from_file(str(tekken_file()))
 
     def ids(text: str) -> list[int]:
@@ -78,12 +76,8 @@ async def test_what_is_sent_is_what_mistrals_own_tokenizer_makes(
 
 async def test_all_kinds_of_text_become_mistrals_own_ids(model: Path, home: Directories) -> None:
     mistral = tekken.Tekkenizer.from_file(str(tekken_file()))
-    spec = spec_of(model, "devstral", EngineOptions(slots=1, context_tokens=2048), home)
-    connection = await connect(spec, home, Rates(home.data / "rates.json"), lambda state: None)
-    try:
+    async with loaded(home, model, slots=1, context_tokens=2048) as engine:
         for path in (Path(__file__), *Path(__file__).parents[2].glob("*.md")):
             text = path.read_text()[:5000]
-            got = await connection.client.prompt_ids((Special("[INST]"), Text(text)))
+            got = await engine.ids((Special("[INST]"), Text(text)))
             assert got == [1, 3, *mistral.encode(text, bos=False, eos=False)], path.name
-    finally:
-        await connection.aclose()

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from devstral_ls.calibration.record import Record, load, save
 from devstral_ls.engine import rendezvous
-from devstral_ls.engine.rates import Rate, Rates
 from devstral_ls.engine.spec import EngineSpec
+from devstral_ls.engine.tuning.rates import Rate, Rates
 from devstral_ls.errors import DevstralError
 from devstral_ls.models import store
 from devstral_ls.models.download import pull
@@ -130,7 +130,7 @@ def at_work(cause: Cause) -> Callable[[Stage], AbstractAsyncContextManager[None]
             for _ in range(2):
                 await stage.editor.works()
             spec = EngineSpec.from_json(stage.place.spec.read_text())
-            (await rendezvous.join(spec, stage.home)).close()  # as another editor's server does
+            await rendezvous.join(spec, stage.home)  # as another editor's server does
             yield
 
     return strike

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from devstral_ls.engine import locks
+from devstral_ls.engine.report import report
 from devstral_ls.engine.state import read_state
 from tests.engine.fake_remote import sse
 from tests.faults.scripted import PATH
@@ -24,11 +24,14 @@ RESTART = {"command": "devstral.restartEngine"}
 
 async def _at_work(stage: Stage, editor: Editor, pid: int, sign: signal.Signals) -> asyncio.Future[object]:
     """``sign`` to the process ``pid`` at the moment at which a request of ``editor`` has the slot: that request."""
-    slot = stage.place.slot(0)
-    asked = editor.ask()
-    await until(lambda: locks.is_taken(slot) or asked.done(), "a request in a slot", look=0.0)
-    os.kill(pid, sign)
-    return asked
+    engine = stage.engine
+    while True:
+        asked = editor.ask()
+        while not asked.done():
+            if (await report(engine, stage.home)).slots_busy:
+                os.kill(pid, sign)
+                return asked
+        await editor.text_of(asked)  # it was quicker than the look
 
 
 @asynccontextmanager
@@ -126,6 +129,12 @@ async def socket_deleted(stage: Stage) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def backend_socket_deleted(stage: Stage) -> AsyncIterator[None]:
+    stage.place.backend_socket.unlink()
+    yield
+
+
+@asynccontextmanager
 async def folder_deleted(stage: Stage) -> AsyncIterator[None]:
     await asyncio.to_thread(shutil.rmtree, stage.home.runtime)
     yield
@@ -133,16 +142,11 @@ async def folder_deleted(stage: Stage) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def other_stopped(stage: Stage) -> AsyncIterator[None]:
-    """Another editor's server is stopped while it holds the only slot and the turn."""
+    """Another editor's server is stopped while its request has the only slot."""
     other = stage.other = stage.other or await stage.enter()
     server = other.client.process
     assert server is not None
-    slot = stage.place.slot(0)
     asked = await _at_work(stage, other, server.pid, signal.SIGSTOP)
-    while not locks.is_taken(slot):  # it was just done
-        os.kill(server.pid, signal.SIGCONT)
-        await other.text_of(asked)
-        asked = await _at_work(stage, other, server.pid, signal.SIGSTOP)
     stage.now()
     try:
         yield
@@ -154,7 +158,7 @@ async def other_stopped(stage: Stage) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def other_killed(stage: Stage) -> AsyncIterator[None]:
-    """Another editor's server is killed while it holds the only slot and the turn."""
+    """Another editor's server is killed while its request has the only slot."""
     other = await stage.enter()
     server = other.client.process
     assert server is not None

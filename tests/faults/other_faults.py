@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from devstral_ls.engine import locks
-from devstral_ls.engine.processes import lives
 from devstral_ls.engine.state import read_state
+from devstral_ls.platform import locks
+from devstral_ls.platform.processes import lives
 from devstral_ls.server.rpc.parent import Parent
 from tests.faults.engine_faults import other_stopped
 from tests.faults.stage import Editor, NotRecoveredError, Stage, until
@@ -94,11 +94,11 @@ async def left_behind(stage: Stage) -> AsyncIterator[None]:
 @asynccontextmanager
 async def two_versions(stage: Stage) -> AsyncIterator[None]:
     """A server of another version of our files, with its own engine, beside ours."""
-    version = {"PYTHONPATH": str(CLOCK), "DEVSTRAL_FAULT_PROTOCOL": "2"}
-    other = await stage.enter("--protocol", "2", **version)
+    version = {"PYTHONPATH": str(CLOCK), "DEVSTRAL_FAULT_PROTOCOL": "999"}
+    other = await stage.enter("--protocol", "999", **version)
     stage.now()
     await asyncio.gather(other.works(), stage.editor.works())
-    (state_file,) = stage.home.runtime.glob("engine-v2-*.json")
+    (state_file,) = stage.home.runtime.glob("engine-v999-*.json")
     state = read_state(state_file)
     if state is None or state.pid in (None, stage.engine.pid):
         raise NotRecoveredError("two versions have one engine")

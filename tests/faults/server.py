@@ -9,7 +9,7 @@ import argparse
 import sys
 from typing import Any
 
-from devstral_ls.engine import place
+from devstral_ls.engine import runtime_dir
 from devstral_ls.server.app import DevstralServer, create_server, serve_stdio
 
 
@@ -18,7 +18,7 @@ def main() -> int:
     parser.add_argument("--protocol", type=int)
     options = parser.parse_args()
     if options.protocol is not None:
-        place.PROTOCOL = options.protocol
+        runtime_dir.PROTOCOL = options.protocol
     server = create_server()
 
     @server.features.feature("test/text")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from devstral_ls.engine import rendezvous
-from devstral_ls.engine.place import Place
+from devstral_ls.engine.runtime_dir import RuntimeFiles
 from devstral_ls.engine.state import EngineState
 from devstral_ls.platform.paths import Directories
 from tests.faults.scripted import Scripted
@@ -156,9 +156,9 @@ class Stage:
         return state
 
     @property
-    def place(self) -> Place:
+    def place(self) -> RuntimeFiles:
         """Its files."""
-        return Place(self.home.runtime, self.engine.key)
+        return RuntimeFiles(self.home.runtime, self.engine.key)
 
     def write_settings(self, **sections: Mapping[str, Any]) -> None:
         """The user's file; ``sections`` over what a stage has."""

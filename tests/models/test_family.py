@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from devstral_ls.generation import Special, Text
-from devstral_ls.models.families.table import FAMILIES, bos_of, family_of, layouts_of
+from devstral_ls.models.families.table import FAMILIES, bos_token, family_of, layouts_of
 from devstral_ls.models.gguf.header import GgufHeader, read_header
 from tests import gguf_files
 
@@ -105,7 +105,7 @@ def test_devstral_is_asked_by_chat_and_its_fim_tokens_are_not_trusted(tmp_path: 
     assert family.denied
     assert family.fim is not None
     assert family.fim.middle is None
-    assert bos_of(found) == "<s>"
+    assert bos_token(found) == "<s>"
 
 
 def test_devstrals_chat_is_v7_tekken_to_the_token() -> None:
@@ -132,13 +132,13 @@ def test_a_fim_model_without_chat_tokens_is_not_asked_by_chat(tmp_path: Path) ->
     assert "chat-prefill" not in layouts_of(header("qwen2", *FIM))
     whole = read_header(gguf_files.write_qwen_fim(tmp_path / "m.gguf"))
     assert layouts_of(whole) == ("fim-spm-in-psm", "fim-psm", "chat-prefill", "left-to-right")
-    assert bos_of(whole) is None
+    assert bos_token(whole) is None
 
 
 def test_bos_is_there_only_if_the_model_wants_it() -> None:
-    assert bos_of(header("llama", "<s>", bos_id=0, add_bos=True)) == "<s>"
-    assert bos_of(header("llama", "<s>", bos_id=0, add_bos=False)) is None
-    assert bos_of(header("llama", add_bos=True)) is None
+    assert bos_token(header("llama", "<s>", bos_id=0, add_bos=True)) == "<s>"
+    assert bos_token(header("llama", "<s>", bos_id=0, add_bos=False)) is None
+    assert bos_token(header("llama", add_bos=True)) is None
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.id)

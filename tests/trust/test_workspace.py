@@ -19,7 +19,15 @@ from tests.server.lsp_client import ROOT, LspClient
 PLANTED = "import os; open(os.environ['MARKER'], 'a').write(__file__ + '\\n')\n"
 """What a module of the workspace does when anything imports it."""
 
-MODULES = ("devstral_ls/__init__.py", "sitecustomize.py", "json.py", "httpx.py", "xllamacpp.py", "tree_sitter.py")
+MODULES = (
+    "devstral_ls/__init__.py",
+    "sitecustomize.py",
+    "json.py",
+    "httpx.py",
+    "aiohttp.py",
+    "xllamacpp.py",
+    "tree_sitter.py",
+)
 CODE = "import os\n\n\ndef first(a):\n    b = a\n    return b\n"
 
 

@@ -30,8 +30,8 @@ def sibling_functions(syntax: Syntax | None, scope: CursorScope, offset: int) ->
     near = children[max(0, at - MAX_NEAREST // 2) : at + MAX_NEAREST // 2]
     spans = [_lines(syntax, function) for child in near for function in _functions(child, syntax)]
     own = scope.scopes[-1].span if scope.scopes[-1].kind == "function" else Span(offset, offset)
-    others = [span for span in spans if span.end < own.start or own.end < span.start]
-    return tuple(sorted(others, key=lambda span: (max(span.start - offset, offset - span.end), span.start)))
+    outside = [span for span in spans if span.end < own.start or own.end < span.start]
+    return tuple(sorted(outside, key=lambda span: (max(span.start - offset, offset - span.end), span.start)))
 
 
 def _class(syntax: Syntax | None, scope: CursorScope) -> DefinitionNode | None:

@@ -283,7 +283,7 @@ def layouts_with(family: Family, tokens: Collection[str]) -> tuple[str, ...]:
     return tuple(layout for layout in family.layouts if layout != CHAT_PREFILL or can_chat) or (LEFT_TO_RIGHT,)
 
 
-def bos_of(header: GgufHeader) -> str | None:
+def bos_token(header: GgufHeader) -> str | None:
     """The control token that every prompt begins with; ``None`` where the model has none."""
     if not header.add_bos or header.bos_id is None:
         return None

@@ -134,8 +134,8 @@ def _marked(keys: Keys, n_vocab: int) -> Iterator[int]:
     if types.type not in _NUMBER_BYTES or types.count != n_vocab:
         raise ModelCorrupt(f"key 'tokenizer.ggml.token_type' does not fit {n_vocab} tokens")
     low_bytes = keys.raw.window[types.at : types.end : _NUMBER_BYTES[types.type]]
-    for n_found, match in enumerate(_CONTROL_TYPES.finditer(low_bytes)):
-        if n_found == MAX_CONTROL_TOKENS:
+    for n_marked, match in enumerate(_CONTROL_TYPES.finditer(low_bytes)):
+        if n_marked == MAX_CONTROL_TOKENS:
             return
         yield match.start()
 

@@ -66,8 +66,8 @@ def _python(text: str, importer: Importer) -> Iterator[Import]:
         parts = [part for part in module.split(".") if part]
         for original, name in _pairs(names):
             within = [base.joinpath(*parts) for base in bases]
-            yield Import(name, original, tuple(file for one in within for file in _python_module(one, bool(parts))))
-            yield Import(name, "", tuple(file for one in within for file in _python_module(one / original, True)))
+            yield Import(name, original, tuple(file for path in within for file in _python_module(path, bool(parts))))
+            yield Import(name, "", tuple(file for path in within for file in _python_module(path / original, True)))
         return
     match = re.match(r"\s*import\s+(.*)", text, re.DOTALL)
     for module, name in _dotted(match[1]) if match else ():

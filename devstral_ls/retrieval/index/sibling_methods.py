@@ -76,13 +76,13 @@ def sibling_definitions(
     files = _files(library, names, path, like.name)
     if not shared and len(files) > MAX_ALIKE:
         return
-    n_found = 0
+    n_siblings = 0
     for file in files:
         text = _in_file(library, file, like, shared)
         if text:
             yield file, text
-            n_found += 1
-        if n_found == MAX_FOUND:
+            n_siblings += 1
+        if n_siblings == MAX_FOUND:
             return
 
 

@@ -31,7 +31,7 @@ MAX_TEXT = 512 * 1024
 """Characters of an open document that is sent; the index does not read larger files."""
 
 MAX_STARTS = 3
-"""How often the process is started: a file that crashes it once will do so again."""
+"""The most starts of the process: a file that crashed it once will do so again."""
 
 ANSWER_S = 2.0
 """The longest wait for an answer."""

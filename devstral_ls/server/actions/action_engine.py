@@ -7,7 +7,7 @@ from collections.abc import Callable
 from devstral_ls.engine.spec import EngineOptions, options_of
 from devstral_ls.engine.status import EngineStatus
 from devstral_ls.errors import EngineUnavailable
-from devstral_ls.generation import Engine
+from devstral_ls.generation import Engine, ModelInfo
 from devstral_ls.server.engine_session import EngineSession
 from devstral_ls.server.protocols import ServedEngine
 from devstral_ls.settings.tree import Settings
@@ -30,16 +30,23 @@ class ActionEngine:
         self._status = status
         self._second: tuple[EngineOptions, ServedEngine] | None = None
 
+    @property
+    def model(self) -> ModelInfo | None:
+        """The model that would do an action now; None while none is ready."""
+        options = self._second_options()
+        second = self._second[1] if self._second is not None and self._second[0] == options else None
+        engine = self._session.engine if options is None else second
+        return None if engine is None else engine.model
+
     async def get(self) -> Engine:
         """The engine; its model is ready.
 
         Raises:
             DevstralError: there is none, or its model is not ready.
         """
-        settings = self._settings()
-        await self._session.get(settings)
-        options = options_of(settings.answering("actions"))
-        if not isinstance(options, EngineOptions) or options == options_of(settings.answering("inline")):
+        await self._session.get(self._settings())
+        options = self._second_options()
+        if options is None:
             return self._usual()
         if self._second is None or self._second[0] != options:
             await self.aclose()
@@ -56,6 +63,14 @@ class ActionEngine:
         second, self._second = self._second, None
         if second is not None:
             await second[1].aclose()
+
+    def _second_options(self) -> EngineOptions | None:
+        """The options of the engine for ``actions.model``; None where the usual engine does actions."""
+        settings = self._settings()
+        options = options_of(settings.answering("actions"))
+        if not isinstance(options, EngineOptions) or options == options_of(settings.answering("inline")):
+            return None
+        return options
 
     def _usual(self) -> Engine:
         engine = self._session.engine

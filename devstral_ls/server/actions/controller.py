@@ -18,6 +18,7 @@ from devstral_ls.server.work_done_progress import WorkDoneProgress
 
 if TYPE_CHECKING:
     from devstral_ls.actions.runner import ActionRunner
+    from devstral_ls.generation import ModelInfo
     from devstral_ls.retrieval.index.signatures import IndexSignatures
     from devstral_ls.retrieval.index.workspace_index import WorkspaceIndex
 
@@ -58,6 +59,11 @@ class ActionController:
         """By the token of the progress."""
         self.findings = delivery.findings
         self.fixes = delivery.fixes
+
+    @property
+    def model(self) -> ModelInfo | None:
+        """The model that would do an action now; None while none is ready."""
+        return self._engine.model
 
     async def aclose(self) -> None:
         """Stop what runs, and let go of the engine and of files."""

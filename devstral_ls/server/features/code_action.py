@@ -74,8 +74,7 @@ async def _offered(
         await _hidden(ls, snapshot),
         ls.settings.actions.review,
     )
-    model = ls.session.engine.model if ls.session.engine is not None else None
-    offered = offers(request, ls.session.trees.tree(snapshot), model)
+    offered = offers(request, ls.session.trees.tree(snapshot), ls.actions.model)
     actions = (_action(ls, snapshot, span, context, offer) for offer in offered)
     return [action for action in actions if action is not None]
 

@@ -1,1 +1,1 @@
-"""Random sessions and hostile files: how they are made, played and held to what was promised."""
+"""Fuzzing: random sessions and hostile files, and the checks of what the server promises for them."""

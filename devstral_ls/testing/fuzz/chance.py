@@ -1,4 +1,4 @@
-"""Random sessions by a seeded generator: the steps of ``sessions``, some thousand times faster than hypothesis makes them.
+"""Random sessions from a seeded generator: the steps of ``sessions``, some thousand times faster than by hypothesis.
 
 The same seed gives the same session, in every process and on every machine.
 """
@@ -30,7 +30,7 @@ NUMBERS: tuple[Any, ...] = (
 )  # fmt: skip
 STRINGS = ("", "x", "file:///w/a.py", "\0", "😀", "\udc00", "é" * 300, "file://[", "devstral", "\u2028", "../..", "%00")
 INSTEAD: tuple[Any, ...] = (None, True, False, [], {}, [[]], {"": None}, *NUMBERS, *STRINGS)
-"""What stands in the place of something else."""
+"""Values that replace others."""
 
 _SYNC = ("textDocument/didOpen", "textDocument/didChange", "textDocument/didClose")
 _ACTIONS = ("fix", "rewrite", "simplify", "extract", "document", "types", "tests", "review", "explain", "x")
@@ -40,11 +40,11 @@ WEIGHTS = {
     "mutated": 12, "configure": 2, "open": 3, "replace": 2, "close": 1, "garbage": 1, "junk": 1, "split": 4, "header": 3,
     "deep": 0.5, "again": 1, "cut": 0.5, "action": 0.5,
 }  # fmt: skip
-"""How often each step is played, to one another."""
+"""Relative frequency of each step."""
 
 
 class Chance:
-    """Everything random about one session."""
+    """All random choices of one session."""
 
     def __init__(self, seed: object) -> None:
         self.random = random.Random(repr(seed))
@@ -69,7 +69,7 @@ class Chance:
             return [self.value(depth - 1) for _ in range(self.random.randint(0, 3))]
         if kind == 7:
             return {self.random.choice(STRINGS): self.value(depth - 1) for _ in range(self.random.randint(0, 3))}
-        # A copy: what is damaged later would else stand in every session after this one, and in the end in itself.
+        # A copy, since values are damaged later: else the damage would be in every later session.
         return copy.deepcopy(self.random.choice(INSTEAD))
 
     def _number(self) -> int:
@@ -111,7 +111,7 @@ class Chance:
         return ["actions", self._number(), *sorted((self._position(), self._position()))]
 
     def _action(self) -> Step:
-        """One that runs, or is refused for what is wrong with it."""
+        """A code action, half of them with damaged arguments."""
         argument = {
             "action": self.random.choice(_ACTIONS),
             "uri": self.random.choice(URIS),
@@ -143,7 +143,7 @@ class Chance:
             return ["configure", {"inline": {"enable": True, "debounceMs": 0}, "completion": {"enable": True}}]
         return ["configure", {self.random.choice(("inline", "completion", "actions", "x")): self.value()}]
 
-    # --- what none should ---
+    # --- what no editor should send ---
 
     def _garbage(self) -> Step:
         if self.random.random() < 0.5:

@@ -1,4 +1,4 @@
-"""One session with a real server process over its pipes, from the first byte to the exit code, held to every promise.
+"""One session with a real server process over its pipes, with all checks, from the first byte to the exit code.
 
 Synchronous and in one thread: a million messages are sent in the time that an event loop would need for a tenth.
 """
@@ -22,21 +22,21 @@ from devstral_ls.testing.fuzz.editor import Editor
 from devstral_ls.testing.lsp_client import ROOT, environment
 
 MOST_SECONDS = 2.0
-"""For any answer."""
+"""Time limit of any answer."""
 
 MOST_START_SECONDS = 60.0
-"""For Python and the imports, on a busy machine."""
+"""Time limit of the start: Python and the imports, on a busy machine."""
 
 MOST_MEMORY_KIB = 250 * 1024
 
 MOST_GROWTH_KIB = 30 * 1024
-"""Of the memory, from the first quarter of a session on; Python gives little back."""
+"""Growth of the memory after the first quarter of a session; Python returns little."""
 
 MOST_TASKS, MOST_FUTURES = 24, 24
-"""Left over when everything is answered: those of the server itself, and questions that we never answered."""
+"""When everything is answered: those of the server itself, and of its requests that we never answer."""
 
 BATCH = 50
-"""Steps between two looks at everything."""
+"""Steps between two checks of everything."""
 
 CAPABILITIES = {
     "workspace": {"configuration": True, "applyEdit": True, "workspaceEdit": {"documentChanges": True}},
@@ -56,21 +56,21 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"error": None, "result": [[]]},
     ],
 }  # fmt: skip
-"""What an editor may say to the server's own questions, in turn; by method."""
+"""Answers to the server's own requests, by method, used in turn."""
 _OTHERWISE: list[dict[str, Any]] = [{"result": None}, {"error": _ERROR}, {"result": {}}, {"result": [[]]}]
 
 ENDS = ("leave", "exit", "close", "cut")
-"""How a session ends: as the protocol has it; without `shutdown`; the stream ends; it ends within a message."""
+"""The ends of a session: by the protocol; without `shutdown`; end of the stream; end within a message."""
 _EXIT_CODES = {"leave": 0, "exit": 1, "close": 0, "cut": 0}
 
 
 class Broken(Exception):
-    """The server has not kept a promise. The first word says which."""
+    """The server broke a promise, named by the first word."""
 
 
 @dataclass(frozen=True)
 class Session:
-    """What is played."""
+    """The steps to play."""
 
     encoding: str
     steps: list[list[Any]]
@@ -80,7 +80,7 @@ class Session:
 
 @dataclass
 class Played:
-    """What came of it."""
+    """The figures of a session."""
 
     messages: int = 0
     requests: int = 0
@@ -89,7 +89,7 @@ class Played:
     slowest_ms: float = 0.0
     slowest: str = ""
     memory_kib: int = 0
-    """At most."""
+    """Peak."""
     growth_kib: int = 0
     """Of the memory, after the first quarter."""
     methods: Counter[str] = field(default_factory=Counter)
@@ -98,11 +98,11 @@ class Played:
 
 
 class Conversation:
-    """A server process, and everything that is owed by it."""
+    """A server process, and the answers it owes."""
 
     def __init__(self, session: Session, folder: Path) -> None:
         arguments = ["--real-pipeline"] if session.real_pipeline else []
-        # Warnings of bad messages are most of what is written; one session of four writes them.
+        # Warnings of bad messages are most of the log; one session of four has them.
         level = "error" if len(session.steps) % 4 else "warning"
         (folder / "settings.toml").write_text(f'[log]\nlevel = "{level}"\n[inline]\ndebounceMs = 0\n', encoding="utf-8")
         self._stderr = folder / "stderr"
@@ -123,7 +123,7 @@ class Conversation:
         self._asked: Counter[str] = Counter()
 
     def end(self) -> None:
-        """Leave nothing behind."""
+        """Kill the process if it still runs."""
         for stream in (self.process.stdin, self.process.stdout):
             assert stream is not None
             stream.close()
@@ -148,7 +148,7 @@ class Conversation:
     # --- in ---
 
     def read(self, seconds: float = 0.0) -> None:
-        """Take what is there, or comes in that time."""
+        """Read what has arrived, or arrives in that time."""
         while select.select([self._out], [], [], seconds)[0]:
             data = os.read(self._out, 1 << 16)
             if not data:
@@ -174,7 +174,7 @@ class Conversation:
         if msg_id in self.editor.unsure:
             self._n_unsure += 1
         began, waited = self._sent[msg_id].pop(0)
-        # What the machine kept the server from running is not the server's.
+        # Time in which the machine did not run the server does not count.
         took = 1000 * (time.monotonic() - began - (_waited(self.process.pid) - waited))
         method = self.editor.methods[msg_id]
         if took > self.played.slowest_ms:
@@ -207,7 +207,7 @@ class Conversation:
         self.editor.notify("initialized", {})
 
     def wait(self) -> None:
-        """Until nothing is owed any more."""
+        """Wait until every request is answered."""
         until = time.monotonic() + MOST_SECONDS
         waited = _waited(self.process.pid)
         while not self._is_settled():
@@ -234,11 +234,11 @@ class Conversation:
     # --- checks ---
 
     def check(self) -> None:
-        """Everything is answered, every document is what it must be, nothing is left over."""
+        """Check that everything is answered, every document is right, and no task or future is left."""
         state = self._state()
         until = time.monotonic() + MOST_SECONDS
         while _too_much(state) and time.monotonic() < until:
-            # What nobody waits for any more may go on for a moment; what is left over stays.
+            # Cancelled work may run for a moment; a leak stays.
             self.read(0.1)
             state = self._state()
         self.played.checks += 1
@@ -260,7 +260,7 @@ class Conversation:
         return state
 
     def look_at_memory(self) -> int:
-        """KiB now."""
+        """Resident KiB now."""
         most = process_usage.peak(self.process.pid) // 1024
         self.played.memory_kib = max(self.played.memory_kib, most)
         if most > MOST_MEMORY_KIB:
@@ -268,7 +268,7 @@ class Conversation:
         return process_usage.rss(self.process.pid) // 1024
 
     def look_at_errors(self) -> None:
-        """No bug in the log."""
+        """Check that the log has no bug."""
         if traceback := self._traceback():
             raise Broken(f"bug: {traceback}")
 
@@ -278,7 +278,7 @@ class Conversation:
         return f" {lines[0]}\n{said[said.index(lines[0]) :][:1500]}" if lines else ""
 
     def leave(self, how: str) -> None:
-        """End the session; the exit code must be the one that says how."""
+        """End the session; check the exit code."""
         assert self.process.stdin is not None
         if how == "leave":
             self.editor.ask("shutdown", None)
@@ -297,7 +297,7 @@ class Conversation:
         began, waited = time.monotonic(), _waited(self.process.pid)
         while (code := self.process.poll()) is None:
             starved = max(0.0, _waited(self.process.pid) - waited)
-            # A timer of its own ends it after 2 s, in a thread whose waiting for the processor is not counted here.
+            # A timer of its own ends it after 2 s, in a thread whose wait for a CPU is not counted here.
             if time.monotonic() - began - starved > 10 * MOST_SECONDS:
                 raise Broken(f"hang: the process does not end after {how!r}")
             time.sleep(0.02)
@@ -318,7 +318,7 @@ def play(session: Session, folder: Path) -> Played:
 
 
 def converse(session: Session, conversation: Conversation) -> Played:
-    """``play`` with a conversation that is not begun; what was counted is in it also where something breaks."""
+    """``play`` with a conversation that is not begun; it has the figures also when a promise is broken."""
     editor, played = conversation.editor, conversation.played
     conversation.begin(session.encoding)
     early = 0

@@ -1,4 +1,4 @@
-"""An editor that plays the steps of a session: what it sends, what it must be answered, what its documents must be."""
+"""An editor that plays the steps of a session: its messages, the answers due, and its documents."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HEADERS = (
 
 
 class Editor:
-    """Steps become bytes. ``write`` takes the pieces of one message; ``expect`` hears of each id that will be answered."""
+    """Turns steps into bytes. ``write`` takes the pieces of one message; ``expect`` gets each id that will be answered."""
 
     def __init__(
         self,
@@ -35,13 +35,13 @@ class Editor:
         self.texts: dict[str, str] = {}
         self.ids: list[Any] = []
         self.owed: Counter[Any] = Counter()
-        """Answers that must come, by id."""
+        """Answers due, by id."""
         self.methods: dict[Any, str] = {}
-        """What was asked by each id that an answer is owed for."""
+        """The method of each id with an answer due."""
         self.nulls = 0
-        """Errors without an id that must come."""
+        """Errors without an id that are due."""
         self.unsure: set[Any] = set()
-        """Ids that may be answered by an error without one: their message may be too deep to be read."""
+        """Ids that may get an error without an id: their message may be nested too deeply to be read."""
         self.n_messages = 0
         self._version = 1
         self._cuts: list[int] = []
@@ -54,7 +54,7 @@ class Editor:
     # --- messages ---
 
     def send(self, body: bytes) -> None:
-        """One message, in as many pieces as ``split`` has said."""
+        """Send one message, in the pieces set by ``split``."""
         self.n_messages += 1
         data = self._header % len(body) + body
         cuts, self._cuts, self._header = self._cuts, [], HEADERS[0]
@@ -71,7 +71,7 @@ class Editor:
         self.say({"jsonrpc": "2.0", "method": method, **({} if params is None else {"params": params})})
 
     def ask(self, method: str, params: Any) -> Any:
-        """A request; returns its id."""
+        """Send a request; returns its id."""
         msg_id = self._new_id(method)
         self.say({"jsonrpc": "2.0", "id": msg_id, "method": method, **({} if params is None else {"params": params})})
         return msg_id
@@ -175,21 +175,21 @@ class Editor:
         self._header = HEADERS[number % len(HEADERS)]
 
     def deep(self, depth: int) -> None:
-        """A request nested so deeply that it may be no JSON for us."""
+        """A request nested so deeply that the server may refuse to parse it."""
         msg_id = self._new_id("deep")
         self.unsure.add(msg_id)
         nested = f'{{"jsonrpc":"2.0","id":{json.dumps(msg_id)},"method":"textDocument/completion","params":'
         self.send(f"{nested}{'[' * depth}{']' * depth}}}".encode())
 
     def again(self) -> None:
-        """The last request once more, by the same id: it is answered, or in use."""
+        """Repeat the last request with the same id, which is answered or in use."""
         if self.ids and self.ids[-1] not in self.unsure:
             msg_id = self.ids[-1]
             self._owe(msg_id, "again")
             self.say({"jsonrpc": "2.0", "id": msg_id, "method": "textDocument/completion", "params": _at(0, (0, 0))})
 
     def raw(self, message: dict[str, Any], resync: bool) -> None:
-        """A message that something was done to; where it may have changed a document, all are opened anew."""
+        """A mutated message; when it may have changed a document, all are opened again."""
         if "id" in message:
             message = {**message, "id": self._new_id(str(message.get("method")))}
         self.say(message)

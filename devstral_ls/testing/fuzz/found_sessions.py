@@ -15,13 +15,13 @@ from devstral_ls.testing.lsp_client import ROOT
 FOLDER = ROOT / "tests" / "fuzz" / "found"
 
 MOST_REPLAYS = 60
-"""A replay starts a server: a second."""
+"""Each replay starts a server, which takes a second."""
 
 Fails = Callable[[Session], bool]
 
 
 def replayed(session: Session) -> str:
-    """What breaks when ``session`` is played; empty where nothing does."""
+    """The promise that ``session`` breaks; empty when it breaks none."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             play(session, Path(folder))
@@ -31,7 +31,7 @@ def replayed(session: Session) -> str:
 
 
 def smallest(session: Session, fails: Fails, replays: int = MOST_REPLAYS) -> Session:
-    """A part of ``session`` that still fails: ever smaller pieces are left out, as long as that goes on failing."""
+    """A part of ``session`` that still fails, found by leaving out ever smaller pieces."""
     steps = session.steps
     size = max(len(steps) // 2, 1)
     while replays > 0:
@@ -52,7 +52,7 @@ def smallest(session: Session, fails: Fails, replays: int = MOST_REPLAYS) -> Ses
 def keep(session: Session, broken: str, name: str, checks: int, folder: Path = FOLDER) -> Path:
     """Write the smallest session that breaks the same promise; returns the file.
 
-    ``checks`` is how often everything was compared before it broke: the last batch alone is tried first.
+    ``checks`` is the number of checks passed before it broke: the last batch alone is tried first.
     """
     kind = broken.split(" ")[0]
 
@@ -72,7 +72,7 @@ def keep(session: Session, broken: str, name: str, checks: int, folder: Path = F
 
 
 def load(file: Path) -> Session:
-    """A kept session."""
+    """Read a stored session."""
     values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     values.pop("broken")
     return Session(**values)

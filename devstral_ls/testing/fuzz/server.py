@@ -1,6 +1,6 @@
-"""The scripted server with a request that tells its insides: ``python -m devstral_ls.testing.fuzz.server``.
+"""The scripted server with a request for its internal state: ``python -m devstral_ls.testing.fuzz.server``.
 
-``test/state`` takes ``{"hold": ...}`` as ``test/script`` does, and tells the documents and what is left of work.
+``test/state`` takes ``{"hold": ...}`` as ``test/script`` does, and returns the documents and the tasks and futures left.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def main() -> int:
 
     @server.features.feature("test/state")
     async def state(ls: DevstralServer, params: Any) -> dict[str, Any]:
-        """Set what is given, and tell how it is."""
+        """Set ``hold``, and return the state."""
         await ls.pipeline()
         engine = rig.engine
         assert engine is not None

@@ -1,4 +1,4 @@
-"""Random sessions of an editor, as data, and what the documents must be after them, found in another way than ours."""
+"""Random sessions of an editor as data, and a reference implementation of edits, independent of the server's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PIECES = (
     "a", "x = 1", "\n", "\r\n", "\r", "    ", "é", "漢字", "😀", "👩‍👩‍👧", "e\u0301", "\u202e", "\u200b", "\0", "\x0c", "\u2028", "\u2029",
     "\x85", "\ufeff", "\udc00", "(", "}", "\"\"\"", "def f():", "<|fim_middle|>", "[INST]", "</s>",
 )  # fmt: skip
-"""What texts are put together from. Of lone surrogates only the low one: a high one before it would make another text."""
+"""Pieces of texts. Of lone surrogates only the low one: after a high one it would be another character."""
 
 pieces = st.sampled_from(PIECES)
 texts = st.lists(pieces, max_size=8).map("".join)
@@ -47,7 +47,7 @@ JUNK = (
     "Content-Length: 4000000000\r\n\r\n", "Content-Length: -5\r\n\r\n", "Content-Type: x\r\n\r\n", "\0" * 100, '{"id": 1}\n',
     "x" * 9000, "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
 )  # fmt: skip
-"""What may stand between two messages and cost neither."""
+"""Bytes between two messages that must harm neither."""
 methods = st.sampled_from(METHODS)
 sections = st.fixed_dictionaries({"inline": json_values | st.just({"maxTokens": 9}), "completion": json_values})
 
@@ -78,7 +78,7 @@ LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 def offset(text: str, position: tuple[int, int], encoding: str) -> int:
-    """Where a position is, by encoding the line and cutting its bytes: past the end is the end, in a character its start."""
+    """The offset of a position, by cutting the encoded line: the end when it is past it, a character's start when inside."""
     line, units = position
     starts = [0, *(found.end() for found in LINE_END.finditer(text))]
     if line >= len(starts):
@@ -96,7 +96,7 @@ _CODECS = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32
 
 
 def _is_inside(data: bytes, cut: int, width: int) -> bool:
-    """Is that place within a character? By the marks that UTF-8 and UTF-16 put on all but the first unit of one."""
+    """True when that place is inside a character, by the continuation marks of UTF-8 and UTF-16."""
     if width == 1:
         return data[cut] & 0xC0 == 0x80
     return width == 2 and data[cut + 1] & 0xFC == 0xDC and cut > 0 and data[cut - 1] & 0xFC == 0xD8

@@ -40,8 +40,8 @@ if os.environ.get("DEVSTRAL_FAULT_NOBODY"):
 
 if _protocol := os.environ.get("DEVSTRAL_FAULT_PROTOCOL"):
     try:
-        from devstral_ls.engine import place
+        from devstral_ls.engine import runtime_dir
     except ImportError:  # the server, which finds the package later, is told by an option
         pass
     else:
-        place.PROTOCOL = int(_protocol)
+        runtime_dir.PROTOCOL = int(_protocol)

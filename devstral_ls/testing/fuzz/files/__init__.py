@@ -1,1 +1,1 @@
-"""Hostile files: for each kind how one is made, by chance, and how it is read by the code that would read it."""
+"""Hostile files: for each kind a generator, and a reader that calls the code under test."""

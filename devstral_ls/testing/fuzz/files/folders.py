@@ -1,4 +1,4 @@
-"""Ignore files and whole workspaces: patterns made to cost, names that are none, links in circles, pipes."""
+"""Ignore files and whole workspaces: expensive patterns, invalid names, circular links, pipes."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ _KINDS = ("file", "file", "file", "link", "pipe", "folder", "loop")
 
 
 def make_workspace(chance: random.Random) -> bytes:
-    """A tree, as JSON: path, what it is, what is in it."""
+    """A tree as JSON: path, kind and content."""
     entries = []
     for _ in range(chance.randint(1, 12)):
         depth = 60 if chance.random() < 0.03 else chance.randint(0, 3)
@@ -120,7 +120,7 @@ def make_workspace(chance: random.Random) -> bytes:
 
 
 def workspace_reader(folder: Path) -> Read:
-    """Walks the tree as the index does, and asks for names."""
+    """Scans the tree as the index does, and looks names up."""
     root = folder / "tree"
 
     def read(data: bytes) -> str:
@@ -153,7 +153,7 @@ def workspace_reader(folder: Path) -> Read:
 def _put(path: Path, kind: str, content: bytes, where: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if os.path.lexists(path):
-        return  # to write into a pipe would wait for a reader
+        return  # writing to a pipe would wait for a reader
     match kind:
         case "file":
             path.write_bytes(content)

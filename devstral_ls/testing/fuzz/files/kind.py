@@ -16,20 +16,20 @@ MOST_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Kind:
-    """How a hostile file is made, and how it is read."""
+    """A kind of hostile file: its generator and its reader."""
 
     name: str
     share: int
-    """Of 100 files, as many are of this kind."""
+    """Percentage of files of this kind."""
     make: Make
-    """The same bytes for the same generator."""
+    """Returns the same bytes for the same random state."""
     reader: Callable[[Path], Read]
-    """Made once in a process, with a folder to work in. What it gives reads a file and says in a word what came of it;
-    whatever it raises is a defect."""
+    """Called once in a process, with a working folder. It returns a function that reads a file and names the outcome in a
+    word; any exception is a defect."""
 
 
 def damaged(data: bytes, chance: random.Random, most: int = 3) -> bytes:
-    """``data`` with a few things done to it, as bytes."""
+    """``data`` with a few random changes of bytes."""
     made = bytearray(data)
     for _ in range(chance.randint(1, most)):
         at = chance.randint(0, len(made))
@@ -63,4 +63,4 @@ TOKENS = tuple(
         "def f(", "class A", "function", "=>", "import", "fn ", "end", "-----BEGIN PRIVATE KEY-----", "password = 'aB3$", "!", "**", "*",
     )
 )  # fmt: skip
-"""What is put in: all that some format or language gives a meaning to."""
+"""Inserted text: everything that has a meaning in some format or language."""

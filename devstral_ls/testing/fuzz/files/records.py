@@ -1,4 +1,4 @@
-"""Small files that we read back: settings, calibrations, rates, an engine's state, what is known of a model."""
+"""Small files that are read back: settings, calibrations, rates, an engine's state, a model's record."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from devstral_ls.calibration import record
-from devstral_ls.engine.calibrated import read_calibrated
-from devstral_ls.engine.rates import Rates
 from devstral_ls.engine.state import read_state
+from devstral_ls.engine.tuning.calibration import read_calibrated
+from devstral_ls.engine.tuning.rates import Rates
 from devstral_ls.generation import Usage
 from devstral_ls.models import store
 from devstral_ls.settings.sources import read_user_file
@@ -68,7 +68,7 @@ _MODEL = {"file": "x.gguf", "size": 4, "source": "path", "licence": "x", "sha256
 
 
 def _changed(tree: Any, chance: random.Random) -> bytes:
-    """``tree`` with something done to it, as values or as bytes."""
+    """``tree`` with random changes of values or bytes."""
     if chance.random() < 0.01:
         return chance.choice((b"[" * 100_000, b'{"a":' * 50_000, b"", b"\xff\xfe{}", b"9" * 10_000))
     made = json.loads(json.dumps(tree))
@@ -86,7 +86,7 @@ make_model = partial(_changed, _MODEL)
 
 
 def make_settings(chance: random.Random) -> bytes:
-    """TOML, or a tree as editors send it: after a zero byte."""
+    """TOML, or, after a zero byte, a tree as editors send it."""
     if chance.random() < 0.4:
         return b"\0" + _changed(_TREE, chance)
     if chance.random() < 0.02:
@@ -103,7 +103,7 @@ def make_settings(chance: random.Random) -> bytes:
 
 
 def settings_reader(folder: Path) -> Read:
-    """Reads it as the user's file, or as what an editor sends; what is said of it is one short line each."""
+    """Reads it as the user's file, or as an editor's tree; each problem must be one short line."""
     path = folder / "settings.toml"
 
     def of(data: bytes) -> list[Problem]:
@@ -163,7 +163,7 @@ def rates_reader(folder: Path) -> Read:
 
 
 def state_reader(folder: Path) -> Read:
-    """Reads the state that an engine has left."""
+    """Reads the state of an engine."""
     path = folder / "state.json"
 
     def state(data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""What a remote engine may answer: over a real socket, to the real client; wrong types, broken streams, without an end."""
+"""Answers of a remote engine over a real socket to the real client: wrong types, broken and endless streams."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from devstral_ls.engine.daemon.backends.remote.backend import RemoteBackend
+from devstral_ls.engine.daemon.backends.remote.options import RemoteOptions
+from devstral_ls.engine.daemon.generator import Generator
 from devstral_ls.engine.endpoint import Endpoint
-from devstral_ls.engine.http import Http
-from devstral_ls.engine.probing import client_of, probe
-from devstral_ls.engine.remote_options import RemoteOptions
 from devstral_ls.errors import DevstralError
 from devstral_ls.generation import GenerationRequest, Text
 from devstral_ls.testing.fuzz.chance import Chance
@@ -25,10 +25,10 @@ SILENCE_S = 0.15
 """Seconds of silence after which the client gives an engine up; a minute otherwise."""
 
 _MOST_BYTES = 1 << 26
-"""Sent by an engine without an end; the client has to leave before."""
+"""Bytes of an endless answer; the client must leave before."""
 
 _MOST_SAID = 2_000
-"""Characters of an error's message."""
+"""Most characters of an error's message."""
 
 _TIMINGS = {"cache_n": 1, "prompt_n": 2, "predicted_n": 3, "prompt_ms": 1.5, "predicted_ms": 2.5}
 _PAGES: dict[str, Any] = {
@@ -69,7 +69,7 @@ _BOMB = gzip.compress(b"0" * 20_000_000)
 
 
 def make(chance: random.Random) -> bytes:
-    """One engine, as JSON: its dialect, and for each path raw bytes of the whole response, and whether they go on."""
+    """One engine as JSON: its dialect, and for each path the raw bytes of the response, and bytes repeated after it."""
     paths = [*_PAGES, *_STREAMS]
     broken = set(chance.sample(paths, k=chance.choice((1, 1, 2, 5, len(paths)))))
     pages = {
@@ -79,7 +79,7 @@ def make(chance: random.Random) -> bytes:
 
 
 def _broken(path: str, chance: random.Random) -> list[str]:
-    """What is sent, and what is sent after that again and again, until the client leaves."""
+    """The bytes sent, and the bytes repeated after them until the client leaves."""
     kind = chance.random()
     if kind < 0.12:
         head = chance.choice(_HEADS)
@@ -122,7 +122,7 @@ def _response(body: bytes, status: int = 200) -> bytes:
 
 
 class _Engine:
-    """Sends what it is told to, whatever it is asked."""
+    """Sends the given bytes, whatever the request."""
 
     def __init__(self, pages: dict[str, list[str]]) -> None:
         self._pages = pages
@@ -156,7 +156,7 @@ class _Engine:
 
 
 def reader(folder: Path) -> Read:
-    """Finds out what the engine is, and asks it."""
+    """Probes the engine, and sends a request."""
     socket = folder / "engine.sock"
 
     def read(data: bytes) -> str:
@@ -169,26 +169,26 @@ def reader(folder: Path) -> Read:
 async def _asked(socket: Path, said: dict[str, Any], number: int) -> str:
     engine = _Engine(said["pages"])
     server = await asyncio.start_unix_server(engine.serve, str(socket))
-    endpoint = Endpoint(f"unix:{socket}", "key")
-    http = Http(endpoint, silence=SILENCE_S)
+    options = RemoteOptions(dialect=said["dialect"])
+    backend = RemoteBackend(Endpoint(f"unix:{socket}", "key"), options, silence=SILENCE_S)
     try:
-        client = client_of(await probe(http, RemoteOptions(dialect=said["dialect"])), endpoint, http)
+        await backend.start()
+        generator = Generator(backend, model=backend.probed.model, silence=SILENCE_S)
         forced = "x" if number % 3 == 0 else ""
         request = GenerationRequest(
             (Text("a = <|fim_middle|>\ud83d"),), 16, begins_with=forced, logprobs=number % 2 == 0
         )
         n_characters = 0
-        async with client.generate(request) as chunks:
+        async with generator.generate(request) as chunks:
             async for chunk in chunks:
                 n_characters += len(chunk.text)
-        await client.health()
-        await client.aclose()
+        await backend.health()
     except DevstralError as error:
         return error.code if len(error.message) < _MOST_SAID else f"BUG: {len(error.message)} characters of a message"
     else:
         return "answered"
     finally:
-        await http.aclose()
+        await backend.stop()
         server.close()
         for writer in list(engine.writers):
             writer.transport.abort()

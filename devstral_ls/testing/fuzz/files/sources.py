@@ -1,4 +1,4 @@
-"""Source files: real ones damaged, huge lines, deep nesting, through everything that reads code."""
+"""Source files: damaged real ones, huge lines, deep nesting, for everything that reads code."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FAMILIES = (
     ("chat-endpoint", ("chat-overlap",)),
     ("plain", ("left-to-right",)),
 )
-"""Kinds of prompts, each with its layouts."""
+"""Model families, each with its layouts."""
 
 _OPENERS = (
     "(",
@@ -56,11 +56,11 @@ _OPENERS = (
 )
 _BIG_LINE, _DEEP = 10_000_000, 100_000
 _HUGE = 0.003
-"""The share of files as long as that; they take a second of the machine each."""
+"""Share of huge files; each takes a second."""
 
 
 def _originals() -> list[bytes]:
-    """Real code in every language that there is here."""
+    """Real code in every language of this repository."""
     places = ("benchmarks/cases", "devstral_ls/languages", "devstral_ls/examples", "editors", "tests/server")
     found = []
     for place in places:
@@ -75,7 +75,7 @@ _KEPT: list[bytes] = []
 
 
 def make(chance: random.Random) -> bytes:
-    """The first byte says the language, the second how it is asked; the rest is the file."""
+    """The first byte selects the language, the second the kind of request; the rest is the file."""
     head = bytes([chance.randrange(256), chance.randrange(256)])
     if not _KEPT:
         _KEPT.extend(_originals())

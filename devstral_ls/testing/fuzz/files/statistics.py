@@ -18,7 +18,7 @@ _VALUES = (0, 1, -1, 2**63 - 1, -(2**63), 1.5, float("inf"), None, "", "x" * 100
 
 
 def make(chance: random.Random) -> bytes:
-    """Our own file, with values of every kind in its rows, or damaged as bytes."""
+    """A valid file with values of every kind in its rows, or with changed bytes."""
     with tempfile.TemporaryDirectory() as folder:
         Store(Path(folder)).add(
             Counts(

@@ -1,0 +1,182 @@
+"""HTTP to a remote engine: bounded in bytes and time, never redirected, cancelled by closing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+from devstral_ls.engine.endpoint import Endpoint
+from devstral_ls.errors import EngineSilent, EngineUnavailable, GenerationFailed
+
+CONNECT_SECONDS = 5.0
+
+SILENCE_SECONDS = 60.0
+"""Without a byte for so long, a request that is not streamed has failed."""
+
+MAX_LINE_BYTES = 1 << 20
+"""Of one line of a stream: a server that sends the prompt back at the end has a long one."""
+
+MAX_BODY_BYTES = 1 << 24
+"""Of an answer that is read as a whole: the ids of a long text."""
+
+_RETRY_SECONDS = (0.1, 0.4)
+"""Before a further attempt to connect, at random in between: many clients must not come back in step."""
+
+
+class Http:
+    """Connections to one server; ``aclose`` at the end. Made within a running event loop."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        trusted: ssl.SSLContext | None,
+        *,
+        silence: float = SILENCE_SECONDS,
+        retries: int = 0,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """``trusted`` is what ``guards.trust`` gave; ``silence`` in seconds; ``retries`` are those of a failed connect."""
+        self._silence = silence
+        self._retries = retries
+        self._sleep = sleep
+        self._base, connector = _connector(endpoint, trusted)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            headers=_headers(endpoint),
+            timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,  # no proxy and no .netrc: neither code nor key goes where the user did not send it
+        )
+
+    async def aclose(self) -> None:
+        """Close all connections; streams still open fail."""
+        await self._session.close()
+
+    @asynccontextmanager
+    async def streaming(self, path: str, body: object) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The response to ``body``, of which only the head is read. It is waited for without a limit: the caller watches
+        the clock. Leaving closes the connection, which is what cancels the request.
+
+        Raises:
+            EngineUnavailable: no answer.
+        """
+        response = await self._send("POST", path, body)
+        try:
+            yield response
+        finally:
+            response.close()
+
+    async def fetch(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
+        """The status and the whole body.
+
+        Raises:
+            EngineUnavailable: no answer, or an incomplete one.
+            EngineSilent: a connection, but no answer.
+            GenerationFailed: the body is too long.
+        """
+        try:
+            async with asyncio.timeout(self._silence):
+                response = await self._send(method, path, body)
+        except TimeoutError as error:
+            raise EngineSilent(f"the engine said nothing for {self._silence:g} s") from error
+        try:
+            return response.status, await self.read(response)
+        finally:
+            response.close()
+
+    async def read(self, response: aiohttp.ClientResponse) -> bytes:
+        """The body of ``response``; raises EngineUnavailable and GenerationFailed as ``fetch``."""
+        content = bytearray()
+        try:
+            async with asyncio.timeout(self._silence):
+                async for data in response.content.iter_any():
+                    content += data
+                    if len(content) > MAX_BODY_BYTES:
+                        raise GenerationFailed(f"the engine answered more than {MAX_BODY_BYTES >> 20} MB")
+        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+            raise EngineUnavailable(f"the engine broke off: {_words(error)}") from error
+        return bytes(content)
+
+    async def get_json(self, path: str) -> tuple[int, Any]:
+        """The status and the value of the body; None where it is no JSON. Raises as ``fetch``."""
+        status, content = await self.fetch("GET", path)
+        return status, _json(content)
+
+    async def post_json(self, path: str, body: object) -> tuple[int, Any]:
+        """As ``get_json``."""
+        status, content = await self.fetch("POST", path, body)
+        return status, _json(content)
+
+    async def _send(self, method: str, path: str, body: object) -> aiohttp.ClientResponse:
+        for attempt in range(self._retries + 1):
+            try:
+                return await self._session.request(method, self._base + path, json=body, allow_redirects=False)
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+                if attempt == self._retries:
+                    raise EngineUnavailable(f"the engine does not answer: {_words(error)}") from error
+                await self._sleep(random.uniform(*_RETRY_SECONDS))  # noqa: S311  nothing secret
+            except (aiohttp.ClientError, OSError) as error:
+                raise EngineUnavailable(f"the engine does not answer: {_words(error)}") from error
+        raise AssertionError  # the last attempt returned or raised
+
+
+async def lines(response: aiohttp.ClientResponse, limit: int) -> AsyncGenerator[bytes, None]:
+    """The lines of the body, at line feeds only: JSON may hold U+2028.
+
+    Raises:
+        GenerationFailed: the connection broke off, a line is longer than ``MAX_LINE_BYTES``, or all are than ``limit``.
+    """
+    rest = bytearray()
+    n_bytes = 0
+    try:
+        async for data in response.content.iter_any():
+            n_bytes += len(data)
+            if n_bytes > limit:
+                raise GenerationFailed("the engine answers without an end")
+            *whole, last = data.split(b"\n")
+            for line in whole:
+                yield bytes(rest) + line
+                rest.clear()
+            rest += last
+            if len(rest) > MAX_LINE_BYTES:
+                raise GenerationFailed("the engine writes a line without an end")
+    except (aiohttp.ClientError, OSError) as error:
+        raise GenerationFailed(f"the engine broke off: {_words(error)}") from error
+    if rest:
+        yield bytes(rest)
+
+
+def _connector(endpoint: Endpoint, trusted: ssl.SSLContext | None) -> tuple[str, aiohttp.BaseConnector]:
+    """What stands before each path, and the connector. One connection for each request: what is cancelled takes its
+    connection with it, and none is used that the server may be about to close.
+    """
+    if endpoint.address.startswith("unix:"):
+        path = endpoint.address.removeprefix("unix:")
+        return "http://engine", aiohttp.UnixConnector(path, force_close=True, limit=0)
+    # Without TLS there is nothing to verify; with it there is always a context.
+    return endpoint.address, aiohttp.TCPConnector(ssl=trusted or True, force_close=True, limit=0)
+
+
+def _headers(endpoint: Endpoint) -> dict[str, str]:
+    headers = {"Accept-Encoding": "identity"}
+    return headers | ({"Authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {})
+
+
+def _json(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _words(error: BaseException) -> str:
+    """The error in a few words; its representation may hold the whole request."""
+    return f"{type(error).__name__}: {error}"[:200] if str(error) else type(error).__name__

@@ -1,0 +1,15 @@
+"""The one model that both libraries can run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests import gguf_files
+
+
+@pytest.fixture(scope="session")
+def spm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Llama of random weights with a SentencePiece vocabulary."""
+    return gguf_files.write_spm_llama(tmp_path_factory.mktemp("models") / "spm.gguf")
