@@ -9,7 +9,7 @@ import tree_sitter
 from rapidfuzz.distance import Levenshtein
 
 from devstral_ls.languages.lexing import scan_brackets
-from devstral_ls.languages.syntax.tree import SyntaxTrees
+from devstral_ls.languages.syntax.document_tree import parse_once
 from devstral_ls.languages.table import language_of
 from devstral_ls.text import Snapshot
 
@@ -78,7 +78,7 @@ def over_generation(answer: str, middle: str) -> float:
 
 def n_errors(text: str, language: str) -> int | None:
     """Number of syntax errors in ``text``; None when there is no grammar."""
-    syntax = SyntaxTrees(parse_seconds=10.0).tree(Snapshot("file:///scored", 1, language, text))
+    syntax = parse_once(Snapshot("file:///scored", 1, language, text), 10.0)
     return None if syntax is None else _errors(syntax.tree.root_node)
 
 

@@ -25,7 +25,7 @@ def without_window() -> None:
         above, below = before.split("\n")[-LLAMA_VIM_BEFORE - 1 :], after.split("\n")[: LLAMA_VIM_AFTER + 1]
         return Window("\n".join(above), "\n".join(below))
 
-    _put("devstral_ls.suggest.generator", "cut", lines_around)
+    _put("devstral_ls.suggest.generator", "cut_window", lines_around)
 
 
 def without_healing() -> None:
@@ -43,14 +43,14 @@ def without_syntax_cut() -> None:
         return None if place.multiline or "\n" not in text else text[: text.index("\n")]
 
     _put("devstral_ls.suggest.stops", "cut", cut)
-    _put("devstral_ls.suggest.postprocess", "cut", cut)
-    whole = importlib.import_module("devstral_ls.suggest.syntax_trim").SyntaxTrim
-    whole.cut = lambda self, draft, query, trace: draft
+    _put("devstral_ls.suggest.postprocess.steps", "cut", cut)
+    whole = importlib.import_module("devstral_ls.suggest.postprocess.syntax_trim").SyntaxTrim
+    whole.cut = lambda self, draft, query, syntax, trace: draft
 
 
 def without_postprocessing() -> None:
-    """Show the answer as it was read."""
-    _put("devstral_ls.suggest.postprocess", "STEPS", ())
+    """What was read is shown as it is."""
+    _put("devstral_ls.suggest.postprocess.steps", "STEPS", ())
 
 
 def without_gate() -> None:

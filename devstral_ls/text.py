@@ -1,4 +1,4 @@
-r"""Documents as values: a snapshot of the text, spans and edits of it, all in code points.
+r"""Documents as values: a snapshot of the text, spans and edits of it, and what a change did, all in code points.
 
 Lines end at ``\n``, ``\r\n`` or a lone ``\r``, as LSP has it; ``str.splitlines`` is not used because it also
 breaks at form feeds and Unicode separators, which editors do not.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -25,10 +26,6 @@ class Span:
     def __len__(self) -> int:
         return self.end - self.start
 
-    def covers(self, offset: int) -> bool:
-        """Is ``offset`` inside, ends included?"""
-        return self.start <= offset <= self.end
-
 
 @dataclass(frozen=True, slots=True)
 class Edit:
@@ -43,21 +40,36 @@ def apply(text: str, edit: Edit) -> str:
     return text[: edit.span.start] + edit.text + text[edit.span.end :]
 
 
+def moved(span: Span, edit: Edit) -> Span:
+    """Where ``span`` is after ``edit``; text that replaces a part of the span belongs to it."""
+    delta = len(edit.text) - len(edit.span)
+    start, end = span.start, span.end
+    if edit.span.start < start:
+        start = start + delta if edit.span.end <= span.start else edit.span.start
+    if edit.span.start < end:
+        end = end + delta if edit.span.end <= span.end else edit.span.start + len(edit.text)
+    return Span(start, max(start, end))
+
+
+def touches(span: Span, edit: Edit) -> bool:
+    """True when ``edit`` reaches into ``span``, or up to one of its ends."""
+    return edit.span.start <= span.end and span.start <= edit.span.end
+
+
 def line_starts(text: str, start: int = 0, end: int | None = None) -> list[int]:
     """Where lines begin: 0 and every offset after a line end that lies in ``text[start:end]``.
 
     With the defaults the list is complete and begins with 0; with a ``start`` above 0 it holds only the starts found.
     """
     end = len(text) if end is None else end
-    found = [] if start else [0]
+    first = [] if start else [0]
     if "\r" in text[start:end]:
-        found += [match.end() for match in _LINE_END.finditer(text, start, end)]
-        return found
+        return [*first, *(match.end() for match in _LINE_END.finditer(text, start, end))]
     # Lengths added up by the library: a loop of ours takes three times as long.
     lengths = map(len, text[start:end].split("\n")[:-1])
     ends = accumulate(map((1).__add__, lengths), initial=start)
     next(ends)
-    return [*found, *ends]
+    return [*first, *ends]
 
 
 def single_edit(before: str, after: str) -> Edit:
@@ -147,14 +159,98 @@ class Snapshot:
         return self.text[span.start : span.end]
 
     def edited(self, edit: Edit, version: int) -> Snapshot:
-        """The text with ``edit`` done, whose line starts are known already: 20,000 lines are not looked for again."""
-        text = apply(self.text, edit)
+        """The text with ``edit`` done, whose line starts are known already: 20,000 lines are not looked for again.
+
+        An edit that changes nothing leaves the very same ``text`` object, so identity tells whether a text has changed.
+        """
+        text = self.text if self.of(edit.span) == edit.text else apply(self.text, edit)
         snapshot = Snapshot(self.uri, version, self.language, text)
-        vars(snapshot)["line_starts"] = _moved(self.line_starts, edit, text)  # where cached_property keeps it
+        starts = self.line_starts if text is self.text else _starts_after(self.line_starts, edit, text)
+        vars(snapshot)["line_starts"] = starts  # where cached_property keeps it
         return snapshot
 
 
-def _moved(starts: list[int], edit: Edit, text: str) -> list[int]:
+def moved_with_lines(before: Snapshot, span: Span, edit: Edit) -> Span | None:
+    """Where a remark about the lines of ``span`` is after ``edit`` of ``before``; ``None`` where one of them has changed."""
+    first = before.line_starts[before.line_at(span.start)]
+    last = before.line_span(before.line_at(span.end)).end
+    start, end = edit.span.start, edit.span.end
+    if start > last or (start == last and edit.text[:1] in ("\n", "\r")):
+        return span
+    at_line_start = before.line_starts[before.line_at(start)] == start
+    whole_lines = edit.text.endswith(("\n", "\r")) or (not edit.text and at_line_start)
+    if end > first or (end == first and not whole_lines):
+        return None
+    delta = len(edit.text) - len(edit.span)
+    return Span(span.start + delta, span.end + delta)
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """The piece of a text that edits touch, and the piece of the later text that stands in its place.
+
+    Outside of it both texts are the same. It is kept up to date from the edits alone; no text is compared.
+    """
+
+    start: int
+    """Where it begins in both texts."""
+    old_end: int
+    """Where it ends in the earlier text."""
+    new_end: int
+    """Where it ends in the later text."""
+
+    @property
+    def delta(self) -> int:
+        """By how much text behind it has moved."""
+        return self.new_end - self.old_end
+
+    @staticmethod
+    def of(edits: Iterable[Edit], since: Replacement | None = None) -> Replacement | None:
+        """What ``edits`` replace, each of the text that the one before it left; ``None`` where there is no edit.
+
+        ``since`` is what earlier edits replaced.
+        """
+        for edit in edits:
+            since = Replacement.one(edit) if since is None else since.then(edit)
+        return since
+
+    @staticmethod
+    def one(edit: Edit) -> Replacement:
+        """What a single edit replaces."""
+        return Replacement(edit.span.start, edit.span.end, edit.span.start + len(edit.text))
+
+    def then(self, edit: Edit) -> Replacement:
+        """With ``edit`` of the later text done as well."""
+        beyond = max(0, edit.span.end - self.new_end)
+        delta = len(edit.text) - len(edit.span)
+        start = min(self.start, edit.span.start)
+        return Replacement(start, self.old_end + beyond, self.new_end + beyond + delta)
+
+
+@dataclass(frozen=True)
+class DocumentChange:
+    """What one notification changed in a document: the text before and after, and the edits exactly as the client said."""
+
+    before: Snapshot
+    after: Snapshot
+    edits: tuple[Edit, ...]
+    """In order; the spans of each are those of the text that the one before it left."""
+
+    @cached_property
+    def edit(self) -> Edit:
+        """The one replacement that does the same, without what it leaves as it was at its two ends.
+
+        Costs as much as the edits are long, not as the document is.
+        """
+        whole = Replacement.of(self.edits)
+        if whole is None:
+            return Edit(Span(0, 0), "")
+        old, new = self.before.text[whole.start : whole.old_end], self.after.text[whole.start : whole.new_end]
+        small = single_edit(old, new)
+        return Edit(Span(whole.start + small.span.start, whole.start + small.span.end), small.text)
+
+
+def _starts_after(starts: list[int], edit: Edit, text: str) -> list[int]:
     r"""The line starts of ``text``, which ``edit`` made out of a text with line starts ``starts``.
 
     Looked at again is what lies from the line before the edit to the character behind it, as both ends may join or
@@ -166,10 +262,10 @@ def _moved(starts: list[int], edit: Edit, text: str) -> list[int]:
     if text[end - 1 : end + 1] == "\r\n":
         end += 1
     delta = len(edit.text) - len(edit.span)
-    found = line_starts(text, begin, end)
+    between = line_starts(text, begin, end)
     if begin == 0:
-        found = found[1:]
+        between = between[1:]
     behind = starts[bisect_right(starts, end - delta) :]
     if delta:
         behind = [start + delta for start in behind]
-    return starts[: first + 1] + found + behind
+    return starts[: first + 1] + between + behind

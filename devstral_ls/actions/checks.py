@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from cachetools import LRUCache
+
 from devstral_ls.languages.code_equality import code_tokens
 from devstral_ls.languages.symbols import Symbol, document_symbols, identifiers_in
+from devstral_ls.languages.syntax.document_tree import parse_once
 from devstral_ls.languages.syntax.parse_errors import parse_errors
-from devstral_ls.languages.syntax.tree import Syntax, SyntaxTrees
+from devstral_ls.languages.syntax.tree import Syntax
 from devstral_ls.text import Edit, Snapshot, Span, apply
 
 _BUILTIN_TYPES = frozenset(
@@ -30,6 +33,9 @@ _BUILTIN_TYPES = frozenset(
     ]
 )
 
+_MAX_PARSED = 4
+"""Trees kept: one edit is looked at by several checks."""
+
 _ANNOTATIONS_RUN = frozenset({"python"})
 """Queries folders of languages that evaluate annotations."""
 
@@ -39,14 +45,16 @@ class Checks:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self._trees = SyntaxTrees(max_documents=4)
+        self._parsed: LRUCache[str, Syntax | None] = LRUCache(_MAX_PARSED)
         self.syntax = self.parsed(snapshot.text)
         """The document's tree; None without a grammar."""
 
     def parsed(self, text: str) -> Syntax | None:
         """The tree of ``text`` in the document's language; None without a grammar."""
-        before = self.snapshot
-        return self._trees.tree(Snapshot(before.uri, before.version, before.language, text))
+        if text not in self._parsed:
+            before = self.snapshot
+            self._parsed[text] = parse_once(Snapshot(before.uri, before.version, before.language, text))
+        return self._parsed[text]
 
     def after(self, edit: Edit) -> Syntax | None:
         """The tree of the document with ``edit`` applied; None without a grammar."""

@@ -10,11 +10,11 @@ from importlib.resources import files
 from devstral_ls.languages.language import Language
 from devstral_ls.languages.scopes.cursor import CursorScope
 from devstral_ls.languages.scopes.tree import scope_at
-from devstral_ls.languages.syntax.tree import SyntaxTrees
+from devstral_ls.languages.syntax.document_tree import parse_once
 from devstral_ls.languages.table import LANGUAGES
 from devstral_ls.settings.tree import InlineSettings
-from devstral_ls.suggest.draft import CursorContext, cursor_context_at
 from devstral_ls.suggest.policy import wants_lines
+from devstral_ls.suggest.postprocess.draft import CursorContext, cursor_context_at
 from devstral_ls.text import Snapshot
 
 OPEN, CLOSE = "⟦", "⟧"
@@ -47,9 +47,9 @@ def holes() -> tuple[Hole, ...]:
     return tuple(found[n] for n in range(longest) for found in by_language if n < len(found))
 
 
-def scope_and_cursor(hole: Hole, trees: SyntaxTrees) -> tuple[CursorScope, CursorContext]:
+def scope_and_cursor(hole: Hole) -> tuple[CursorScope, CursorContext]:
     """The scope and the cursor of a hole as the pipeline sees them with default settings."""
-    scope = scope_at(trees.tree(hole.snapshot), hole.snapshot, hole.offset)
+    scope = scope_at(parse_once(hole.snapshot), hole.snapshot, hole.offset)
     language = LANGUAGES[hole.snapshot.language]
     multiline = wants_lines(scope, hole.snapshot, hole.offset, InlineSettings())
     return scope, cursor_context_at(hole.snapshot, hole.offset, scope, language, multiline=multiline)

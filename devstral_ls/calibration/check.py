@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from devstral_ls.calibration.cases import holes
 from devstral_ls.generation import Engine
-from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.settings.tree import Settings
 from devstral_ls.suggest.pipeline import Suggester
 from devstral_ls.suggest.trace import InlineQuery
@@ -46,7 +45,7 @@ async def check(engine: Engine, settings: Settings) -> Checked:
 async def _once(engine: Engine, settings: Settings) -> Checked:
     query = _cold()
     start = time.monotonic()
-    suggester = Suggester(engine, SyntaxTrees())
+    suggester = Suggester(engine)
     outcome = await suggester.inline(query, replace(settings, inline=replace(settings.inline, prefetch=False)))
     total_ms = (time.monotonic() - start) * 1000
     usage = outcome.trace.usage

@@ -15,13 +15,11 @@ from devstral_ls.engine.tuning.budget import FLOOR
 from devstral_ls.engine.tuning.calibration import Calibrated, Subject
 from devstral_ls.errors import ModelUnsupported, PromptTooLong
 from devstral_ls.generation import Engine, ModelInfo, Priority
-from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.prompt.layouts import suffix_share
 from devstral_ls.prompt.window import CHARACTERS_PER_TOKEN, cut_window
 from devstral_ls.suggest.answer_stream import read, request_for
-from devstral_ls.suggest.postprocess import postprocess
-from devstral_ls.suggest.refusals import NothingToShow
-from devstral_ls.suggest.trace import Trace
+from devstral_ls.suggest.postprocess.steps import postprocess
+from devstral_ls.suggest.trace import NothingToShow, Trace
 
 MAX_TOKENS = 40
 """Of an answer: only its first line counts."""
@@ -67,11 +65,10 @@ def steps(record: Record, subject: Subject, cases: Sequence[Hole] | None = None,
         for n in range(len(record.samples), speed.N_ROUNDS * len(lengths))
     ]
     if layouts:
-        trees = SyntaxTrees()
         cases = holes() if cases is None else cases
         asked = cases if len(subject.candidates) > 1 else cases[:N_HOLES_ONE_LAYOUT]
         answered = [record.answers.get(layout, {}) for layout in subject.candidates]
-        found += [_hole(hole, subject, trees) for hole in asked if any(hole.id not in each for each in answered)]
+        found += [_hole(hole, subject) for hole in asked if any(hole.id not in each for each in answered)]
     return found
 
 
@@ -127,22 +124,22 @@ def _sample(n: int, length: int, batch: int, *, optional: bool) -> Step:
     return Step(f"a prompt of {length} tokens" if length else "decoding", measure, optional)
 
 
-def _hole(hole: Hole, subject: Subject, trees: SyntaxTrees) -> Step:
+def _hole(hole: Hole, subject: Subject) -> Step:
     """Ask ``hole`` in every layout, so that they can be compared."""
 
     async def measure(engine: Engine, record: Record) -> Record:
         answers = dict(record.answers)
         for layout in subject.candidates:
-            answer = await _answer(engine, hole, replace(subject.model, layouts=(layout,)), trees)
+            answer = await _answer(engine, hole, replace(subject.model, layouts=(layout,)))
             answers[layout] = {**answers.get(layout, {}), hole.id: answer}
         return replace(record, answers=answers)
 
     return Step(hole.id, measure, optional=True)
 
 
-async def _answer(engine: Engine, hole: Hole, model: ModelInfo, trees: SyntaxTrees) -> HoleAnswer:
+async def _answer(engine: Engine, hole: Hole, model: ModelInfo) -> HoleAnswer:
     """The suggestion for ``hole`` as the pipeline makes it in ``model``'s layout, compared with the expected code."""
-    scope, place = scope_and_cursor(hole, trees)
+    scope, place = scope_and_cursor(hole)
     trace = Trace()
     budget = min(FLOOR, model.context_tokens * 3 // 4)
     share = suffix_share(model.layouts[0])

@@ -11,13 +11,12 @@ from pathlib import Path
 from devstral_ls.cli.terminal import clear_status, show_status
 from devstral_ls.engine.status import EngineStatus
 from devstral_ls.engine.switch import ConfiguredEngine, engine_of
-from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.platform.paths import Directories, directories
 from devstral_ls.retrieval.index.workspace_index import WorkspaceIndex
+from devstral_ls.retrieval.retriever import ContextRetriever
 from devstral_ls.settings.sources import over_environment, read_user_file
 from devstral_ls.settings.tree import Settings, Use
 from devstral_ls.suggest.pipeline import Suggester
-from devstral_ls.suggest.retriever import ContextRetriever
 
 _REPOSITORY_MARKS = (".git", ".hg", ".svn", ".jj")
 
@@ -69,7 +68,7 @@ async def open_session(
             clear_status()
         if engine.error is not None:
             raise engine.error
-        suggester = Suggester(engine, SyntaxTrees(), related=retriever)
+        suggester = Suggester(engine, retriever)
         no_prefetch = replace(settings, inline=replace(settings.inline, prefetch=False))  # the command ends first
         try:
             yield CommandSession(engine, suggester, index, no_prefetch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,14 +13,20 @@ from devstral_ls.engine.status import EngineStatus
 from devstral_ls.errors import DevstralError
 from devstral_ls.generation import Engine, GenerationObserver
 from devstral_ls.platform.paths import Directories
+from devstral_ls.server.documents.store import DocumentObserver
 from devstral_ls.server.protocols import Background, Factories, OnStatus, Pipeline, ServedEngine
 from devstral_ls.settings.tree import Settings
 
 if TYPE_CHECKING:
-    from devstral_ls.languages.syntax.tree import SyntaxTrees
-    from devstral_ls.suggest.retriever import ContextRetriever
+    from devstral_ls.code_context import Diagnostic
+    from devstral_ls.languages.syntax.tree import Syntax
+    from devstral_ls.retrieval.retriever import ContextRetriever
+    from devstral_ls.text import DocumentChange, Snapshot
 
 _log = logging.getLogger(__name__)
+
+MAX_EARLY = 64
+"""Documents whose diagnostics are kept until there is a pipeline: an editor reports fewer in the second that takes."""
 
 CLOSE_S = 1.5
 """Seconds the engine may take to let go; after that the server leaves without it."""
@@ -29,7 +36,7 @@ _REINSTALL = "Reinstall devstral-ls; `devstral-ls doctor` says what is missing."
 _REPORT = "This is a bug; the server's log says where it broke."
 
 
-class EngineSession:
+class EngineSession(DocumentObserver):
     """The engine and the pipeline. While they are not there, and after they failed, requests are answered with nothing.
 
     Args:
@@ -59,7 +66,7 @@ class EngineSession:
         self._engine: ServedEngine | None = None
         self._background: Background | None = None
         self._pipeline: Pipeline | None = None
-        self._trees: SyntaxTrees | None = None
+        self._early: deque[tuple[Snapshot, Sequence[Diagnostic]]] = deque(maxlen=MAX_EARLY)
 
     @property
     def pipeline(self) -> Pipeline | None:
@@ -70,15 +77,6 @@ class EngineSession:
     def engine(self) -> Engine | None:
         """The engine that the pipeline uses; ``None`` until it is made."""
         return self._engine
-
-    @property
-    def trees(self) -> SyntaxTrees:
-        """The syntax trees of the open documents, which the pipeline forgets as they are closed."""
-        if self._trees is None:
-            from devstral_ls.languages.syntax.tree import SyntaxTrees
-
-            self._trees = SyntaxTrees()
-        return self._trees
 
     @property
     def model(self) -> str | None:
@@ -92,6 +90,40 @@ class EngineSession:
             self._making = asyncio.create_task(self._make(settings))
             self._making.add_done_callback(self._made)
         return await asyncio.shield(self._making)
+
+    def opened(self, snapshot: Snapshot) -> None:
+        """A document was opened: where that is done anew, nothing known of it holds any more."""
+        self.closed(snapshot.uri)
+
+    def changed(self, change: DocumentChange) -> None:
+        """A document has changed."""
+        if self._pipeline is not None:
+            self._pipeline.changed(change)
+        else:
+            self._forget_early(change.after.uri)
+
+    def closed(self, uri: str) -> None:
+        """A document was closed."""
+        if self._pipeline is not None:
+            self._pipeline.closed(uri)
+        else:
+            self._forget_early(uri)
+
+    def diagnosed(self, snapshot: Snapshot, diagnostics: Sequence[Diagnostic]) -> None:
+        """Other tools report ``diagnostics`` for the document as it is now, and nothing else."""
+        if self._pipeline is not None:
+            self._pipeline.diagnosed(snapshot, diagnostics)
+        else:
+            self._forget_early(snapshot.uri)
+            self._early.append((snapshot, diagnostics))
+
+    def tree(self, snapshot: Snapshot) -> Syntax | None:
+        """The syntax tree of a document: the pipeline's, where there is a pipeline."""
+        if self._pipeline is not None:
+            return self._pipeline.tree(snapshot)
+        from devstral_ls.languages.syntax.document_tree import parse_once
+
+        return parse_once(snapshot)
 
     async def apply(self, settings: Settings) -> None:
         """Go on with ``settings``; the engine is reconfigured only where its own options differ."""
@@ -160,7 +192,7 @@ class EngineSession:
             engine = self._factories.engine(options, self._directories, self._on_status)
             background = self._factories.background(engine, self._may_calibrate)
             retriever = self._factories.retriever()
-            pipeline = self._factories.pipeline(engine, self.trees, retriever)
+            pipeline = self._factories.pipeline(engine, retriever)
         except DevstralError as error:
             self._failed(error.message, error.hint)
             return None
@@ -172,6 +204,8 @@ class EngineSession:
             engine.observe(observer)
         if retriever is not None:
             self._on_retriever(retriever)
+        while self._early:
+            pipeline.diagnosed(*self._early.popleft())
         engine.start()
         if background is not None:
             background.start()
@@ -179,6 +213,11 @@ class EngineSession:
 
     def _may_calibrate(self) -> bool:
         return self._settings.model.calibrate == "auto"
+
+    def _forget_early(self, uri: str) -> None:
+        """Drop diagnostics whose places are not known any more; the client reports them again."""
+        early = (one for one in self._early if one[0].uri != uri)
+        self._early = deque(early, maxlen=MAX_EARLY)
 
     def _made(self, making: asyncio.Task[Pipeline | None]) -> None:
         if not making.cancelled() and (bug := making.exception()) is not None:

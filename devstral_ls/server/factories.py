@@ -15,9 +15,8 @@ from devstral_ls.server.protocols import Background, Factories, OnStatus, Pipeli
 if TYPE_CHECKING:
     from devstral_ls.engine.spec import Options
     from devstral_ls.generation import Engine
-    from devstral_ls.languages.syntax.tree import SyntaxTrees
     from devstral_ls.platform.paths import Directories
-    from devstral_ls.suggest.retriever import ContextRetriever
+    from devstral_ls.retrieval.retriever import ContextRetriever
 
 _MODULES = (
     "devstral_ls.engine.switch",
@@ -39,10 +38,10 @@ def _engine(options: Options, directories: Directories, on_status: OnStatus) -> 
     return ConfiguredEngine(options, directories, on_status)
 
 
-def _pipeline(engine: Engine, trees: SyntaxTrees, retriever: ContextRetriever | None) -> Pipeline:
+def _pipeline(engine: Engine, retriever: ContextRetriever | None) -> Pipeline:
     from devstral_ls.suggest.pipeline import Suggester
 
-    return Suggester(engine, trees, related=retriever)
+    return Suggester(engine, retriever)
 
 
 def _background(engine: ServedEngine, enabled: Callable[[], bool]) -> Background | None:
@@ -54,7 +53,7 @@ def _background(engine: ServedEngine, enabled: Callable[[], bool]) -> Background
 
 def _retriever() -> ContextRetriever | None:
     from devstral_ls.retrieval.index.workspace_index import WorkspaceIndex
-    from devstral_ls.suggest.retriever import ContextRetriever
+    from devstral_ls.retrieval.retriever import ContextRetriever
 
     return ContextRetriever(WorkspaceIndex())
 

@@ -5,7 +5,7 @@ The real ones are made in ``factories.py``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -15,14 +15,15 @@ from devstral_ls.platform.paths import Directories
 from devstral_ls.settings.tree import Settings
 
 if TYPE_CHECKING:
+    from devstral_ls.code_context import Diagnostic
     from devstral_ls.engine.devices import Memory
     from devstral_ls.engine.spec import Options
     from devstral_ls.engine.status import EngineStatus
-    from devstral_ls.languages.syntax.tree import SyntaxTrees
+    from devstral_ls.languages.syntax.tree import Syntax
     from devstral_ls.models.download.pull_progress import OnProgress
-    from devstral_ls.suggest.retriever import ContextRetriever
+    from devstral_ls.retrieval.retriever import ContextRetriever
     from devstral_ls.suggest.trace import InlineQuery, Outcome, Trace
-    from devstral_ls.text import Snapshot
+    from devstral_ls.text import DocumentChange, Snapshot
 
 
 class ServedEngine(Engine, Protocol):
@@ -57,25 +58,8 @@ class ServedEngine(Engine, Protocol):
         ...
 
 
-class Feedback(Protocol):
-    """What the user did with suggestions."""
-
-    def accepted(self, suggestion_id: str) -> None:
-        """The user accepted the suggestion."""
-        ...
-
-    def rejected(self, suggestion_id: str) -> None:
-        """The user dismissed the suggestion."""
-        ...
-
-
 class Pipeline(Protocol):
     """``suggest.pipeline.Suggester``."""
-
-    @property
-    def feedback(self) -> Feedback:
-        """Takes what the user did with suggestions."""
-        ...
 
     async def inline(self, query: InlineQuery, settings: Settings) -> Outcome:
         """Suggestions, or none and the reason.
@@ -89,16 +73,36 @@ class Pipeline(Protocol):
         """The trace of the document's last request."""
         ...
 
+    def accepted(self, suggestion_id: str) -> None:
+        """The user accepted the suggestion."""
+        ...
+
+    def rejected(self, suggestion_id: str) -> None:
+        """The user dismissed the suggestion."""
+        ...
+
+    def changed(self, change: DocumentChange) -> None:
+        """A document has changed."""
+        ...
+
+    def closed(self, uri: str) -> None:
+        """A document was closed."""
+        ...
+
+    def diagnosed(self, snapshot: Snapshot, diagnostics: Sequence[Diagnostic]) -> None:
+        """Other tools report ``diagnostics`` for the document as it is now, and nothing else."""
+        ...
+
+    def tree(self, snapshot: Snapshot) -> Syntax | None:
+        """The syntax tree of the document."""
+        ...
+
     def on_cursor_idle(self, snapshot: Snapshot, offset: int, settings: Settings) -> None:
         """The cursor rests there, without a request."""
         ...
 
-    def ready(self) -> None:
+    def model_ready(self) -> None:
         """A model has become ready."""
-        ...
-
-    def forget(self, uri: str) -> None:
-        """The document was closed."""
         ...
 
     def close(self) -> None:
@@ -149,7 +153,7 @@ class Factories:
 
     engine: Callable[[Options, Directories, OnStatus], ServedEngine]
     """Runs in the event loop, may raise a ``DevstralError``."""
-    pipeline: Callable[[Engine, SyntaxTrees, ContextRetriever | None], Pipeline]
+    pipeline: Callable[[Engine, ContextRetriever | None], Pipeline]
     background: Callable[[ServedEngine, Callable[[], bool]], Background | None] = lambda engine, enabled: None
     """The work for idle time, if any; it begins only where ``enabled`` says so."""
     retriever: Callable[[], ContextRetriever | None] = lambda: None

@@ -93,6 +93,9 @@ class DevstralServer:
             environ,
         )
         self.actions = self._actions(directories)
+        self.documents.subscribe(
+            self.session, self.workspace, self.statistics, self.actions.findings, self.actions.fixes
+        )
         self.exit_code: int | None = None
         self.leaving = asyncio.Event()
         self._problems: list[Problem] = []
@@ -172,7 +175,7 @@ class DevstralServer:
     def on_unreadable(self, method: str, message: dict[str, Any]) -> None:
         """Forget a document whose change cannot be read: none is better than one that differs from the client's."""
         if method == types.TEXT_DOCUMENT_DID_CHANGE and (uri := uri_of(message)) is not None:
-            self.close_document(uri)
+            self.documents.close(uri)
 
     def log_message(self, direction: str, body: bytes) -> None:
         """Log that a message came or went; its text only where contents may be logged."""
@@ -191,15 +194,6 @@ class DevstralServer:
         """The cursor is taken to be there: the pipeline may prefetch."""
         if self.session.pipeline is not None:
             self.session.pipeline.on_cursor_idle(snapshot, offset, self.settings)
-
-    def close_document(self, uri: str) -> None:
-        """The client has closed a document."""
-        self.documents.close(uri)
-        self.actions.fixes.closed(uri)
-        self.workspace.closed(uri)
-        self.statistics.closed(uri)
-        if self.session.pipeline is not None:
-            self.session.pipeline.forget(uri)
 
     def apply_log(self) -> None:
         """Log as the settings say."""
@@ -227,6 +221,6 @@ class DevstralServer:
     def _on_status(self, engine: EngineStatus) -> None:
         self.status.update(engine)
         if engine.state == "ready" and self.session.pipeline is not None:
-            self.session.pipeline.ready()
+            self.session.pipeline.model_ready()
         self.loading.update(engine)
         self.model_install.update(engine, self.settings)

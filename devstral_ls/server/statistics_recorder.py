@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from devstral_ls.errors import DevstralError
 from devstral_ls.languages.table import language_of
+from devstral_ls.server.documents.store import DocumentObserver
 from devstral_ls.server.reporting import BackgroundTasks
 from devstral_ls.statistics import counters
 from devstral_ls.statistics.acceptance import AcceptanceTracker
@@ -22,7 +23,7 @@ from devstral_ls.suggest.trace import Outcome, Reason, Suggestion
 
 if TYPE_CHECKING:
     from devstral_ls.statistics.retention import Look
-    from devstral_ls.text import Snapshot
+    from devstral_ls.text import DocumentChange, Snapshot
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ OVERTAKEN = frozenset({Reason.SUPERSEDED, Reason.CANCELLED, Reason.DOCUMENT_MOVE
 """Reasons that leave the suggestion on the screen as it is."""
 
 
-class StatisticsRecorder:
+class StatisticsRecorder(DocumentObserver):
     """Never raises, never blocks, and does nothing where it is not enabled.
 
     Args:
@@ -117,9 +118,9 @@ class StatisticsRecorder:
         """The user dismissed a suggestion, as the client says."""
         self._following.rejected(suggestion_id)
 
-    def changed(self, before: Snapshot, after: Snapshot) -> None:
+    def changed(self, change: DocumentChange) -> None:
         """A document has changed."""
-        self._following.changed(before, after)
+        self._following.changed(change)
         self._wake()
 
     def closed(self, uri: str) -> None:

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from devstral_ls.text import Snapshot
+from devstral_ls.server.documents.store import DocumentObserver
+from devstral_ls.text import DocumentChange, Snapshot
 
 if TYPE_CHECKING:
-    from devstral_ls.code_context import Diagnostic
     from devstral_ls.retrieval.index.workspace_index import WorkspaceIndex
+    from devstral_ls.retrieval.retriever import ContextRetriever
     from devstral_ls.settings.tree import Settings
-    from devstral_ls.suggest.retriever import ContextRetriever
 
 DELAY_S = 1.0
 """Seconds after the last change of a document until the index gets its text."""
 
-MAX_EARLY = 64
-"""Diagnostics of documents that are kept until there is a retriever: more come in no second of an editor's start."""
 
-
-class WorkspaceSync:
+class WorkspaceSync(DocumentObserver):
     """Passes what happens in the workspace on to the retriever; ``attach`` makes up for what came before it.
 
     Args:
@@ -39,7 +35,6 @@ class WorkspaceSync:
         self._changed: Snapshot | None = None
         """The document changed last, while the index does not have its text."""
         self._timer: asyncio.TimerHandle | None = None
-        self._early: deque[tuple[Snapshot, Sequence[Diagnostic]]] = deque(maxlen=MAX_EARLY)
 
     @property
     def index(self) -> WorkspaceIndex | None:
@@ -58,8 +53,6 @@ class WorkspaceSync:
         self.apply_settings()
         for snapshot in self._documents():
             retriever.opened(snapshot)
-        while self._early:
-            retriever.diagnosed(*self._early.popleft())
 
     def begin(self, root: str | None, folders: Iterable[str]) -> None:
         """Take the workspace as the client has it when the session begins."""
@@ -82,15 +75,14 @@ class WorkspaceSync:
         if self._retriever is not None:
             self._retriever.opened(snapshot)
 
-    def changed(self, before: Snapshot, after: Snapshot) -> None:
+    def changed(self, change: DocumentChange) -> None:
         """A document has changed. The index gets its text when no change came for a while, or another document changed."""
         if self._retriever is None:
             return
-        self._retriever.edited(before, after)
-        if self._changed is not None and self._changed.uri != after.uri:
+        if self._changed is not None and self._changed.uri != change.after.uri:
             self._send_changed()
         self._forget_change()
-        self._changed = after
+        self._changed = change.after
         self._timer = asyncio.get_running_loop().call_later(DELAY_S, self._send_changed)
 
     def closed(self, uri: str) -> None:
@@ -99,13 +91,6 @@ class WorkspaceSync:
             self._forget_change()
         if self._retriever is not None:
             self._retriever.closed(uri)
-
-    def diagnosed(self, snapshot: Snapshot, diagnostics: Sequence[Diagnostic]) -> None:
-        """Take all that other tools say of a document."""
-        if self._retriever is not None:
-            self._retriever.diagnosed(snapshot, diagnostics)
-        else:
-            self._early.append((snapshot, diagnostics))
 
     def changed_on_disk(self, uris: Sequence[str]) -> None:
         """Files were made, changed or removed."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from cachetools import LRUCache
 
 from devstral_ls.statistics import counters as names
-from devstral_ls.statistics.retention import MAX_REGION, Look, has_words, moved
-from devstral_ls.text import Edit, Snapshot, Span, single_edit
+from devstral_ls.statistics.retention import MAX_REGION, Look, has_words
+from devstral_ls.text import DocumentChange, Edit, Snapshot, Span, moved, single_edit
 
 READ_S = 0.75
 """Seconds on the screen after which a suggestion counts as read; one that flashes by between two keys does not."""
@@ -25,7 +25,7 @@ MIN_AT_ONCE = 3
 with the bracket that the editor closes."""
 
 MAX_TEXT = 512 * 1024
-"""Characters; suggestions in a longer document are not tracked, since its text is compared at every key."""
+"""Characters; suggestions in a longer document are not tracked."""
 
 MAX_REMEMBERED = 256
 """Ended suggestions that the editor may still report on."""
@@ -153,16 +153,16 @@ class AcceptanceTracker:
             self._read(shown)
             self._close(shown)
 
-    def changed(self, before: Snapshot, after: Snapshot) -> None:
+    def changed(self, change: DocumentChange) -> None:
         """Follow an edit of a document."""
-        uri = after.uri
+        after, uri = change.after, change.after.uri
         shown = self._open.get(uri)
         if shown is None and not any(taken.uri == uri for taken in self._taken):
             return
         if len(after.text) > MAX_TEXT:
             self.closed(uri)
             return
-        edit = single_edit(before.text, after.text)
+        edit = change.edit
         if shown is not None and not self._goes_on(shown, edit, after):
             self._end(shown)
             shown = None

@@ -6,8 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from devstral_ls.text import Edit, Span
-
 MAX_CHANGED = 0.33
 """Share of changed words below which code counts as retained: "mostly unchanged" of Ziegler et al., Productivity Assessment
 of Neural Code Completion (arXiv:2205.06537), who also check after 30 and 300 seconds. They compare characters; words
@@ -39,18 +37,6 @@ def is_kept(look: Look) -> bool:
         return True
     words = _WORD.findall(look.accepted)[:MAX_WORDS]
     return _distance(words, _WORD.findall(look.now)) < MAX_CHANGED * len(words)
-
-
-def moved(span: Span, edit: Edit) -> Span:
-    """``span`` after ``edit``; text that replaces a part of it belongs to it."""
-    delta = len(edit.text) - len(edit.span)
-    end_of_edit = edit.span.start + len(edit.text)
-    start, end = span.start, span.end
-    if edit.span.start < start:
-        start = start + delta if edit.span.end <= span.start else edit.span.start
-    if edit.span.start < end:
-        end = end + delta if edit.span.end <= span.end else end_of_edit
-    return Span(start, max(start, end))
 
 
 def has_words(text: str) -> bool:

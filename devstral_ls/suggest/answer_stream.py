@@ -1,6 +1,6 @@
-"""One question to the engine: the request that a window becomes, and the stream read until enough was written.
+"""One request to the engine: what a window becomes, and the stream read until there is enough.
 
-Suggestions and calibration ask alike, so what calibration measures is what suggestions get.
+Suggestions and calibration both use it, so calibration measures what suggestions get.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from devstral_ls.prompt.layouts import LAYOUTS, build
 from devstral_ls.prompt.window import Window
 from devstral_ls.suggest import stops
 from devstral_ls.suggest.confidence import Confidence
-from devstral_ls.suggest.draft import CursorContext, Draft
+from devstral_ls.suggest.postprocess.draft import CursorContext, Draft
 from devstral_ls.suggest.trace import Trace
 from devstral_ls.text import unix_newlines
 
@@ -34,20 +34,20 @@ def request_for(
     Raises:
         ModelUnsupported: the family does not know the layout.
     """
-    prefix, taken = LAYOUTS[model.layouts[0]].take_back(unix_newlines(window.prefix))
+    prefix, taken_back = LAYOUTS[model.layouts[0]].take_back(unix_newlines(window.prefix))
     prompt, stop = build(model, Window(prefix, unix_newlines(window.suffix)), uri, excerpts)
     return GenerationRequest(
         prompt=prompt,
         max_tokens=max_tokens,
         stop=stop,
-        begins_with=taken,
+        begins_with=taken_back,
         time_limit_ms=time_limit_ms,
         conversation=conversation,
         priority=priority,
     )
 
 
-def _nobody(_text: str) -> None:
+def _ignore(_text: str) -> None:
     return
 
 
@@ -56,11 +56,11 @@ async def read(
     request: GenerationRequest,
     place: CursorContext,
     trace: Trace,
-    hear: Callable[[str], None] = _nobody,
+    on_text: Callable[[str], None] = _ignore,
     min_confidence: float = 0.0,
 ) -> Draft:
     """Read the stream until enough was written, or the model is less sure than ``min_confidence``; leaving the block
-    cancels the rest. The usage and the confidence go to ``trace``, all that was written so far to ``hear``.
+    cancels the rest. The usage and the confidence go to ``trace``; ``on_text`` is called with all the text so far.
 
     Raises:
         EngineError, PromptTooLong: see ``generation.Engine``.
@@ -78,7 +78,7 @@ async def read(
                 trace.decisions.append("cut-where-unsure")
                 return Draft(sure[n_forced:], place, unsure=True)
             answer += chunk.text
-            hear(answer[n_forced:])
+            on_text(answer[n_forced:])
             complete = chunk.finish is FinishReason.STOP
             enough = stops.cut(answer[n_forced:], place)
             if enough is not None:

@@ -1,8 +1,8 @@
-"""Recent answers, found again at the same place and while their text is being typed.
+"""Recent answers of a document, found again at the same place and while their text is being typed.
 
 An entry is known by what stands around its cursor, not by line numbers, so undo and edits far away keep it. The
-key holds what the answer depends on: the document, the text around the cursor, the model, and whether several lines
-were asked for. It holds neither time nor version.
+key holds what the answer depends on: the text around the cursor, the model and the settings. It holds neither time nor
+version.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from devstral_ls.languages.lexing import QUOTES, scan_brackets
 from devstral_ls.languages.table import language_of
@@ -17,7 +18,7 @@ from devstral_ls.suggest.trace import Reason
 from devstral_ls.text import Snapshot
 
 MAX_ENTRIES = 256
-"""As many as the peers keep (llama.vim 250, Cody 250)."""
+"""Of one document. As many as the peers keep in all (llama.vim 250, Cody 250)."""
 
 MAX_TYPED_THROUGH = 512
 """Characters of a suggestion that may have been typed and still count as the same suggestion."""
@@ -41,17 +42,17 @@ class Answer:
     n_replaced: int
     nothing: Reason = Reason.EMPTY
     """Why there was nothing to show."""
-    goes_on: bool = False
-    """Was it written for somebody who takes the line before it, so that it may begin with a line end?"""
+    follows_accepted: bool = False
+    """True when it was written for a cursor behind an accepted line, so that it may begin with a line end."""
     confidence: float | None = None
-    """How sure the model was of the first line, 0 to 1, where it was asked."""
-    more_by_key: bool = False
-    """Was it cut because the model was not sure, so that there is more for somebody who asks by key?"""
+    """How sure the model was of the first line, 0 to 1, where the engine tells."""
+    is_cut_unsure: bool = False
+    """True when it was cut because the model was not sure: a manual request gets more."""
 
     @property
     def is_all(self) -> bool:
-        """Is it all that somebody gets who asks by key?"""
-        return bool(self.text) and not self.more_by_key
+        """True when a manual request would get no more."""
+        return bool(self.text) and not self.is_cut_unsure
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,75 +64,80 @@ class Found:
     """Characters of the answer that have been typed since; 0: the very same place."""
 
 
+class CacheKey(NamedTuple):
+    """What an answer depends on."""
+
+    fingerprint: str
+    """Of the model and the settings; see ``request.cache_fingerprint``."""
+    head: int
+    """The text before the cursor, hashed ..."""
+    tail: int
+    """... and the text from it on."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Entry:
     offset: int
-    head: int
-    tail: int
-    mode: str
     answer: Answer
 
 
 class SuggestionCache:
-    """Answers of all open documents; the least recently used go first."""
+    """Answers of one document; the least recently used go first."""
 
     def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
         self._max_entries = max_entries
         # Looked through at every key, which in an LRUCache counts as use, and takes its time.
-        self._entries: OrderedDict[tuple[str, str, int, int], _Entry] = OrderedDict()
+        self._entries: OrderedDict[CacheKey, _Entry] = OrderedDict()
 
-    def put(self, snapshot: Snapshot, offset: int, mode: str, answer: Answer) -> None:
-        """Remember ``answer`` for the place; ``mode`` names what else it depends on (model, one line or many)."""
-        head, tail = head_of(snapshot.text, offset), tail_of(snapshot.text, offset)
-        key = (snapshot.uri, mode, head, tail)
-        self._entries[key] = _Entry(offset, head, tail, mode, answer)
+    def put(self, key: CacheKey, offset: int, answer: Answer) -> None:
+        """Remember ``answer`` for the place."""
+        self._entries[key] = _Entry(offset, answer)
         self._entries.move_to_end(key)
         if len(self._entries) > self._max_entries:
             self._entries.popitem(last=False)
 
-    def find(self, snapshot: Snapshot, offset: int, mode: str) -> Found | None:
+    def find(self, snapshot: Snapshot, offset: int, key: CacheKey) -> Found | None:
         """The answer for this very place, or one whose beginning has just been typed here."""
-        key = (snapshot.uri, mode, head_of(snapshot.text, offset), tail_of(snapshot.text, offset))
         entry = self._entries.get(key)
         if entry is not None:
             self._entries.move_to_end(key)
             return Found(entry.answer, 0)
-        return self._typed_through(snapshot, offset, mode)
+        return self._typed_through(snapshot, offset, key)
 
-    def forget(self, uri: str) -> None:
-        """Drop what is known of a closed document."""
-        for key in [key for key in self._entries if key[0] == uri]:
-            del self._entries[key]
-
-    def clear(self) -> None:
-        """Drop everything."""
-        self._entries.clear()
-
-    def _typed_through(self, snapshot: Snapshot, offset: int, mode: str) -> Found | None:
-        tails: dict[int, int] = {}
-        for entry in self._nearby(snapshot.uri, offset, mode):
+    def _typed_through(self, snapshot: Snapshot, offset: int, key: CacheKey) -> Found | None:
+        tails: dict[int, int] = {0: key.tail}
+        for known, entry in self._begun(snapshot, offset, key.fingerprint):
             typed = snapshot.text[entry.offset : offset]
             answer = entry.answer
-            if not answer.text.startswith(typed) or len(answer.text) == len(typed):
-                continue
-            if entry.head != head_of(snapshot.text, entry.offset):
+            if known.head != head_of(snapshot.text, entry.offset):
                 continue
             for n_closed in _auto_closed(snapshot, offset, answer.text[len(typed) :]):
-                tail = tails.setdefault(n_closed, tail_of(snapshot.text, offset + n_closed))
-                if tail == entry.tail:
-                    self._entries.move_to_end((snapshot.uri, mode, entry.head, entry.tail))
+                if n_closed not in tails:
+                    tails[n_closed] = tail_of(snapshot.text, offset + n_closed)
+                if tails[n_closed] == known.tail:
+                    self._entries.move_to_end(known)
                     rest = answer.text[len(typed) :]
                     return Found(replace(answer, text=rest, n_replaced=answer.n_replaced + n_closed), len(typed))
         return None
 
-    def _nearby(self, uri: str, offset: int, mode: str) -> Iterator[_Entry]:
-        """Entries of the document a little before ``offset``, nearest first."""
-        near = (
-            entry
-            for key, entry in self._entries.items()
-            if key[0] == uri and entry.mode == mode and 0 < offset - entry.offset <= MAX_TYPED_THROUGH
-        )
-        return iter(sorted(near, key=lambda entry: -entry.offset))
+    def _begun(self, snapshot: Snapshot, offset: int, fingerprint: str) -> list[tuple[CacheKey, _Entry]]:
+        """Entries whose answer begins with what stands between their cursor and ``offset``, the nearest first."""
+        text = snapshot.text
+        begun = [
+            (known, entry)
+            for known, entry in self._entries.items()
+            if 0 < offset - entry.offset <= MAX_TYPED_THROUGH
+            and offset - entry.offset < len(entry.answer.text)
+            and entry.answer.text[0] == text[entry.offset]  # of most not even this
+            and entry.answer.text.startswith(text[entry.offset : offset])
+            and known.fingerprint == fingerprint
+        ]
+        return sorted(begun, key=lambda one: -one[1].offset)
+
+
+def cache_key(snapshot: Snapshot, offset: int, fingerprint: str) -> CacheKey:
+    """The key of the place ``offset``."""
+    return CacheKey(fingerprint, head_of(snapshot.text, offset), tail_of(snapshot.text, offset))
 
 
 def _auto_closed(snapshot: Snapshot, offset: int, rest: str) -> Iterator[int]:
@@ -147,10 +153,10 @@ def _auto_closed(snapshot: Snapshot, offset: int, rest: str) -> Iterator[int]:
 
 
 def head_of(text: str, offset: int) -> int:
-    """What an answer depends on of the text before ``offset``."""
+    """A hash of what an answer depends on of the text before ``offset``."""
     return hash(text[max(0, offset - N_HEAD) : offset])
 
 
 def tail_of(text: str, offset: int) -> int:
-    """What an answer depends on of the text from ``offset`` on."""
+    """A hash of what an answer depends on of the text from ``offset`` on."""
     return hash(text[offset : offset + N_TAIL])

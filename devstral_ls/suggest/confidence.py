@@ -15,12 +15,12 @@ _HALF = re.compile(r"[\s+\-*/%=<>&|^!~,.:?]*\w*\Z")
 
 
 class Confidence:
-    """Of one answer, as it comes.
+    """How sure the model is of one answer, as it is streamed.
 
     Args:
-        forced: the answer's beginning, which the model had no choice about. A token that begins in it counts only if
-            that is white space: of a word taken back, the grammar chose how it is cut into tokens.
-        least: 0 to 1; 0 never cuts.
+        forced: the answer's beginning, which the grammar forced. A token that begins in it counts only if it is white
+            space: of a word taken back, the grammar chose how it is cut into tokens.
+        least: the lowest probability that is shown, 0 to 1; 0 never cuts.
     """
 
     def __init__(self, forced: str, least: float) -> None:
@@ -32,7 +32,7 @@ class Confidence:
 
     @property
     def first_line(self) -> float | None:
-        """The probability of the first line, of as much of it as is written; ``None`` where nothing is known."""
+        """The probability of the first line, as far as it is written; ``None`` where the engine tells none."""
         return None if self._first is None else math.exp(self._first)
 
     def cut(self, before: str, text: str, logprobs: tuple[float, ...]) -> str | None:

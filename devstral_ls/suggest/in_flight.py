@@ -1,4 +1,4 @@
-"""Generations that go on while requests come and go: what somebody types next is often what is being written already.
+"""A generation that goes on while requests come and go: what is typed next is often what is being written already.
 
 A request that a newer one supersedes, or that its editor takes back because a key was pressed, does not end the
 generation it waited for. The next request goes on with it as long as what was typed since is what is written, or may
@@ -8,236 +8,225 @@ still become it: while the prompt is read nothing is lost in any case, as the ne
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Protocol
 
 from devstral_ls.languages.lexing import CLOSERS, QUOTES
-from devstral_ls.suggest.cache import MAX_AUTO_CLOSED, MAX_TYPED_THROUGH, Answer, head_of, tail_of
+from devstral_ls.suggest.cache import (
+    MAX_AUTO_CLOSED,
+    MAX_TYPED_THROUGH,
+    Answer,
+    CacheKey,
+    Found,
+    SuggestionCache,
+    head_of,
+    tail_of,
+)
 from devstral_ls.suggest.trace import InlineQuery, Trace
-from devstral_ls.text import Snapshot, unix_newlines
+from devstral_ls.text import unix_newlines
 
 LINGER_S = 0.5
-"""Seconds a generation goes on that nobody waits for: the next key comes sooner (gaps are 120 to 350 ms)."""
+"""Seconds a generation goes on when no request waits for it: the next key comes sooner (gaps are 120 to 350 ms)."""
 
-Hear = Callable[[str], None]
-"""Is told all that was written so far."""
+OnText = Callable[[str], None]
+"""Called with all the text that was generated so far."""
+
+
+class Work(Protocol):
+    """What a generation does: one request, written by ``generator.SuggestionGenerator``."""
+
+    async def write(self, on_text: OnText) -> Answer:
+        """The finished answer, which is in the document's cache then; ``on_text`` is called as it grows.
+
+        Raises:
+            NothingToShow: there is none worth showing.
+            EngineError: the engine failed.
+        """
+        ...
+
+    def first_lines(self, text: str) -> Answer | None:
+        """An answer of the whole lines of ``text``, which is still growing; ``None`` where they must not be shown."""
+        ...
 
 
 class InFlightGeneration:
-    """One generation, and the place it is for."""
+    """One generation for one place. It runs from the start on, until it has ended or is cancelled.
+
+    Args:
+        query: the request it was started for.
+        key: the place of ``query``.
+        trace: records how it goes.
+        work: writes the answer.
+        cache: has the finished answer, for cursors further on as well.
+        sleep: waits for seconds; tests give their own.
+        is_prefetch: True when no request of an editor waits for it yet.
+    """
 
     def __init__(
         self,
         query: InlineQuery,
-        mode: str,
+        key: CacheKey,
         trace: Trace,
-        work: Callable[[Hear], Coroutine[Any, Any, Answer]],
+        work: Work,
+        cache: SuggestionCache,
+        sleep: Callable[[float], Awaitable[None]],
         *,
-        ahead: bool,
+        is_prefetch: bool,
     ) -> None:
-        """``mode`` names what the answer depends on besides the text; ``ahead``: nobody asked for it yet."""
         self.query = query
         self.trace = trace
-        self.ahead = ahead
-        self.n_waiting = 0
-        self.shown: Answer | None = None
-        """Its first lines, where they are shown already: the rest is written even if nobody waits for it."""
-        self.lines: Callable[[str], Answer | None] = lambda text: None
-        """Makes an answer of its whole lines, where those may be shown before it ends."""
-        self._mode = mode
-        self._head = head_of(query.snapshot.text, query.offset)
-        self._tail = tail_of(query.snapshot.text, query.offset)
+        self._key = key
+        self._work = work
+        self._cache = cache
+        self._sleep = sleep
+        self._is_prefetch = is_prefetch
+        self._n_waiting = 0
+        self._shown: Answer | None = None
+        """Its first lines, if they are shown already: the rest is written even if no request waits for it."""
         self._text = ""
-        self._news = asyncio.Event()
+        self._grown = asyncio.Event()
+        self._lingering: asyncio.Task[None] | None = None
+        self._task = asyncio.create_task(self._run())
+        self._task.add_done_callback(self._on_done)
 
-        async def run() -> Answer:
-            return await work(self._hear)
-
-        self._task = asyncio.create_task(run())
-        self._task.add_done_callback(self._over)
+    async def _run(self) -> Answer:
+        return await self._work.write(self._on_text)
 
     @property
-    def running(self) -> bool:
-        """Is it still written?"""
+    def is_running(self) -> bool:
+        """True until it has ended."""
         return not self._task.done()
 
     @property
+    def has_answer(self) -> bool:
+        """True once it has ended by itself; False while it runs, and where it was cancelled."""
+        return self._task.done() and not self._task.cancelled()
+
+    @property
     def has_started(self) -> bool:
-        """Is anything written yet?"""
+        """True once some text was generated."""
         return bool(self._text)
 
     @property
+    def is_prefetch(self) -> bool:
+        """True until a request waits for it."""
+        return self._is_prefetch
+
+    @property
     def is_preemptible(self) -> bool:
-        """May it be ended for somebody who waits: nobody asked for it, or nobody waits for its rest?"""
-        return self.ahead or (self.shown is not None and not self.n_waiting)
+        """True when it may be cancelled for another request: it is a prefetch, or its first lines are shown and no
+        request waits for the rest.
+        """
+        return self._is_prefetch or (self._shown is not None and not self._n_waiting)
 
     def cancel(self) -> None:
-        """End it; nobody waits for it any more."""
+        """End it at once."""
         self._task.cancel()
+        if self._lingering is not None:
+            self._lingering.cancel()
 
-    def typed_since(self, snapshot: Snapshot, offset: int, mode: str) -> str | None:
-        """What was typed here since the generation began; ``None`` where something else was changed as well."""
-        mine = self.query
-        if mode != self._mode or not 0 <= offset - mine.offset <= MAX_TYPED_THROUGH:
+    def typed_since(self, query: InlineQuery, key: CacheKey) -> str | None:
+        """What was typed at the cursor since the generation began; ``None`` where something else was changed as well."""
+        snapshot, offset = query.snapshot, query.offset
+        start, mine = self.query.offset, self._key
+        if key.fingerprint != mine.fingerprint or not 0 <= offset - start <= MAX_TYPED_THROUGH:
             return None
-        typed = unix_newlines(snapshot.text[mine.offset : offset])
-        if head_of(snapshot.text, mine.offset) != self._head or not self._may_begin_with(typed):
+        typed = unix_newlines(snapshot.text[start:offset])  # as models write
+        if head_of(snapshot.text, start) != mine.head or not self._may_begin_with(typed):
             return None
         for n_closed in range(MAX_AUTO_CLOSED + 1 if typed else 1):
-            if tail_of(snapshot.text, offset + n_closed) == self._tail:
+            if (tail_of(snapshot.text, offset + n_closed) if n_closed else key.tail) == mine.tail:
                 return typed
             behind = snapshot.text[offset + n_closed : offset + n_closed + 1]
             if behind not in CLOSERS and behind not in QUOTES:
                 break
         return None
 
-    async def answer(self, typed: str) -> Answer | None:
-        """The answer for the place it was written for; ``None`` as soon as it does not begin with ``typed``.
+    async def suggestion(
+        self, query: InlineQuery, key: CacheKey, typed: str, is_late: Callable[[], bool]
+    ) -> Found | None:
+        """The answer for ``query``, a request for the place ``key``; its first lines alone as soon as it ``is_late``.
+
+        ``None`` as soon as it does not begin with ``typed``, and where it was cancelled. If the caller leaves before, the
+        generation ends after ``LINGER_S`` unless another request waits for it then.
 
         Raises:
-            NothingToShow, EngineError: what the work raised.
+            NothingToShow, EngineError: as ``Work.write``.
         """
-        while self.running:
-            if not self._may_begin_with(typed):
-                return None
-            self._news.clear()
-            await self._news.wait()
+        may_be_part = not query.invoked
+        with self._waiting():
+            while self.is_running and self._may_begin_with(typed):
+                if may_be_part and is_late() and self._text.rpartition("\n")[0][len(typed) :].strip():
+                    may_be_part = False  # they are tried once
+                    if (lines := self._first_lines(query, key)) is not None:
+                        return lines
+                self._grown.clear()
+                await self._grown.wait()
+        if not self.has_answer:
+            return None
+        answer = self._task.result()
+        return self._cache.find(query.snapshot, query.offset, key) if typed else Found(answer, 0)
+
+    async def finished(self) -> Answer | None:
+        """The answer for its own place, without counting as a request that waits for it; ``None`` where it was cancelled.
+
+        Raises:
+            NothingToShow, EngineError: as ``Work.write``.
+        """
+        await asyncio.wait([self._task])
         return None if self._task.cancelled() else self._task.result()
 
-    def still_shown(self, query: InlineQuery) -> Answer | None:
-        """What of the lines shown already is not typed yet; ``None`` where that is nothing."""
-        shown = self.shown
-        if shown is None or query.invoked or tail_of(query.snapshot.text, query.offset) != self._tail:
+    def still_shown(self, query: InlineQuery, key: CacheKey) -> Found | None:
+        """What is not typed yet of first lines that are shown already; ``None`` where that is nothing."""
+        if self._shown is None or query.invoked or key.tail != self._key.tail:
             return None
-        typed = query.snapshot.text[
-            self.query.offset : query.offset
-        ]  # with the document's line ends, as they were shown
-        rest = shown.text[len(typed) :]
-        return replace(shown, text=rest) if rest and shown.text.startswith(typed) else None
+        return self._rest(self._shown, query)
 
-    async def first_lines(self, query: InlineQuery, typed: str, is_late: Callable[[], bool]) -> Answer | None:
-        """What is not ``typed`` yet of its whole lines, as soon as it ``is_late``; ``None`` where it ends before, does not
-        begin with ``typed``, or may not be shown in part.
-        """
-        while self.running and self._may_begin_with(typed):
-            if is_late() and self._text.rpartition("\n")[0][len(typed) :].strip():
-                before, self.shown = self.shown, self.lines(self._text)
-                rest = self.still_shown(query)
-                self.shown = before if rest is None else self.shown
-                return rest
-            self._news.clear()
-            await self._news.wait()
-        return None
+    def _first_lines(self, query: InlineQuery, key: CacheKey) -> Found | None:
+        answer = self._work.first_lines(self._text) if key.tail == self._key.tail else None
+        rest = None if answer is None else self._rest(answer, query)
+        self._shown = self._shown if rest is None else answer
+        return rest
+
+    def _rest(self, answer: Answer, query: InlineQuery) -> Found | None:
+        """What of ``answer`` is not typed yet, with the document's line ends, as it is shown."""
+        typed = query.snapshot.text[self.query.offset : query.offset]
+        rest = answer.text[len(typed) :]
+        return Found(replace(answer, text=rest), len(typed)) if rest and answer.text.startswith(typed) else None
 
     def _may_begin_with(self, typed: str) -> bool:
         return typed.startswith(self._text) or self._text.startswith(typed)
 
-    def _hear(self, text: str) -> None:
-        self._text = text
-        self._news.set()
-
-    def _over(self, task: asyncio.Task[Answer]) -> None:
-        self._news.set()
-        if not task.cancelled():
-            task.exception()  # told to whoever waits; nobody may
-
-
-class InFlightGenerations:
-    """The generations of one server: at most one for each document.
-
-    Args:
-        sleep: waits for seconds; tests give their own.
-    """
-
-    def __init__(self, sleep: Callable[[float], Awaitable[None]]) -> None:
-        self._sleep = sleep
-        self._by_uri: dict[str, InFlightGeneration] = {}
-        self._timers: set[asyncio.Task[None]] = set()
-
-    @property
-    def asked_for(self) -> bool:
-        """Does one run that somebody asked for?"""
-        return any(one.running and not one.ahead for one in self._by_uri.values())
-
-    def begin(
-        self,
-        query: InlineQuery,
-        mode: str,
-        trace: Trace,
-        work: Callable[[Hear], Coroutine[Any, Any, Answer]],
-        *,
-        ahead: bool = False,
-    ) -> InFlightGeneration:
-        """Begin a generation in the place of the document's last one. One that is asked for ends all that are not."""
-        self.forget(query.snapshot.uri)
-        if not ahead:
-            self.end_ahead()
-        writing = self._by_uri[query.snapshot.uri] = InFlightGeneration(query, mode, trace, work, ahead=ahead)
-        return writing
-
-    def going_on(self, query: InlineQuery, mode: str) -> tuple[InFlightGeneration, str] | None:
-        """The generation that may be writing what ``query`` asks for, and what of it has been typed since.
-
-        One that is certainly not is ended.
-        """
-        writing = self._by_uri.get(query.snapshot.uri)
-        if writing is None or not writing.running:
-            return None
-        typed = writing.typed_since(query.snapshot, query.offset, mode)
-        if typed is None:
-            self.forget(query.snapshot.uri)
-            return None
-        return writing, typed
-
-    async def follow(self, writing: InFlightGeneration, typed: str) -> Answer | None:
-        """``writing.answer``; if the caller leaves before, the generation soon ends unless somebody else follows it."""
-        with self._waiting(writing):
-            return await writing.answer(typed)
-
-    async def first_lines(
-        self, writing: InFlightGeneration, query: InlineQuery, typed: str, is_late: Callable[[], bool]
-    ) -> Answer | None:
-        """``writing.first_lines``; leaving is as in ``follow``."""
-        with self._waiting(writing):
-            return await writing.first_lines(query, typed, is_late)
-
     @contextmanager
-    def _waiting(self, writing: InFlightGeneration) -> Iterator[None]:
-        writing.n_waiting += 1
-        writing.ahead = False
+    def _waiting(self) -> Iterator[None]:
+        self._n_waiting += 1
+        self._is_prefetch = False
         try:
             yield
         finally:
-            writing.n_waiting -= 1
-            if writing.running and not writing.n_waiting:
-                self._linger(writing)
+            self._n_waiting -= 1
+            if self.is_running and not self._n_waiting:
+                self._linger()
 
-    def end_ahead(self) -> None:
-        """End all that nobody asked for, or waits for any more."""
-        for uri in [uri for uri, one in self._by_uri.items() if one.is_preemptible]:
-            self.forget(uri)
-
-    def forget(self, uri: str) -> None:
-        """End what is written for the document."""
-        writing = self._by_uri.pop(uri, None)
-        if writing is not None:
-            writing.cancel()
-
-    def close(self) -> None:
-        """End everything."""
-        for uri in list(self._by_uri):
-            self.forget(uri)
-        for timer in self._timers:
-            timer.cancel()
-
-    def _linger(self, writing: InFlightGeneration) -> None:
+    def _linger(self) -> None:
         async def end() -> None:
             await self._sleep(LINGER_S)
-            if not writing.n_waiting and writing.shown is None:
-                writing.cancel()
+            if not self._n_waiting and self._shown is None:
+                self._task.cancel()
 
-        timer = asyncio.create_task(end())
-        self._timers.add(timer)
-        timer.add_done_callback(self._timers.discard)
+        if self._lingering is not None:
+            self._lingering.cancel()
+        self._lingering = asyncio.create_task(end())
+
+    def _on_text(self, text: str) -> None:
+        self._text = text
+        self._grown.set()
+
+    def _on_done(self, task: asyncio.Task[Answer]) -> None:
+        self._grown.set()
+        if self._lingering is not None:
+            self._lingering.cancel()
+        if not task.cancelled():
+            task.exception()  # raised to requests that wait; where none does, it is not lost

@@ -1,70 +1,65 @@
 """THE pipeline: from a snapshot and a cursor to suggestions, top to bottom, one line a stage.
 
-It knows no LSP and no sockets: the engine, the clock and the syntax trees are handed in.
+It knows no LSP and no sockets: the engine, the retriever and the clock are handed in.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
-from cachetools import LRUCache
-
+from devstral_ls.code_context import Diagnostic
 from devstral_ls.errors import DevstralError
-from devstral_ls.generation import Engine, ModelInfo
-from devstral_ls.languages.syntax.tree import SyntaxTrees
+from devstral_ls.generation import Engine
+from devstral_ls.languages.syntax.tree import Syntax
+from devstral_ls.retrieval.retriever import ContextRetriever
 from devstral_ls.settings.tree import Settings
 from devstral_ls.suggest import policy
-from devstral_ls.suggest.cache import Answer, Found, SuggestionCache
-from devstral_ls.suggest.debounce import Debounce, Superseded
+from devstral_ls.suggest.cache import Answer, CacheKey, Found, cache_key
 from devstral_ls.suggest.feedback import Feedback
-from devstral_ls.suggest.generator import SuggestionGenerator, SuggestionRequest, mode, with_strictness
-from devstral_ls.suggest.in_flight import InFlightGeneration, InFlightGenerations
+from devstral_ls.suggest.generations import Generations
+from devstral_ls.suggest.generator import SuggestionGenerator
+from devstral_ls.suggest.latest_wins import Superseded
 from devstral_ls.suggest.prefetch import Prefetch
-from devstral_ls.suggest.recent_deletions import RecentDeletions
-from devstral_ls.suggest.refusals import NothingToShow
-from devstral_ls.suggest.retriever import ContextRetriever
-from devstral_ls.suggest.single_flight import SingleFlight
-from devstral_ls.suggest.trace import InlineQuery, Outcome, Reason, Suggestion, Trace
-from devstral_ls.text import Snapshot, Span
+from devstral_ls.suggest.request import cache_fingerprint, suggestion_request
+from devstral_ls.suggest.session import DocumentSession, DocumentSessions
+from devstral_ls.suggest.trace import InlineQuery, NothingToShow, Outcome, Reason, Suggestion, Trace
+from devstral_ls.text import DocumentChange, Snapshot, Span
 
-MAX_TRACES = 64
+_LIKELY_ASKED_NEXT = frozenset({Reason.JUST_DELETED, Reason.JUST_REJECTED, Reason.EMPTY})
+"""Reasons for showing nothing after which the next key is likely to be a request."""
 
 
 class Suggester:
-    """Suggestions for all open documents of one server. Made once and passed down; ``close`` it at the end."""
+    """Suggestions for all open documents of one server. Made once and passed down; ``close`` it at the end.
+
+    Args:
+        engine: runs the model.
+        retriever: finds code of other files; by default only open documents are known.
+        clock: seconds.
+        sleep: waits for seconds; tests give their own.
+    """
 
     def __init__(
         self,
         engine: Engine,
-        trees: SyntaxTrees,
+        retriever: ContextRetriever | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        related: ContextRetriever | None = None,
     ) -> None:
         self._engine = engine
-        self._trees = trees
         self._clock = clock
-        self._pace = Debounce(clock, sleep)
-        self._cache = SuggestionCache()
-        self._traces: LRUCache[str, Trace] = LRUCache(MAX_TRACES)
-        self._joining = SingleFlight()
-        self._edits = RecentDeletions()
-        self._writings = InFlightGenerations(sleep)
-        self._answering = SuggestionGenerator(engine, trees, self._cache, related or ContextRetriever(), clock)
-        self._ahead = Prefetch(engine, self._answering, self._cache, self._writings, sleep)
-        self._unready: tuple[InlineQuery, Settings] | None = None
+        self.retriever = retriever or ContextRetriever()
         self.feedback = Feedback()
+        self._sessions = DocumentSessions(self.retriever, clock, sleep)
+        generator = SuggestionGenerator(engine, self.retriever, clock, sleep)
+        self._generations = Generations(generator, self._sessions, self.feedback, clock)
+        self._prefetch = Prefetch(engine, generator, self._sessions, sleep)
+        self._unready: tuple[InlineQuery, Settings] | None = None
+        """The last request that was made before there was a model."""
 
-    @property
-    def related(self) -> ContextRetriever:
-        """What other files say."""
-        return self._answering.related
-
-    @related.setter
-    def related(self, related: ContextRetriever) -> None:
-        self._answering.related = related
+    # --- suggestions ---
 
     async def inline(self, query: InlineQuery, settings: Settings) -> Outcome:
         """Suggestions for ``query``, or none and the reason.
@@ -73,228 +68,159 @@ class Suggester:
             EngineError: the engine could not answer; see ``errors``.
             asyncio.CancelledError: the request was taken back.
         """
-        joined = await self._joining.join(query)
-        if joined is not None:
-            return joined
-        with self._joining.running(query) as running:
-            outcome = await self._inline(query, settings)
-            running.set_result(outcome)
+        session = self._sessions.of(query.snapshot.uri)
+        outcome = await session.single_flight.join(query)
+        if outcome is None:
+            with session.single_flight.running(query) as running:
+                outcome = await self._outcome(session, query, settings)
+                running.set_result(outcome)
         return outcome
 
     def why(self, uri: str) -> Trace | None:
         """How the document's last request went."""
-        return self._traces.get(uri)
+        session = self._sessions.get(uri)
+        return None if session is None else session.trace
 
-    def on_cursor_idle(self, snapshot: Snapshot, offset: int, settings: Settings) -> None:
-        """The cursor is there now, and nobody has asked for anything: get ready for it, if that makes sense."""
-        self._ahead.on_cursor_idle(snapshot, offset, settings)
+    def accepted(self, suggestion_id: str) -> None:
+        """The user has accepted a suggestion."""
+        self.feedback.accepted(suggestion_id)
 
-    def ready(self) -> None:
-        """There is a model now: get ready for who asked before it came."""
-        waiting, self._unready = self._unready, None
-        if waiting is not None:
-            query, settings = waiting
-            self._ahead.on_cursor_idle(query.snapshot, query.offset, settings)
+    def rejected(self, suggestion_id: str) -> None:
+        """The user has dismissed a suggestion."""
+        self.feedback.rejected(suggestion_id)
 
-    def forget(self, uri: str) -> None:
-        """Drop what is known of a closed document."""
-        self._cache.forget(uri)
-        self._pace.forget(uri)
-        self._ahead.forget(uri)
-        self._writings.forget(uri)
-        self._trees.forget(uri)
-        self.related.forget(uri)
-        self._edits.forget(uri)
-        self.feedback.forget(uri)
-        self._traces.pop(uri, None)
+    # --- documents ---
+
+    def changed(self, change: DocumentChange) -> None:
+        """A document has changed."""
+        session = self._sessions.of(change.after.uri)
+        session.tree.changed(change)
+        session.deletions.changed(change)
+        self.retriever.edited(session.context, change)
+
+    def closed(self, uri: str) -> None:
+        """A document was closed: drop all that is known of it."""
+        session = self._sessions.get(uri)
+        if session is not None:
+            self._prefetch.stop(session)
+            self._sessions.close(uri)
         if self._unready is not None and self._unready[0].snapshot.uri == uri:
             self._unready = None
 
+    def diagnosed(self, snapshot: Snapshot, diagnostics: Sequence[Diagnostic]) -> None:
+        """Other tools report ``diagnostics`` for the document as it is now, and nothing else."""
+        self._sessions.of(snapshot.uri).context.diagnostics.put(diagnostics)
+
+    def tree(self, snapshot: Snapshot) -> Syntax | None:
+        """The syntax tree of the document; ``None`` where there is none, as in ``DocumentTree.of``."""
+        return self._sessions.of(snapshot.uri).tree.of(snapshot)
+
+    # --- idle time ---
+
+    def on_cursor_idle(self, snapshot: Snapshot, offset: int, settings: Settings) -> None:
+        """The cursor rests there and no request was made: get ready for one, if that makes sense."""
+        self._prefetch.on_cursor_idle(self._sessions.of(snapshot.uri), InlineQuery(snapshot, offset), settings)
+
+    def model_ready(self) -> None:
+        """There is a model now: get ready for the request that was made before it came, which is worth making again."""
+        waiting, self._unready = self._unready, None
+        if waiting is not None:
+            query, settings = waiting
+            self.on_cursor_idle(query.snapshot, query.offset, settings)
+
     def close(self) -> None:
         """End all that still runs."""
-        self._ahead.stop()
-        self._writings.close()
+        self._prefetch.stop()
+        self._sessions.close_all()
 
-    async def _inline(self, query: InlineQuery, settings: Settings) -> Outcome:
-        trace = self._traces[query.snapshot.uri] = Trace(Reason.RUNNING)
-        suggestions: tuple[Suggestion, ...] = ()
+    # --- one request ---
+
+    async def _outcome(self, session: DocumentSession, query: InlineQuery, settings: Settings) -> Outcome:
+        trace = session.trace = Trace()
+        session.debounce.key_pressed()
         try:
-            suggestions = await self._suggest(query, settings, trace)
+            async with session.requests.turn():
+                answer = await self._answer(session, query, settings, trace)
         except NothingToShow as nothing:
             trace.reason = nothing.reason
-            self.feedback.nothing_shown(query.snapshot.uri)
-            self._get_ready(query, settings, nothing.reason)
+            session.last_shown = None
+            self._get_ready(session, query, settings, trace)
+            return Outcome((), trace)
         except Superseded:
             trace.reason = Reason.SUPERSEDED
+            return Outcome((), trace)
         except asyncio.CancelledError:
             trace.reason = Reason.CANCELLED
             raise
         except DevstralError:
             trace.reason = Reason.ENGINE_ERROR
             raise
-        return Outcome(suggestions, trace)
-
-    async def _suggest(self, query: InlineQuery, settings: Settings, trace: Trace) -> tuple[Suggestion, ...]:
-        snapshot = query.snapshot
-        self._pace.key_pressed(snapshot.uri)
-        async with self._pace.turn(snapshot.uri):
-            removed = self._edits.removed(snapshot, query.offset)
-            just_taken = self.feedback.just_taken(query)
-            self._decline(policy.declined(query, settings) or self._just_rejected(query))
-            model = self._model()
-            answer = self._known(query, settings, trace, model, just_taken=just_taken)
-            if answer is None:
-                answer = await self._going_on(query, settings, trace, model, just_taken=just_taken)
-            if answer is None:
-                answer = await self._asked(query, settings, trace, model, removed, just_taken=just_taken)
         trace.confidence = answer.confidence
-        return self._shown(query, answer, settings)
+        suggestion = Suggestion(answer.id, answer.text, Span(query.offset, query.offset + answer.n_replaced))
+        session.last_shown = self.feedback.shown(query.snapshot, query.offset, suggestion)
+        self._prefetch.on_shown(session, query, answer, settings)
+        return Outcome((suggestion,), trace)
 
-    def _known(
-        self, query: InlineQuery, settings: Settings, trace: Trace, model: ModelInfo, *, just_taken: bool
-    ) -> Answer | None:
-        """The answer from memory."""
+    async def _answer(self, session: DocumentSession, query: InlineQuery, settings: Settings, trace: Trace) -> Answer:
+        """The answer to show. Raises ``NothingToShow`` with the reason, and what the engine raises."""
+        removed = session.deletions.removed_at(query.offset)
+        follows_accepted = session.last_shown is not None and session.last_shown.is_just_accepted(query)
+        _decline(policy.declined(query, settings) or self._just_rejected(query))
+        if (model := self._engine.model) is None:
+            raise NothingToShow(Reason.NOT_READY)
+        key = cache_key(query.snapshot, query.offset, cache_fingerprint(model, settings.inline))
+        found = self._recall(session, query, key, trace)
+        if found is None:
+            found = await self._generations.resume(session, query, key, model, settings, trace)
+        if found is None:
+            _decline(policy.declined_by(query, model) or policy.declined_after(query, removed))
+            with trace.stage("scope", self._clock):
+                request = suggestion_request(
+                    session, query, model, settings, follows_accepted=follows_accepted, removed=removed
+                )
+            _decline(policy.declined_in(query, request.scope, settings.inline))
+            if not query.invoked:
+                request = self._generations.with_strictness(request, trace)
+                with trace.stage("pace", self._clock):
+                    await session.debounce.wait(settings.inline.debounce_ms)
+            self._prefetch.stop()
+            found = await self._generations.run(request, trace)
+        return _fitting(found, may_begin_a_line=follows_accepted or query.invoked)
+
+    def _recall(self, session: DocumentSession, query: InlineQuery, key: CacheKey, trace: Trace) -> Found | None:
+        """The answer for this very place, or the rest of one that is being typed."""
         with trace.stage("cache", self._clock):
-            found = self._cache.find(query.snapshot, query.offset, mode(model, settings.inline))
+            found = session.suggestions.find(query.snapshot, query.offset, key)
         if found is None or (query.invoked and not found.answer.is_all):
             return None
         trace.reason = Reason.TYPED_THROUGH if found.typed else Reason.CACHED
-        return _fitting(found, may_begin_a_line=just_taken or query.invoked)
-
-    async def _going_on(
-        self, query: InlineQuery, settings: Settings, trace: Trace, model: ModelInfo, *, just_taken: bool
-    ) -> Answer | None:
-        """The answer that is being written for an earlier key, if what was typed since is what it says."""
-        found = self._writings.going_on(query, mode(model, settings.inline))
-        if found is None:
-            return None
-        writing, typed = found
-        trace.decisions.append("went-on-with-running")
-        shown = writing.still_shown(query)
-        if shown is not None:
-            trace.take_over(writing.trace)
-            trace.reason = Reason.TYPED_THROUGH if typed else Reason.CACHED
-            return shown
-        if writing.ahead and not writing.has_started:
-            writing = self._now(writing, settings, model)
-        try:
-            with trace.stage("running", self._clock):
-                shown = await self._first_lines(writing, query, typed, settings)
-                answer = shown or await self._writings.follow(writing, typed)
-        except NothingToShow:
-            if typed or query.invoked:  # then it says nothing about this place, or not all it could
-                return None
-            raise
-        finally:
-            trace.take_over(writing.trace)
-        if answer is None:
-            self._writings.forget(query.snapshot.uri)
-            trace.decisions.append("running-wrote-something-else")
-            return None
-        trace.reason = Reason.JOINED
-        if shown is not None:
-            return shown
-        again = self._cache.find(query.snapshot, query.offset, mode(model, settings.inline))
-        if again is None or (query.invoked and not again.answer.is_all):
-            return None
-        return _fitting(again, may_begin_a_line=just_taken or query.invoked)
-
-    def _now(self, writing: InFlightGeneration, settings: Settings, model: ModelInfo) -> InFlightGeneration:
-        """``writing`` once more, for somebody who waits: work ahead waits behind everybody, an action of minutes too.
-        Nothing is lost, since what was read of the prompt is in the engine's cache.
-        """
-        query, trace = writing.query, Trace()
-        question = self._answering.question(query, model, settings, trace, goes_on=True, real=False)
-        return self._begin(with_strictness(question, self.feedback, trace), trace)
-
-    async def _asked(
-        self,
-        query: InlineQuery,
-        settings: Settings,
-        trace: Trace,
-        model: ModelInfo,
-        removed: str,
-        *,
-        just_taken: bool,
-    ) -> Answer:
-        """The answer of the model."""
-        inline = settings.inline
-        self._decline(policy.declined_by(query, model) or policy.declined_after(query, removed))
-        question = self._answering.question(query, model, settings, trace, goes_on=just_taken, removed=removed)
-        self._decline(policy.declined_in(query, question.scope, inline))
-        if not query.invoked:
-            question = with_strictness(question, self.feedback, trace)
-            with trace.stage("pace", self._clock):
-                await self._pace.wait(query.snapshot.uri, inline.debounce_ms)
-        self._ahead.stop()
-        writing = self._begin(question, trace)
-        answer = await self._first_lines(writing, query, "", settings) or await self._writings.follow(writing, "")
-        if answer is None:  # ended by whoever needed the engine more
-            raise NothingToShow(Reason.SUPERSEDED)
-        trace.reason = Reason.SHOWN
-        return answer
-
-    def _begin(self, question: SuggestionRequest, trace: Trace) -> InFlightGeneration:
-        """Have the model write what answers ``question``."""
-        writing = self._writings.begin(
-            question.query, question.mode, trace, lambda hear: self._answering.write(question, trace, hear)
-        )
-        if question.place.multiline and not question.query.invoked:
-            writing.lines = lambda text: self._answering.first_lines(question, text, trace)
-        return writing
-
-    async def _first_lines(
-        self, writing: InFlightGeneration, query: InlineQuery, typed: str, settings: Settings
-    ) -> Answer | None:
-        """What is not ``typed`` yet of the first lines of a block that takes longer than the latency budget, unless
-        somebody asks for all of it by key. Who takes them finds the rest running (Cody and Supermaven call this a hot
-        streak).
-        """
-        until = self._clock() + settings.inline.latency_budget_ms / 1000
-        if query.invoked:
-            return None
-        return await self._writings.first_lines(writing, query, typed, lambda: self._clock() >= until)
-
-    def _model(self) -> ModelInfo:
-        model = self._engine.model
-        if model is None:
-            raise NothingToShow(Reason.NOT_READY)
-        return model
-
-    def _decline(self, reason: Reason | None) -> None:
-        if reason is not None:
-            raise NothingToShow(reason)
+        return found
 
     def _just_rejected(self, query: InlineQuery) -> Reason | None:
         rejected = not query.invoked and self.feedback.was_rejected(query.snapshot, query.offset)
         return Reason.JUST_REJECTED if rejected else None
 
-    def _get_ready(self, query: InlineQuery, settings: Settings, reason: Reason) -> None:
-        """Nothing was shown and the model was not asked: it may read on for the next key."""
-        if reason is Reason.NOT_READY:
+    def _get_ready(self, session: DocumentSession, query: InlineQuery, settings: Settings, trace: Trace) -> None:
+        """Nothing was shown: where the model was not asked, it may read the prompt of the next key."""
+        if trace.reason is Reason.NOT_READY:
             self._unready = (query, settings)
-        elif reason in _QUIET and self._traces[query.snapshot.uri].layout is None:
-            self._ahead.on_cursor_idle(query.snapshot, query.offset, settings)
-
-    def _shown(self, query: InlineQuery, answer: Answer, settings: Settings) -> tuple[Suggestion, ...]:
-        suggestion = Suggestion(answer.id, answer.text, Span(query.offset, query.offset + answer.n_replaced))
-        self.feedback.shown(query.snapshot, query.offset, suggestion)
-        self._ahead.after(query, answer, settings)
-        return (suggestion,)
+        elif trace.reason in _LIKELY_ASKED_NEXT and not trace.asked_model:
+            self._prefetch.on_cursor_idle(session, query, settings)
 
 
-_QUIET = frozenset({Reason.JUST_DELETED, Reason.JUST_REJECTED, Reason.EMPTY})
-"""Reasons after which the next key is likely to be asked about."""
+def _decline(reason: Reason | None) -> None:
+    if reason is not None:
+        raise NothingToShow(reason)
 
 
 def _fitting(found: Found, *, may_begin_a_line: bool) -> Answer:
-    """The answer found, unless it is empty, or is the next line for somebody who has not taken the one before it.
+    """The answer found, unless it is empty, or is the next line where the line before it was not accepted.
 
     Raises:
         NothingToShow: that is so.
     """
     answer = found.answer
-    begins_a_line = not found.typed and answer.goes_on and answer.text.lstrip(" \t").startswith(("\n", "\r"))
+    begins_a_line = not found.typed and answer.follows_accepted and answer.text.lstrip(" \t").startswith(("\n", "\r"))
     if not answer.text or (begins_a_line and not may_begin_a_line):
         raise NothingToShow(answer.nothing)
     return answer

@@ -1,7 +1,7 @@
 """Whether to ask at all, and for one line or many; no model is needed to know.
 
-The cheap questions come first (``declined``), those that need the syntax tree after (``declined_in``). A request that
-the user made by a key is only held back where nothing may be asked at all.
+What is cheap to tell comes first (``declined``), what needs the syntax tree after (``declined_in``). A manual request is
+only declined where the model must not be asked at all.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from devstral_ls.suggest.trace import InlineQuery, Reason
 from devstral_ls.text import Snapshot, Span
 
 MAX_LINE = 4_000
-"""Characters; longer lines are data or minified code, where nobody waits for a suggestion."""
+"""Characters; longer lines are data or minified code, where no suggestion is wanted."""
 
 MIN_LINES_TOKENS = 32
 """Tokens of three short lines: with a smaller cap, what is asked for as a block ends in its middle."""
@@ -38,7 +38,7 @@ _ENCODED = re.compile(r"[A-Za-z0-9+/=]{100}\Z")
 
 
 def declined(query: InlineQuery, settings: Settings) -> Reason | None:
-    """Why this query is not worth the model's time, by settings and by the line it stands on."""
+    """Why no suggestion is made, by the settings and by the cursor's line; ``None`` where one may be."""
     language = language_of(query.snapshot.language, query.snapshot.uri)
     if is_excluded_document(query.snapshot.uri, settings.privacy.exclude):
         return Reason.EXCLUDED
@@ -52,12 +52,12 @@ def declined(query: InlineQuery, settings: Settings) -> Reason | None:
 
 
 def declined_by(query: InlineQuery, model: ModelInfo) -> Reason | None:
-    """Why not with this model."""
+    """Why this model is not asked; ``None`` where it may be."""
     return Reason.TOO_SLOW if model.slow and not query.invoked else None
 
 
 def declined_in(query: InlineQuery, scope: CursorScope, settings: InlineSettings) -> Reason | None:
-    """Why not in this scope."""
+    """Why no suggestion is made in this scope; ``None`` where one may be."""
     if query.invoked:
         return None
     if scope.in_comment and not settings.in_comments:
@@ -68,34 +68,34 @@ def declined_in(query: InlineQuery, scope: CursorScope, settings: InlineSettings
 
 
 def declined_after(query: InlineQuery, removed: str) -> Reason | None:
-    """Why not now that the last key took ``removed`` away: a few characters, not lines."""
+    """Why no suggestion is made after the last key deleted ``removed``, if that is a few characters and not lines."""
     return Reason.JUST_DELETED if removed and "\n" not in removed and not query.invoked else None
 
 
 def min_confidence(settings: InlineSettings, strictness: float) -> float:
-    """How sure the model must be: what the user asks for, ``strictness`` times; that alone asks for 0.5 at most."""
-    asked = settings.min_confidence
-    return min(asked * strictness, max(asked, 0.5))
+    """How sure the model must be, 0 to 1: the setting times ``strictness``, which alone never makes it more than 0.5."""
+    least = settings.min_confidence
+    return min(least * strictness, max(least, 0.5))
 
 
-def may_work_ahead(model: ModelInfo, settings: Settings) -> bool:
-    """May the model be used before anybody asks? Not where it keeps people waiting, and not on somebody else's bill."""
+def may_prefetch(model: ModelInfo, settings: Settings) -> bool:
+    """True when the model may be used before a request is made: not where it is slow, and not where it may cost money."""
     inline = settings.inline
     return inline.enable and inline.prefetch and not model.slow and settings.engine.kind == "managed"
 
 
 def wants_lines(scope: CursorScope, snapshot: Snapshot, offset: int, settings: InlineSettings) -> bool:
-    """Are several lines wanted here?"""
+    """True where a suggestion of several lines is wanted."""
     if settings.multiline != "auto":
         return settings.multiline == "always"
     return scope.block_due and not _after(snapshot, offset).strip()
 
 
 def is_gap(query: InlineQuery, scope: CursorScope, settings: InlineSettings) -> bool:
-    """Is something missing at the cursor, of which only what follows tells how many lines it has?
+    """True where code is missing at the cursor, and only what follows tells how many lines.
 
-    On a blank line among the statements of a definition; and, if somebody asks by key, where code follows on the line.
-    Not at the end of a line, where the statement alone is meant. A model that reads what follows ends there by itself.
+    That is on a blank line among the statements of a definition; and, for a manual request, where code follows on the
+    line. Not at the end of a line, where the statement alone is meant. A model that reads what follows ends there by itself.
     """
     if settings.multiline != "auto" or scope.in_comment or scope.in_string:
         return False
@@ -107,7 +107,7 @@ def is_gap(query: InlineQuery, scope: CursorScope, settings: InlineSettings) -> 
 
 
 def can_afford_lines(model: ModelInfo, settings: InlineSettings) -> bool:
-    """Is the model quick enough here for several lines, by what was measured? Who wants them always has them."""
+    """True when the model was measured to be quick enough for several lines, or the user always wants them."""
     return settings.multiline == "always" or model.lines_tokens >= MIN_LINES_TOKENS
 
 
@@ -122,7 +122,7 @@ def _declined_by_line(snapshot: Snapshot, offset: int) -> Reason | None:
 
 
 def _is_data(snapshot: Snapshot, offset: int) -> bool:
-    """Do numbers or encoded bytes stand before the cursor, on this line and the ones above?"""
+    """True where numbers or encoded bytes stand before the cursor, on this line and the ones above."""
     before = snapshot.text[max(0, offset - _DATA_CHARS) : offset]
     if len(before) < _DATA_CHARS:
         return False

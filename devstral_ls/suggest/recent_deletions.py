@@ -1,41 +1,37 @@
-"""What was taken out of a document last, as far as requests show it: nobody wants it suggested right back."""
+"""What was deleted last in a document: a suggestion does not put it right back."""
 
 from __future__ import annotations
 
-from cachetools import LRUCache
-
-from devstral_ls.text import Snapshot, single_edit
-
-MAX_DOCUMENTS = 64
+from devstral_ls.text import DocumentChange
 
 MAX_REMOVED = 2_000
-"""Characters; who removes more rewrites."""
+"""Characters; a longer deletion is a rewrite, and says nothing about what is wanted there."""
 
 
 class RecentDeletions:
-    """The last edit of each document, between the requests that were made for it."""
+    """The last deletion of one document. Several keys in a row that delete count as one."""
 
     def __init__(self) -> None:
-        self._last: LRUCache[str, tuple[Snapshot, int, str]] = LRUCache(MAX_DOCUMENTS)
+        self._offset = -1
+        self._removed = ""
 
-    def removed(self, snapshot: Snapshot, offset: int) -> str:
-        """What was removed at ``offset`` since something was last typed there; empty where the last edit was another.
+    def changed(self, change: DocumentChange) -> None:
+        """Take note of a change."""
+        edit = change.edit
+        if edit.text or len(edit.span) > MAX_REMOVED:
+            self._removed = ""
+        elif edit.span:
+            before = self._removed if edit.span.end == self._offset else ""
+            self._removed = (change.before.of(edit.span) + before)[:MAX_REMOVED]
+        else:  # nothing is changed
+            return
+        self._offset = edit.span.start
 
-        Several deletions in a row count as one. Asked once for each request, in their order.
+    def removed_at(self, offset: int) -> str:
+        """What was removed at the cursor, ``offset``, since something was last typed; empty where it was elsewhere.
+
+        A cursor elsewhere ends it.
         """
-        before, at, removed = self._last.get(snapshot.uri, (snapshot, offset, ""))
-        if before is not snapshot and before.text != snapshot.text:
-            edit = single_edit(before.text, snapshot.text)
-            if edit.text or edit.span.start != offset or len(edit.span) > MAX_REMOVED:
-                removed = ""
-            else:
-                goes_on = edit.span.end == at
-                removed = (before.of(edit.span) + (removed if goes_on else ""))[:MAX_REMOVED]
-        elif at != offset:
-            removed = ""
-        self._last[snapshot.uri] = (snapshot, offset, removed)
-        return removed
-
-    def forget(self, uri: str) -> None:
-        """Drop what is known of a closed document."""
-        self._last.pop(uri, None)
+        if offset != self._offset:
+            self._offset, self._removed = offset, ""
+        return self._removed

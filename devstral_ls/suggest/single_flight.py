@@ -1,4 +1,4 @@
-"""One request asked twice is answered once: ghost text and completion list ask for the same place at the same time."""
+"""One request made twice is answered once: ghost text and completion list ask for the same place at the same time."""
 
 from __future__ import annotations
 
@@ -10,52 +10,42 @@ from devstral_ls.errors import DevstralError
 from devstral_ls.suggest.trace import InlineQuery, Outcome
 
 
-class _Running:
-    """A request on its way, which others may join."""
-
-    def __init__(self, query: InlineQuery) -> None:
-        self._query = query
-        self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-
-    def answers(self, query: InlineQuery) -> bool:
-        """Is ``query`` the same request once more, and not a more urgent one?"""
-        mine = self._query
-        same = (mine.snapshot.version, mine.offset) == (query.snapshot.version, query.offset)
-        return same and mine.invoked >= query.invoked and mine.snapshot.text == query.snapshot.text
-
-
 class SingleFlight:
-    """The requests on their way, by document."""
+    """The request of one document that is on its way."""
 
     def __init__(self) -> None:
-        self._running: dict[str, _Running] = {}
+        self._running: tuple[InlineQuery, asyncio.Future[Outcome]] | None = None
 
     async def join(self, query: InlineQuery) -> Outcome | None:
-        """The outcome of a request at the very same place that runs already, if there is one.
+        """The outcome of the same request that runs already; ``None`` where there is none, or its editor took it back.
 
         Raises:
             DevstralError: that one failed.
         """
-        running = self._running.get(query.snapshot.uri)
-        if running is None or not running.answers(query):
+        if self._running is None or not _answers(self._running[0], query):
             return None
-        await asyncio.wait([running.outcome])
-        if running.outcome.cancelled():  # its editor took it back, not ours
-            return None
-        return running.outcome.result()
+        outcome = self._running[1]
+        await asyncio.wait([outcome])
+        return None if outcome.cancelled() else outcome.result()
 
     @contextmanager
     def running(self, query: InlineQuery) -> Iterator[asyncio.Future[Outcome]]:
         """Let others join ``query`` inside the block, which sets the outcome."""
-        uri, running = query.snapshot.uri, _Running(query)
-        self._running[uri] = running
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        running = self._running = query, outcome
         try:
-            yield running.outcome
+            yield outcome
         except DevstralError as error:
-            running.outcome.set_exception(error)
-            running.outcome.exception()  # it is raised here, too, so nobody needs to hear of it
+            outcome.set_exception(error)
+            outcome.exception()  # it is raised here, too: where none has joined it is not lost
             raise
         finally:
-            running.outcome.cancel()
-            if self._running.get(uri) is running:
-                del self._running[uri]
+            outcome.cancel()
+            if self._running is running:
+                self._running = None
+
+
+def _answers(running: InlineQuery, query: InlineQuery) -> bool:
+    """True when ``query`` is the same request once more, and not a more urgent one."""
+    is_same = running.snapshot.text is query.snapshot.text and running.offset == query.offset
+    return is_same and running.snapshot.version == query.snapshot.version and running.invoked >= query.invoked

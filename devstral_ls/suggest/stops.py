@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from devstral_ls.languages.language import Language
 from devstral_ls.languages.lexing import CLOSERS, indent_width
-from devstral_ls.suggest.draft import CursorContext
+from devstral_ls.suggest.postprocess.draft import CursorContext
 
 MAX_LINES = 20
-"""Of one suggestion."""
+"""Lines of one suggestion."""
 
 MAX_REPEATS = 3
 """A line, or a few lines, that come this often in a row are a loop."""
@@ -34,19 +34,19 @@ def cut(text: str, place: CursorContext) -> str | None:
     """The answer, if ``text`` already holds all of it; ``None`` to read on."""
     if "\n" not in text:
         return None
-    if place.fills:
+    if place.fills_gap:
         return _cut_filling(text, place)
     if place.multiline:
         return _cut_lines(text, place)
     # Behind a suggestion that was taken, the line end that comes first is part of the next one.
-    lead = len(text) - len(text.lstrip()) if place.goes_on and not text.lstrip(" \t")[:1].strip("\n") else 0
+    lead = len(text) - len(text.lstrip()) if place.follows_accepted and not text.lstrip(" \t")[:1].strip("\n") else 0
     end = text.find("\n", lead)
     return None if end < 0 else text[:end]
 
 
 def _cut_filling(text: str, place: CursorContext) -> str | None:
-    """Read on to where the model ends by itself, since the line that is cut fits what follows the cursor no more; the
-    first line alone, where it goes on and on.
+    """Keep streaming to the model's own end: the first line, cut, would no longer fit the text after the cursor. The first
+    line alone where the model does not end.
     """
     first, *whole, _unfinished = text.split("\n")
     for n, line in enumerate(whole):
@@ -56,7 +56,7 @@ def _cut_filling(text: str, place: CursorContext) -> str | None:
 
 
 def _cut_lines(text: str, place: CursorContext) -> str | None:
-    """Cut at the first whole line that does not belong to the block any more."""
+    """Cut at the first whole line that is not in the block any more."""
     *whole, unfinished = text.split("\n")
     block = _block(place, [*whole, unfinished])
     closed = _end_of_block("\n".join(whole), place)
@@ -134,7 +134,7 @@ def _begins_line(text: str, at: int) -> bool:
 
 
 def _leaves_block(line: str, above: list[str], block: _Block, place: CursorContext) -> bool:
-    """Is the line further left than the block, in a language where that ends it?"""
+    """True when the line is further left than the block, in a language where that ends it."""
     columns = indent_width(line)
     is_inside = columns > block.base or (columns == block.base and (not block.items or _is_item(line, block.items)))
     if _by_brackets(place.language) or is_inside:
@@ -146,12 +146,12 @@ def _leaves_block(line: str, above: list[str], block: _Block, place: CursorConte
 
 
 def _by_brackets(language: Language) -> bool:
-    """Do brackets alone end its blocks?"""
+    """True when brackets alone end its blocks."""
     return not language.offside and CLOSERS.issuperset(language.closers)
 
 
 def _is_own_closer(line: str, place: CursorContext) -> bool:
-    """Is it the word that ends our block (``end``, ``done``), not there yet below the cursor?"""
+    """True for the word that ends the block (``end``, ``done``), where it does not stand below the cursor yet."""
     return line.strip() in place.language.closers and line.rstrip() != place.next_line.rstrip()
 
 

@@ -19,6 +19,7 @@ from devstral_ls.engine.spec import EngineOptions
 from devstral_ls.engine.status import EngineStatus
 from devstral_ls.errors import EngineUnavailable
 from devstral_ls.generation import Chunk, GenerationRequest, Text
+from devstral_ls.languages.syntax.document_tree import parse_once
 from devstral_ls.platform.paths import directories
 from devstral_ls.server.app import DevstralServer, create_server, serve_stdio, serve_tcp
 from devstral_ls.server.factories import FACTORIES
@@ -94,7 +95,7 @@ class PlainPipeline:
         self._engine = engine
         self._ids = itertools.count(1)
         self.traces: dict[str, Trace] = {}
-        self.feedback = self
+        self.diagnostics: list[tuple[str, str, str]] = []
         self.heard: list[tuple[str, str]] = []
 
     async def inline(self, query: InlineQuery, settings: Any) -> Outcome:
@@ -106,7 +107,7 @@ class PlainPipeline:
             trace.reason = Reason.DISABLED
             return Outcome((), trace)
         text = ""
-        trace.layout = "plain"
+        trace.asked_model, trace.layout = True, "plain"
         request = GenerationRequest((Text(query.snapshot.text[: query.offset]),), 16)
         async with self._engine.generate(request) as chunks:
             async for chunk in chunks:
@@ -122,11 +123,20 @@ class PlainPipeline:
     def on_cursor_idle(self, snapshot: Any, offset: int, settings: Any) -> None:
         self.rested = (snapshot.uri, offset)
 
-    def ready(self) -> None:
+    def model_ready(self) -> None:
         return
 
-    def forget(self, uri: str) -> None:
+    def changed(self, change: Any) -> None:
+        return
+
+    def closed(self, uri: str) -> None:
         self.traces.pop(uri, None)
+
+    def diagnosed(self, snapshot: Any, diagnostics: Any) -> None:
+        self.diagnostics = [(snapshot.of(one.span), one.severity, one.message) for one in diagnostics]
+
+    def tree(self, snapshot: Any) -> Any:
+        return parse_once(snapshot)
 
     def close(self) -> None:
         return
@@ -161,9 +171,8 @@ class Rig:
             self.engine = Engine(options, on_status, self.status)
             return self.engine
 
-        def pipeline(engine: Any, trees: Any, retriever: Any) -> Any:
-            real = self.real_pipeline
-            self.pipeline = FACTORIES.pipeline(engine, trees, retriever) if real else PlainPipeline(engine)
+        def pipeline(engine: Any, retriever: Any) -> Any:
+            self.pipeline = FACTORIES.pipeline(engine, retriever) if self.real_pipeline else PlainPipeline(engine)
             return self.pipeline
 
         retriever = FACTORIES.retriever if self.index else lambda: None
@@ -196,11 +205,7 @@ def scripted(rig: Rig, **options: Any) -> DevstralServer:
             "restarts": engine.n_restarts,
             "models": [options.model for options in engine.options],
             "heard": getattr(rig.pipeline, "heard", None),
-            "diagnosed": [
-                (snapshot.of(one.span), one.severity, one.message)
-                for snapshot, found in ls.workspace._early
-                for one in found
-            ],
+            "diagnosed": getattr(rig.pipeline, "diagnostics", None),
         }
 
     @server.features.feature("test/asked")

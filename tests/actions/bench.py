@@ -10,7 +10,7 @@ from devstral_ls.actions.query import ActionCallbacks, ActionQuery, ActionRefuse
 from devstral_ls.actions.runner import ActionRunner
 from devstral_ls.code_context import Diagnostic
 from devstral_ls.generation import GenerationRequest
-from devstral_ls.languages.syntax.tree import SyntaxTrees
+from devstral_ls.languages.syntax.document_tree import parse_once
 from devstral_ls.testing.scripted_engine import ScriptedEngine
 from devstral_ls.text import Edit, Snapshot, Span, apply
 
@@ -102,6 +102,6 @@ def n_errors(text: str, language: str = "python") -> int:
     """How many errors the tree of ``text`` has."""
     from devstral_ls.languages.syntax.parse_errors import parse_errors
 
-    syntax = SyntaxTrees().tree(Snapshot("file:///w/x", 1, language, text))
+    syntax = parse_once(Snapshot("file:///w/x", 1, language, text))
     assert syntax is not None
     return parse_errors(syntax).n_errors

@@ -8,7 +8,7 @@ import pytest
 
 from devstral_ls.actions.offer import OfferRequest, offers
 from devstral_ls.actions.table import ACTIONS, REVIEW_PARAMETERS, switched_off
-from devstral_ls.languages.syntax.tree import SyntaxTrees
+from devstral_ls.languages.syntax.document_tree import parse_once
 from devstral_ls.settings.tree import ReviewMode
 from devstral_ls.testing.scripted_engine import QWEN, ScriptedEngine
 from tests.actions.bench import act, placed
@@ -37,7 +37,7 @@ async def test_the_setting_and_the_size_of_the_model_decide(
 ) -> None:
     model = replace(QWEN, parameters=parameters)
     snapshot, span = placed(CODE)
-    menu = offers(OfferRequest(snapshot, span, review=review), SyntaxTrees().tree(snapshot), model)
+    menu = offers(OfferRequest(snapshot, span, review=review), parse_once(snapshot), model)
     assert ("review" in {offer.action.id for offer in menu}) is is_on
     done = await act("review", CODE, REPAIRED, engine=ScriptedEngine(REPAIRED, model=model), review=review)
     assert (done.result is not None) is is_on

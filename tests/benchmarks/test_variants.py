@@ -16,12 +16,13 @@ SETUP = """
 from dataclasses import replace
 from benchmarks.variants import switch_off
 from devstral_ls.languages.scopes.tree import scope_at
-from devstral_ls.languages.syntax.tree import SyntaxTrees
+from devstral_ls.languages.syntax.document_tree import parse_once
 from devstral_ls.languages.table import LANGUAGES
 from devstral_ls.settings.tree import Settings
-from devstral_ls.suggest import generator, policy, postprocess, stops
+from devstral_ls.suggest import generator, policy, stops
 from devstral_ls.suggest.answer_stream import request_for
-from devstral_ls.suggest.draft import Draft, cursor_context_at
+from devstral_ls.suggest.postprocess import steps
+from devstral_ls.suggest.postprocess.draft import Draft, cursor_context_at
 from devstral_ls.suggest.trace import InlineQuery
 from devstral_ls.prompt.window import Window
 from devstral_ls.text import Snapshot
@@ -29,15 +30,15 @@ from devstral_ls.testing.scripted_engine import QWEN
 
 snapshot = Snapshot("file:///a.py", 1, "python", "x = 1\\n" * 400 + "def f():\\n    ret\\n")
 offset = len(snapshot.text) - 1
-scope = scope_at(SyntaxTrees().tree(snapshot), snapshot, offset)
+scope = scope_at(parse_once(snapshot), snapshot, offset)
 place = cursor_context_at(snapshot, offset, scope, LANGUAGES["python"], multiline=True)
 """
 
 SHOWS = {
-    "window": "len(generator.cut(snapshot, offset, scope, budget=5000, suffix_share=0.3).prefix)",
+    "window": "len(generator.cut_window(snapshot, offset, scope, budget=5000, suffix_share=0.3).prefix)",
     "healing": "request_for(Window('    ret', ''), 'file:///a.py', QWEN, 9, 9).begins_with",
     "syntax-cut": "stops.cut('urn 1\\n\\n\\ndef g():\\n    pass\\n', place)",
-    "postprocessing": "postprocess.postprocess(Draft('x   ', place)).text",
+    "postprocessing": "steps.postprocess(Draft('x   ', place)).text",
     "gate": "policy.declined(InlineQuery(snapshot, offset - 2), Settings())",
 }
 

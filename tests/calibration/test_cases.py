@@ -6,9 +6,8 @@ from collections import Counter
 
 from devstral_ls.calibration.cases import Hole, holes, scope_and_cursor
 from devstral_ls.calibration.score import first_line
-from devstral_ls.languages.syntax.tree import SyntaxTrees
-from devstral_ls.suggest.draft import Draft
-from devstral_ls.suggest.postprocess import postprocess
+from devstral_ls.suggest.postprocess.draft import Draft
+from devstral_ls.suggest.postprocess.steps import postprocess
 
 
 def line_before(hole: Hole) -> str:
@@ -28,8 +27,7 @@ def test_any_first_few_are_of_all_languages() -> None:
 
 
 def test_some_are_in_the_middle_of_a_word_and_some_want_several_lines() -> None:
-    trees = SyntaxTrees()
-    places = [scope_and_cursor(hole, trees)[1] for hole in holes()]
+    places = [scope_and_cursor(hole)[1] for hole in holes()]
     assert sum(place.multiline for place in places) >= 4
     assert sum(not place.multiline for place in places) >= 4
     for language in ("python", "typescript", "go", "rust"):
@@ -38,9 +36,8 @@ def test_some_are_in_the_middle_of_a_word_and_some_want_several_lines() -> None:
 
 
 def test_the_expected_answer_survives_the_post_processing() -> None:
-    trees = SyntaxTrees()
     for hole in holes():
-        shown = postprocess(Draft(hole.expected, scope_and_cursor(hole, trees)[1])).text
+        shown = postprocess(Draft(hole.expected, scope_and_cursor(hole)[1])).text
         assert first_line(shown) == first_line(hole.expected), hole.id
 
 

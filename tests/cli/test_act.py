@@ -15,7 +15,7 @@ import pytest
 from devstral_ls.cli import act, main
 from devstral_ls.platform.paths import Directories
 from devstral_ls.retrieval.index.workspace_index import WorkspaceIndex
-from devstral_ls.suggest.retriever import ContextRetriever
+from devstral_ls.retrieval.retriever import ContextRetriever
 from devstral_ls.testing.scripted_engine import QWEN, ScriptedEngine, plain
 
 CODE = "def first(a):\n    b = a\n    return b\n"

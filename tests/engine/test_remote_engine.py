@@ -30,7 +30,6 @@ from devstral_ls.errors import (
     SettingsError,
 )
 from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, Special, Text
-from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.settings.tree import EngineSettings, Settings
 from devstral_ls.suggest.pipeline import Suggester
 from devstral_ls.suggest.trace import InlineQuery
@@ -238,7 +237,7 @@ async def test_ghost_text_from_a_conversation(code: str, says: str, shown: str) 
     fake.streams["/v1/chat/completions"] = sse(*map(fake_remote.delta, says), fake_remote.delta("", "stop"))
     async with talking(fake) as engine, AsyncExitStack() as stack:
         client = stack.enter_context(engine.using())
-        suggester = Suggester(client, SyntaxTrees())
+        suggester = Suggester(client)
         snapshot = Snapshot("file:///w/m.py", 1, "python", code.replace("▮", ""))
         settings = Settings(engine=EngineSettings(kind="remote"))
         outcome = await suggester.inline(InlineQuery(snapshot, code.index("▮"), invoked=True), settings)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from devstral_ls.engine.remote import RemoteOptions
 
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.daemon.backends.remote.options import RemoteOptions

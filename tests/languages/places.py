@@ -5,7 +5,7 @@ from __future__ import annotations
 from devstral_ls.languages.scopes import indentation
 from devstral_ls.languages.scopes.cursor import CursorScope
 from devstral_ls.languages.scopes.tree import scope_at
-from devstral_ls.languages.syntax.tree import SyntaxTrees
+from devstral_ls.languages.syntax.document_tree import parse_once
 from devstral_ls.languages.table import language_of
 from devstral_ls.text import Snapshot
 
@@ -18,7 +18,7 @@ def placed(code: str, language: str) -> tuple[Snapshot, int]:
 
 def by_tree(code: str, language: str) -> tuple[Snapshot, CursorScope]:
     snapshot, offset = placed(code, language)
-    syntax = SyntaxTrees().tree(snapshot)
+    syntax = parse_once(snapshot)
     assert syntax is not None
     return snapshot, scope_at(syntax, snapshot, offset)
 

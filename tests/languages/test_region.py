@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from devstral_ls.languages.scopes.tree import scope_at
+from devstral_ls.languages.syntax.document_tree import MAX_PARSED_CHARS, DocumentTree
+from devstral_ls.languages.syntax.incremental import with_edits
 from devstral_ls.languages.syntax.region import AFTER, BEFORE, WHOLE_CHARS, region_around
-from devstral_ls.languages.syntax.tree import MAX_PARSED_CHARS, Syntax, SyntaxTrees, n_errors
+from devstral_ls.languages.syntax.tree import Syntax, n_errors
 from devstral_ls.languages.table import language_of
-from devstral_ls.text import Edit, Snapshot, Span
+from devstral_ls.text import DocumentChange, Edit, Snapshot, Span
 
 PYTHON = '''\
 @dataclass
@@ -54,10 +58,19 @@ def long_text(language: str, n: int = 120) -> str:
     return HEADS[language] + "".join(shape.format(n=number) for number in range(n))
 
 
-def tree(trees: SyntaxTrees, snapshot: Snapshot, offset: int | None = None) -> Syntax:
-    found = trees.tree(snapshot, offset)
-    assert found is not None
-    return found
+def tree(document: DocumentTree, snapshot: Snapshot, offset: int | None = None) -> Syntax:
+    syntax = document.of(snapshot, offset)
+    assert syntax is not None
+    return syntax
+
+
+def edited(document: DocumentTree, before: Snapshot, *edits: Edit) -> Snapshot:
+    """The document after a change that it is told of."""
+    after = before
+    for edit in edits:
+        after = after.edited(edit, before.version + 1)
+    document.changed(DocumentChange(before, after, edits))
+    return after
 
 
 def snapshot_of(text: str, language: str = "python", version: int = 1) -> Snapshot:
@@ -67,7 +80,7 @@ def snapshot_of(text: str, language: str = "python", version: int = 1) -> Snapsh
 @pytest.mark.parametrize("language", ["python", "typescript"])
 def test_the_part_says_of_each_cursor_what_the_whole_tree_says(language: str) -> None:
     snapshot = snapshot_of(long_text(language), language)
-    whole, parts = tree(SyntaxTrees(), snapshot), SyntaxTrees()
+    whole, parts = tree(DocumentTree(), snapshot), DocumentTree()
     assert len(snapshot.text) > 2 * WHOLE_CHARS
     for offset in range(0, len(snapshot.text), 97):
         part = tree(parts, snapshot, offset)
@@ -93,57 +106,102 @@ def test_a_short_text_and_one_without_definitions_have_no_part(text: str) -> Non
 
 
 def test_typing_gives_the_tree_that_a_fresh_parse_gives() -> None:
-    trees = SyntaxTrees()
+    document = DocumentTree()
     snapshot = snapshot_of(long_text("python"))
     offset = snapshot.text.index("        return width * 60")
-    for version, c in enumerate('        if é(width, [1, {"a": """x\n', 2):
-        snapshot = snapshot.edited(Edit(Span(offset, offset), c), version)
+    tree(document, snapshot, offset)
+    for c in '        if é(width, [1, {"a": """x\n':
+        snapshot = edited(document, snapshot, Edit(Span(offset, offset), c))
         offset += 1
-        found = tree(trees, snapshot, offset)
-        assert found.text == snapshot.of(found.part or Span(0, 0))
-        fresh = tree(SyntaxTrees(), snapshot_of(found.text))
-        assert str(found.tree.root_node) == str(fresh.tree.root_node)
+        syntax = tree(document, snapshot, offset)
+        assert syntax.text == snapshot.of(syntax.part or Span(0, 0))
+        fresh = tree(DocumentTree(), snapshot_of(syntax.text))
+        assert str(syntax.tree.root_node) == str(fresh.tree.root_node)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_edits_anywhere_and_the_cursor_anywhere_give_the_tree_of_a_fresh_parse(data: st.DataObject) -> None:
+    document = DocumentTree()
+    snapshot = snapshot_of(long_text("python", 80))
+    for _ in range(data.draw(st.integers(1, 5))):
+        edits, n = [], len(snapshot.text)
+        for _ in range(data.draw(st.integers(0, 3))):
+            start = data.draw(st.integers(0, n))
+            end = data.draw(st.integers(start, min(n, start + data.draw(st.sampled_from([0, 1, 40, 9_000])))))
+            text = data.draw(st.sampled_from(["", "x", "é = 1\n", "class A:\n    pass\n", "# ü\n" * 900]))
+            edits.append(Edit(Span(start, end), text))
+            n += len(text) - (end - start)
+        snapshot = edited(document, snapshot, *edits)
+        for offset in (data.draw(st.integers(0, n)), None):
+            syntax, fresh = tree(document, snapshot, offset), tree(DocumentTree(), snapshot, offset)
+            assert (syntax.part, syntax.data) == (fresh.part, fresh.data)
+            assert syntax.tree.root_node.has_error == fresh.tree.root_node.has_error
+            if not fresh.tree.root_node.has_error:  # how an error is recovered from may depend on what was reused
+                assert str(syntax.tree.root_node) == str(fresh.tree.root_node)
+                assert syntax.imports == fresh.imports
 
 
 def test_an_open_bracket_is_seen_in_the_part_as_in_the_whole() -> None:
     text = long_text("python")
     offset = text.index("        return width * 60")
     broken = snapshot_of(text[:offset] + "        f(\n" + text[offset:])
-    scope = scope_at(tree(SyntaxTrees(), broken, offset + 10), broken, offset + 10)
+    scope = scope_at(tree(DocumentTree(), broken, offset + 10), broken, offset + 10)
     assert [one.name for one in scope.scopes] == ["Größe60", "area"]
 
 
 def test_what_is_tried_is_tried_in_the_same_part() -> None:
-    trees = SyntaxTrees()
+    document = DocumentTree()
     snapshot = snapshot_of(long_text("python", 2_000))
     assert len(snapshot.text) > MAX_PARSED_CHARS
     offset = snapshot.text.index("        return width * 1060")
-    known = tree(trees, snapshot, offset)
+    known = tree(document, snapshot, offset)
     errors = []
     for said in ("x = 1\n", "x = (1\n", ""):
-        found = trees.tried(snapshot.edited(Edit(Span(offset, offset), " " * 8 + said), 1), offset)
-        assert found is not None
-        assert found.start == known.start
-        errors.append(n_errors(found, Span(offset - 100, offset + 100)))
+        edit = Edit(Span(offset, offset), " " * 8 + said)
+        tried = document.tried(DocumentChange(snapshot, snapshot.edited(edit, 1), (edit,)), offset)
+        again = with_edits(known, [edit], offset)
+        assert tried is not None
+        assert again is not None
+        assert (tried.part, tried.data) == (again.part, again.data)
+        assert tried.start == known.start
+        errors.append(n_errors(tried, Span(offset - 100, offset + 100)))
     assert errors[0] == 0
     assert errors[1] > 0
-    assert trees.tried(snapshot, offset) is known
+    assert with_edits(known, [Edit(Span(offset, offset), "")], offset) is known
+    assert document.of(snapshot, offset) is known
+
+
+def test_what_is_tried_in_a_text_that_has_moved_on_is_tried_all_the_same() -> None:
+    document = DocumentTree()
+    first = snapshot_of(long_text("python"))
+    offset = first.text.index("        return width * 60")
+    tree(document, first, offset)
+    edited(document, first, Edit(Span(offset, offset), "x"))
+    edit = Edit(Span(offset, offset), "        y = 1\n")
+    after = first.edited(edit, 1)
+    tried = document.tried(DocumentChange(first, after, (edit,)), offset)
+    assert tried is not None
+    assert tried.text == after.of(tried.part or Span(0, 0))
 
 
 def test_imports_are_known_far_from_them_and_followed_when_they_change() -> None:
-    trees = SyntaxTrees()
+    document = DocumentTree()
     snapshot = snapshot_of(long_text("python"))
     end = len(snapshot.text)
-    first = [snapshot.of(span) for span in tree(trees, snapshot, end).imports]
+    first = [snapshot.of(span) for span in tree(document, snapshot, end).imports]
     assert first == ["import os", "from a import (\n    b,\n    c,\n)"]
-    changed = snapshot.edited(Edit(Span(0, 9), "import sys as s"), 2)
-    again = tree(trees, changed, end)
+    changed = edited(document, snapshot, Edit(Span(0, 9), "import sys as s"))
+    again = tree(document, changed, len(changed.text))
     assert [changed.of(span) for span in again.imports] == ["import sys as s", first[1]]
 
 
-def test_whoever_asks_without_a_cursor_gets_the_whole_tree() -> None:
-    trees = SyntaxTrees()
+def test_whoever_asks_without_a_cursor_gets_the_whole_tree_and_both_are_kept() -> None:
+    document = DocumentTree()
     snapshot = snapshot_of(long_text("python"))
-    assert tree(trees, snapshot, 20_000).part is not None
-    assert tree(trees, snapshot).part is None
-    assert tree(trees, snapshot).tree.root_node.end_byte == len(snapshot.text.encode())
+    part, whole = tree(document, snapshot, 20_000), tree(document, snapshot)
+    assert part.part is not None
+    assert whole.part is None
+    assert whole.tree.root_node.end_byte == len(snapshot.text.encode())
+    assert document.of(snapshot, 20_000) is part
+    assert document.of(snapshot) is whole

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devstral_ls.languages.scopes.tree import scope_at
-from devstral_ls.languages.syntax.tree import MAX_PARSED_CHARS, RETRY_VERSIONS, Syntax, SyntaxTrees
-from devstral_ls.text import Snapshot
+from devstral_ls.languages.syntax.document_tree import MAX_PARSED_CHARS, RETRY_VERSIONS, DocumentTree, parse_once
+from devstral_ls.languages.syntax.tree import Syntax
+from devstral_ls.text import DocumentChange, Edit, Snapshot, Span, apply
 
 PYTHON = '''\
 import os
@@ -52,10 +53,23 @@ PIECES = st.text(st.sampled_from("x1 (){}[]:,.='\"#/*\n\té漢😀\u0301\ud800\0
 EDITS = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 30), PIECES), min_size=1, max_size=6)
 
 
-def tree_of(trees: SyntaxTrees, text: str, version: int, language: str = "python") -> Syntax:
-    syntax = trees.tree(Snapshot("file:///a", version, language, text))
-    assert syntax is not None
-    return syntax
+class Document:
+    """An open document that is changed, and its tree."""
+
+    def __init__(self, text: str, language: str = "python") -> None:
+        self.tree = DocumentTree()
+        self.snapshot = Snapshot("file:///a", 1, language, text)
+
+    def syntax(self) -> Syntax:
+        syntax = self.tree.of(self.snapshot)
+        assert syntax is not None
+        return syntax
+
+    def change(self, *edits: Edit) -> None:
+        before = self.snapshot
+        for edit in edits:
+            self.snapshot = self.snapshot.edited(edit, before.version + 1)
+        self.tree.changed(DocumentChange(before, self.snapshot, edits))
 
 
 def nodes(tree: tree_sitter.Tree) -> list[tuple[str, int, int, tuple[int, int], tuple[int, int]]]:
@@ -72,22 +86,28 @@ def nodes(tree: tree_sitter.Tree) -> list[tuple[str, int, int, tuple[int, int], 
     return found
 
 
-def edited(text: str, edit: tuple[float, int, str]) -> str:
-    where, n_removed, inserted = edit
+def as_edit(text: str, wanted: tuple[float, int, str]) -> Edit:
+    where, n_removed, inserted = wanted
     at = round(where * len(text))
-    return text[:at] + inserted + text[at + n_removed :]
+    return Edit(Span(at, min(at + n_removed, len(text))), inserted)
 
 
 @pytest.mark.parametrize(("language", "text"), [("python", PYTHON), ("python", PYTHON * 12), ("go", GO)])
 @settings(max_examples=60, deadline=None)
-@given(edits=EDITS)
-def test_an_incremental_tree_is_the_tree_of_a_fresh_parse(language: str, text: str, edits: list) -> None:
-    trees = SyntaxTrees()
-    tree_of(trees, text, 0, language)
-    for version, edit in enumerate(edits, 1):
-        text = edited(text, edit)
-        syntax, fresh = tree_of(trees, text, version, language), tree_of(SyntaxTrees(), text, version, language)
-        assert syntax.data == text.encode("utf-8", "surrogatepass")
+@given(edits=EDITS, asked=st.lists(st.booleans(), min_size=6, max_size=6))
+def test_an_incremental_tree_is_the_tree_of_a_fresh_parse(
+    language: str, text: str, edits: list, asked: list[bool]
+) -> None:
+    document = Document(text, language)
+    document.syntax()
+    for wanted, is_asked in zip(edits, asked, strict=False):
+        first = as_edit(document.snapshot.text, wanted)
+        document.change(first, as_edit(document.snapshot.edited(first, 0).text, wanted))
+        if not is_asked:  # two changes before it is parsed again
+            continue
+        syntax, fresh = document.syntax(), parse_once(document.snapshot)
+        assert fresh is not None
+        assert syntax.data == document.snapshot.text.encode("utf-8", "surrogatepass")
         broken = fresh.tree.root_node.has_error
         assert syntax.tree.root_node.has_error == broken
         if not broken:  # how an error is recovered from may depend on what was reused
@@ -100,10 +120,10 @@ def test_an_incremental_tree_is_the_tree_of_a_fresh_parse(language: str, text: s
 def test_any_text_and_place_has_an_answer_within_its_bounds(edits: list, where: float) -> None:
     for language, text in [("python", PYTHON), ("go", GO), ("typescript", GO), ("html", GO), ("ruby", PYTHON)]:
         for edit in edits:
-            text = edited(text, edit)
+            text = apply(text, as_edit(text, edit))
         snapshot = Snapshot("file:///a", 1, language, text)
         offset = round(where * len(text))
-        for syntax in (SyntaxTrees().tree(snapshot), None):
+        for syntax in (parse_once(snapshot), None):
             found = scope_at(syntax, snapshot, offset)
             for scope in found.scopes:
                 assert 0 <= scope.span.start <= scope.header.start <= scope.header.end == scope.body.start
@@ -112,19 +132,24 @@ def test_any_text_and_place_has_an_answer_within_its_bounds(edits: list, where: 
             assert not (found.in_comment and found.in_string)
 
 
-def test_the_same_version_is_parsed_once() -> None:
-    trees = SyntaxTrees()
-    assert tree_of(trees, PYTHON, 1) is tree_of(trees, PYTHON, 1)
-    assert tree_of(trees, PYTHON + "\n", 1) is not tree_of(trees, PYTHON, 1)
+def test_the_same_text_is_parsed_once() -> None:
+    document = Document(PYTHON)
+    first = document.syntax()
+    assert document.syntax() is first
+    document.change()  # a new version that changes nothing
+    assert document.syntax() is first
+    document.change(Edit(Span(0, 0), "\n"))
+    assert document.syntax() is not first
 
 
 def test_parsing_again_and_again_holds_on_to_nothing() -> None:
-    trees = SyntaxTrees()
+    document = Document(PYTHON * 100)
     tracemalloc.start()
     try:
         sizes = []
-        for version in range(60):
-            tree_of(trees, PYTHON * 100 + "x" * version, version)
+        for _ in range(60):
+            document.change(Edit(Span(len(document.snapshot.text), len(document.snapshot.text)), "x"))
+            document.syntax()
             sizes.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
@@ -132,58 +157,66 @@ def test_parsing_again_and_again_holds_on_to_nothing() -> None:
 
 
 def test_an_older_tree_stays_as_it_is() -> None:
-    trees = SyntaxTrees()
-    old = tree_of(trees, PYTHON, 1)
+    document = Document(PYTHON)
+    older, old = document.snapshot, document.syntax()
     before = nodes(old.tree)
-    tree_of(trees, "x = 1\n" + PYTHON[40:], 2)
+    document.change(Edit(Span(0, 40), "x = 1\n"))
+    document.syntax()
     assert nodes(old.tree) == before
-    assert nodes(tree_of(trees, PYTHON, 3).tree) == before
+    asked_late = document.tree.of(older)
+    assert asked_late is not None
+    assert nodes(asked_late.tree) == before
+
+
+def test_an_older_text_that_is_asked_for_late_is_not_taken_for_the_document() -> None:
+    document = Document(PYTHON)
+    older = document.snapshot
+    document.syntax()
+    document.change(Edit(Span(0, 0), "x = 1\n"))
+    now = document.syntax()
+    document.tree.of(older)
+    assert document.syntax() is now
+
+
+def test_a_text_that_no_change_has_led_to_is_parsed_anew() -> None:
+    document = Document(PYTHON)
+    document.syntax()
+    document.snapshot = Snapshot("file:///a", 7, "python", "x = 1\n")
+    assert document.syntax().data == b"x = 1\n"
+    lost = document.snapshot.edited(Edit(Span(0, 1), "é"), 8)
+    document.snapshot = lost.edited(Edit(Span(0, 0), "y"), 9)
+    document.tree.changed(DocumentChange(lost, document.snapshot, (Edit(Span(0, 0), "y"),)))
+    assert document.syntax().data == "yé = 1\n".encode()
 
 
 def test_a_document_that_changes_its_language_is_parsed_anew() -> None:
-    trees = SyntaxTrees()
-    assert tree_of(trees, "a = 1", 1, "python").tree.root_node.type == "module"
-    assert tree_of(trees, "a = 1", 1, "javascript").tree.root_node.type == "program"
-
-
-def test_the_document_not_asked_for_longest_goes_first() -> None:
-    trees = SyntaxTrees(max_documents=2)
-    a, b, c = (Snapshot(f"file:///{name}", 1, "python", "x") for name in "abc")
-    first, second = trees.tree(a), trees.tree(b)
-    assert trees.tree(a) is first
-    trees.tree(c)
-    assert trees.tree(a) is first
-    assert trees.tree(b) is not second
-
-
-def test_a_closed_document_is_forgotten() -> None:
-    trees = SyntaxTrees()
-    first = tree_of(trees, "x", 1)
-    trees.forget("file:///a")
-    trees.forget("file:///never-seen")
-    assert tree_of(trees, "x", 1) is not first
+    tree = DocumentTree()
+    roots = []
+    for language in ("python", "javascript"):
+        syntax = tree.of(Snapshot("file:///a", 1, language, "a = 1"))
+        assert syntax is not None
+        roots.append(syntax.tree.root_node.type)
+    assert roots == ["module", "program"]
 
 
 @pytest.mark.parametrize(
     ("language", "text"), [("kotlin", "x"), ("plaintext", "x"), ("python", "x" * (MAX_PARSED_CHARS + 1))]
 )
 def test_without_a_grammar_and_above_the_limit_there_is_no_tree(language: str, text: str) -> None:
-    assert SyntaxTrees().tree(Snapshot("file:///a", 1, language, text)) is None
+    assert parse_once(Snapshot("file:///a", 1, language, text)) is None
 
 
 def test_a_parse_that_takes_too_long_is_given_up_and_tried_again_much_later() -> None:
-    trees = SyntaxTrees(parse_seconds=0)
+    tree = DocumentTree(parse_seconds=0)
     slow = PYTHON * 200
 
     def version(number: int) -> Syntax | None:
-        return trees.tree(Snapshot("file:///a", number, "python", slow))
+        return tree.of(Snapshot("file:///a", number, "python", slow))
 
     assert version(1) is None
-    trees._parse_seconds = 60
+    tree._parse_seconds = 60
     assert version(2) is None
     assert version(1 + RETRY_VERSIONS) is not None
-    trees.forget("file:///a")
-    assert version(2) is not None
 
 
 @pytest.mark.parametrize(
@@ -201,6 +234,6 @@ def test_a_parse_that_takes_too_long_is_given_up_and_tried_again_much_later() ->
 )
 def test_a_hundred_thousand_levels_are_no_trouble(language: str, text: str) -> None:
     snapshot = Snapshot("file:///a", 1, language, text)
-    syntax = SyntaxTrees(parse_seconds=5).tree(snapshot)
+    syntax = parse_once(snapshot, 5)
     for offset in (0, len(text) // 2, len(text)):
         assert len(scope_at(syntax, snapshot, offset).scopes) <= 64

@@ -8,8 +8,8 @@ from devstral_ls.code_context import Diagnostic
 from devstral_ls.languages.scopes.cursor import CursorScope
 from devstral_ls.languages.table import language_of
 from devstral_ls.prompt.diagnostic_comments import comments_on
-from devstral_ls.suggest.client_diagnostics import ClientDiagnostics
-from devstral_ls.text import Snapshot, Span
+from devstral_ls.retrieval.diagnostics import DocumentDiagnostics
+from devstral_ls.text import DocumentChange, Edit, Snapshot, Span
 
 
 @pytest.mark.parametrize(
@@ -24,13 +24,12 @@ def test_whatever_a_tool_says_stays_one_closed_comment(message: str) -> None:
     assert len(note.text) < 300
 
 
-def test_what_was_said_of_an_older_text_moves_along_with_all_that_was_typed_since() -> None:
-    def text(version: int, code: str) -> Snapshot:
-        return Snapshot("file:///a.py", version, "python", code)
-
-    diagnosed = ClientDiagnostics()
-    diagnosed.put(text(1, "a = 1\nb = c\n"), [Diagnostic(Span(10, 11), "error", "c is unknown")])
-    now = text(3, "x = 0\ny = 0\na = 1\nb = c\n")  # of version 2 nobody was told
-    diagnosed.edited(now)
-    (one,) = diagnosed.near(now, 0, CursorScope())
+def test_what_is_reported_moves_along_with_what_is_typed_above() -> None:
+    before = Snapshot("file:///a.py", 1, "python", "a = 1\nb = c\n")
+    diagnostics = DocumentDiagnostics()
+    diagnostics.put([Diagnostic(Span(10, 11), "error", "c is unknown")])
+    edits = (Edit(Span(0, 0), "x = 0\n"), Edit(Span(6, 6), "y = 0\n"))
+    now = before.edited(edits[0], 2).edited(edits[1], 2)
+    diagnostics.changed(DocumentChange(before, now, edits))
+    (one,) = diagnostics.near(now, 0, CursorScope(), 3)
     assert now.of(one.span) == "c"

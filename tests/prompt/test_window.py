@@ -6,7 +6,7 @@ import pytest
 
 from devstral_ls.languages.scopes.cursor import CursorScope
 from devstral_ls.languages.scopes.tree import scope_at
-from devstral_ls.languages.syntax.tree import SyntaxTrees
+from devstral_ls.languages.syntax.document_tree import parse_once
 from devstral_ls.prompt.healing import MAX_TAKEN_BACK, take_back
 from devstral_ls.prompt.window import CHARACTERS_PER_TOKEN, MAX_LINE, Window, block_lines, cut_window
 from devstral_ls.text import Snapshot
@@ -74,7 +74,7 @@ def test_imports_and_enclosing_headers_above_the_window_are_kept() -> None:
     body = "".join(f"        self.field_{n} = {n}\n" for n in range(400))
     text = f"import os\nfrom typing import Any\n\n\nclass Store:\n    def fill(self, size: int) -> None:\n{body}        self."
     snapshot = Snapshot("file:///a.py", 1, "python", text)
-    scope = scope_at(SyntaxTrees().tree(snapshot), snapshot, len(text))
+    scope = scope_at(parse_once(snapshot), snapshot, len(text))
     window = cut_window(snapshot, len(text), scope, budget=256, suffix_share=0.0)
     assert window.prefix.startswith(
         "import os\nfrom typing import Any\nclass Store:\n    def fill(self, size: int) -> None:\n"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ from lsprotocol import types
 from devstral_ls.languages.table import language_of
 from devstral_ls.server.documents.positions import UTF8, UTF16, UTF32, Encoding, n_code_points, n_units
 from devstral_ls.server.documents.store import Documents
-from devstral_ls.text import Snapshot, Span
+from devstral_ls.text import DocumentChange, Edit, Snapshot, Span, apply
 
 URI = "file:///w/a.py"
 ENCODINGS = (UTF8, UTF16, UTF32)
@@ -26,8 +27,12 @@ def opened(text: str, encoding: Encoding = UTF16) -> Documents:
 
 
 def changed(documents: Documents, *changes: types.TextDocumentContentChangeEvent, version: int = 2) -> Snapshot:
-    assert documents.change(types.VersionedTextDocumentIdentifier(version, URI), changes)
-    return now(documents)
+    before = now(documents)
+    change = documents.change(types.VersionedTextDocumentIdentifier(version, URI), changes)
+    assert change is not None
+    assert (change.before, change.after) == (before, now(documents))
+    assert apply(before.text, change.edit) == change.after.text
+    return change.after
 
 
 def now(documents: Documents) -> Snapshot:
@@ -191,8 +196,57 @@ def test_a_document_that_is_not_open() -> None:
     documents = Documents()
     params: Any = SimpleNamespace(text_document=SimpleNamespace(uri=URI), position=position(0, 0))
     assert documents.at(params) is None
-    assert not documents.change(types.VersionedTextDocumentIdentifier(2, URI), [])
+    assert documents.change(types.VersionedTextDocumentIdentifier(2, URI), []) is None
     documents.close(URI)
+
+
+class Told:
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[object] = []
+
+    def opened(self, snapshot: Snapshot) -> None:
+        self.events.append(snapshot.text)
+
+    def changed(self, change: DocumentChange) -> None:
+        self.events.append(change.edits)
+
+    def closed(self, uri: str) -> None:
+        self.events.append(uri)
+
+
+def test_each_change_is_published_once_with_its_edits_as_the_client_said_them() -> None:
+    documents, told = Documents(), Told()
+    documents.subscribe(told)
+    documents.open(types.TextDocumentItem(URI, "python", 1, "a = 1\nb\n"))
+    insert = edit(position(1, 1), position(1, 1), " = 2")
+    changed(documents, insert, edit(position(0, 5), position(0, 4), "é"))
+    changed(documents, types.TextDocumentContentChangeWholeDocument(text="a = é\nb = 23\n"), version=3)
+    changed(documents, version=4)
+    documents.close(URI)
+    assert told.events == [
+        "a = 1\nb\n",
+        (Edit(Span(7, 7), " = 2"), Edit(Span(4, 5), "é")),
+        (Edit(Span(11, 11), "3"),),
+        (),
+        URI,
+    ]
+
+
+async def test_one_who_waits_for_a_change_is_woken_by_it_and_by_the_close() -> None:
+    documents = opened("a")
+    first = now(documents)
+    waits = asyncio.create_task(documents.moved_on(first))
+    await asyncio.sleep(0)
+    assert not waits.done()
+    second = changed(documents, edit(position(0, 1), position(0, 1), "b"))
+    await asyncio.wait_for(waits, 5)
+    await asyncio.wait_for(documents.moved_on(first), 5)
+    waits = asyncio.create_task(documents.moved_on(second))
+    await asyncio.sleep(0)
+    documents.close(URI)
+    await asyncio.wait_for(waits, 5)
 
 
 def test_a_span_becomes_a_range() -> None:

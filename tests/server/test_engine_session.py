@@ -69,7 +69,6 @@ async def test_background_work_begins_after_the_engine_and_ends_before_it() -> N
 
     class Noted:
         def __init__(self, name: str) -> None:
-            self.feedback = self
             self.name = name
 
         def start(self) -> None:
@@ -81,7 +80,7 @@ async def test_background_work_begins_after_the_engine_and_ends_before_it() -> N
         async def aclose(self) -> None:
             done.append(f"{self.name} ends")
 
-    def pipeline(engine: Any, trees: Any, retriever: Any) -> Any:
+    def pipeline(engine: Any, retriever: Any) -> Any:
         return Noted("pipeline")
 
     factories = Factories(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from devstral_ls.statistics.acceptance import MAX_FOLLOWED, MAX_TEXT, READ_S, AcceptanceTracker
 from devstral_ls.statistics.counters import kept, looked_at
 from devstral_ls.statistics.retention import is_kept
-from devstral_ls.text import Edit, Snapshot, Span, apply
+from devstral_ls.text import DocumentChange, Edit, Snapshot, Span
 
 URI = "file:///a.py"
 
@@ -40,8 +40,8 @@ class Sheet:
         """Replace ``over`` characters, at the cursor unless told where."""
         start = self.cursor if at is None else at
         edit = Edit(Span(start, start + over), text)
-        after = Snapshot(URI, self.document.version + 1, "python", apply(self.document.text, edit))
-        self.following.changed(self.document, after)
+        after = self.document.edited(edit, self.document.version + 1)
+        self.following.changed(DocumentChange(self.document, after, (edit,)))
         self.document = after
         self.cursor = start + len(text)
 

@@ -8,8 +8,7 @@ import pytest
 
 from devstral_ls.statistics.counters import N_BUCKETS, CounterKey, Counts, bucket, model_name, percentile
 from devstral_ls.statistics.report import report
-from devstral_ls.statistics.retention import moved
-from devstral_ls.text import Edit, Span, apply
+from devstral_ls.text import Edit, Span, apply, moved
 
 
 @pytest.mark.parametrize("milliseconds", [1.5, 3, 17, 80, 240, 999, 12_345, 300_000])

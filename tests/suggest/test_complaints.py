@@ -9,7 +9,6 @@ import asyncio
 
 import pytest
 
-from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.settings.tree import InlineSettings, Settings
 from devstral_ls.suggest.pipeline import Suggester
 from devstral_ls.suggest.trace import Reason
@@ -84,7 +83,7 @@ async def test_somebody_who_types_in_full_flow_costs_one_request() -> None:
         await mine
 
     desk = Desk(ScriptedEngine("1"))
-    desk.suggester = Suggester(desk.engine, SyntaxTrees(), clock=lambda: 0.0, sleep=sleep)
+    desk.suggester = Suggester(desk.engine, clock=lambda: 0.0, sleep=sleep)
     keys = [asyncio.create_task(desk.ask(f"{'value'[:n]}▮\n")) for n in range(1, 6)]
     await asyncio.wait_for(all_wait.wait(), 5)
     waiting[-1].set_result(None)

@@ -11,13 +11,12 @@ import pytest
 
 from devstral_ls.errors import EngineUnavailable
 from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, Priority, Usage
-from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.settings.tree import EngineSettings, InlineSettings, Settings
 from devstral_ls.suggest.cache import Answer
 from devstral_ls.suggest.pipeline import Suggester
-from devstral_ls.suggest.prefetch import taken
+from devstral_ls.suggest.prefetch import after_accept
 from devstral_ls.suggest.trace import InlineQuery, Outcome, Reason
-from devstral_ls.text import Snapshot
+from devstral_ls.text import Snapshot, apply
 from tests.scripted_engine import QWEN, ScriptedEngine, plain
 from tests.suggest.test_inline import Desk, no_pause, shown
 
@@ -112,7 +111,7 @@ async def test_a_key_taken_back_by_the_editor_does_not_end_what_the_next_one_goe
         if seconds == 0.5:  # the time a generation lingers; nothing else waits so long
             await pause.wait()
 
-    desk.suggester = Suggester(desk.engine, SyntaxTrees(), sleep=sleep)
+    desk.suggester = Suggester(desk.engine, sleep=sleep)
     first = await desk.types("x = ▮\n")
     first.cancel()
     await settle()
@@ -129,7 +128,7 @@ class Hurried(Typist):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.suggester = Suggester(self.engine, SyntaxTrees(), clock=lambda: self.now, sleep=no_pause)
+        self.suggester = Suggester(self.engine, clock=lambda: self.now, sleep=no_pause)
 
     async def late(self, *pieces: str | None) -> None:
         """The budget is over before ``pieces`` come."""
@@ -449,7 +448,7 @@ async def test_of_a_document_that_was_closed_nothing_is_read() -> None:
     desk = ahead(ScriptedEngine("1"))
     query = desk.query("x = ▮\n")
     desk.suggester.on_cursor_idle(query.snapshot, query.offset, desk.settings)
-    desk.suggester.forget(query.snapshot.uri)
+    desk.suggester.closed(query.snapshot.uri)
     await settle()
     assert desk.engine.requests == []
 
@@ -466,7 +465,7 @@ async def test_who_asked_before_the_model_came_finds_the_prompt_read() -> None:
     desk = ahead(engine)
     assert (await desk.ask("x = ▮\n")).trace.reason is Reason.NOT_READY
     engine._model = QWEN
-    desk.suggester.ready()
+    desk.suggester.model_ready()
     await settle()
     assert [request.max_tokens for request in engine.requests] == [0]
 
@@ -509,13 +508,18 @@ async def test_a_failure_of_what_is_done_ahead_bothers_nobody() -> None:
 
 def test_a_suggestion_taken_stands_in_the_place_of_what_it_replaces() -> None:
     query = InlineQuery(Snapshot("file:///a.py", 1, "python", "f()\n"), 2)
-    after = taken(query, Answer("1", "x)", 1))
+    after = after_accept(query, Answer("1", "x)", 1))
     assert (after.snapshot.text, after.offset) == ("f(x)\n", 4)
+    again = after_accept(after, Answer("2", ".y", 0))
+    assert (again.snapshot.text, again.offset) == ("f(x).y\n", 6)
+    assert again.change is not None
+    assert (again.change.before, again.change.after) == (query.snapshot, again.snapshot)
+    assert apply(query.snapshot.text, again.change.edit) == again.snapshot.text
 
 
 async def test_the_suggester_leaves_nothing_behind() -> None:
     desk = ahead(ScriptedEngine("1", hold=True))
-    desk.suggester = Suggester(desk.engine, SyntaxTrees(), sleep=no_pause)
+    desk.suggester = Suggester(desk.engine, sleep=no_pause)
     query = desk.query("x = ▮\n")
     desk.suggester.on_cursor_idle(query.snapshot, query.offset, desk.settings)
     await settle()

@@ -10,13 +10,12 @@ import pytest
 from devstral_ls.errors import EngineUnavailable, PromptTooLong
 from devstral_ls.generation import FinishReason, Special
 from devstral_ls.languages.scopes.cursor import CursorScope
-from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.languages.table import language_of
 from devstral_ls.settings.tree import InlineSettings, PrivacySettings, Settings
-from devstral_ls.suggest.draft import cursor_context_at
 from devstral_ls.suggest.pipeline import Suggester
+from devstral_ls.suggest.postprocess.draft import cursor_context_at
 from devstral_ls.suggest.trace import InlineQuery, Outcome, Reason
-from devstral_ls.text import Snapshot
+from devstral_ls.text import DocumentChange, Snapshot, single_edit
 from tests.scripted_engine import QWEN, ScriptedEngine, plain, texts
 
 
@@ -32,14 +31,20 @@ class Desk:
         # What is done ahead has tests of its own.
         self.settings = settings or Settings(inline=InlineSettings(prefetch=False))
         self.language = language
-        self.suggester = Suggester(engine, SyntaxTrees(), clock=lambda: 0.0, sleep=no_pause)
-        self._version = 0
+        self.suggester = Suggester(engine, clock=lambda: 0.0, sleep=no_pause)
+        self._documents: dict[str, Snapshot] = {}
 
     def query(self, code: str, *, invoked: bool = False, uri: str = "file:///a.py") -> InlineQuery:
-        offset = code.index("▮")
-        self._version += 1
-        text = code.replace("▮", "")
-        return InlineQuery(Snapshot(uri, self._version, self.language, text), offset, invoked)
+        """The document now reads as ``code`` does: the pipeline is told of the change, as by an editor."""
+        text, before = code.replace("▮", ""), self._documents.get(uri)
+        if before is None:
+            snapshot = Snapshot(uri, 1, self.language, text)
+        else:
+            edit = single_edit(before.text, text)
+            snapshot = before.edited(edit, before.version + 1)
+            self.suggester.changed(DocumentChange(before, snapshot, (edit,)))
+        self._documents[uri] = snapshot
+        return InlineQuery(snapshot, code.index("▮"), invoked)
 
     async def ask(self, code: str, *, invoked: bool = False, uri: str = "file:///a.py") -> Outcome:
         return await self.suggester.inline(self.query(code, invoked=invoked, uri=uri), self.settings)
@@ -217,7 +222,7 @@ async def test_an_empty_answer_is_remembered_too() -> None:
 async def test_a_forgotten_document_is_asked_about_again() -> None:
     desk = Desk(ScriptedEngine("1"))
     await desk.ask("x = ▮\n")
-    desk.suggester.forget("file:///a.py")
+    desk.suggester.closed("file:///a.py")
     await desk.ask("x = ▮\n")
     assert len(desk.engine.requests) == 2
 
@@ -273,7 +278,7 @@ async def test_the_exclude_list_is_the_users() -> None:
 async def test_a_dismissed_suggestion_does_not_come_back_by_itself() -> None:
     desk = Desk(ScriptedEngine("foo"))
     first = await desk.ask("x = ▮\n")
-    desk.suggester.feedback.rejected(first.suggestions[0].id)
+    desk.suggester.rejected(first.suggestions[0].id)
     assert (await desk.ask("x = ▮\n")).trace.reason is Reason.JUST_REJECTED
     assert shown(await desk.ask("x = ▮\n", invoked=True)) == "foo"
 
@@ -339,7 +344,7 @@ async def test_closing_a_document_ends_what_runs_for_it() -> None:
     desk = Desk(engine)
     asked = asyncio.create_task(desk.ask("x = ▮\n"))
     await engine.asked.wait()
-    desk.suggester.forget("file:///a.py")
+    desk.suggester.closed("file:///a.py")
     assert (await asked).suggestions == ()
     assert engine.n_cancelled == 1
 
@@ -390,7 +395,7 @@ async def test_automatic_requests_wait_for_a_pause_and_invoked_ones_do_not() -> 
         waits.append(seconds)
 
     desk = Desk(ScriptedEngine("1"))
-    desk.suggester = Suggester(desk.engine, SyntaxTrees(), clock=lambda: 0.0, sleep=sleep)
+    desk.suggester = Suggester(desk.engine, clock=lambda: 0.0, sleep=sleep)
     await desk.ask("x = ▮\n")
     await desk.ask("y = ▮\n", invoked=True)
     desk.settings = Settings(inline=InlineSettings(debounce_ms=70, prefetch=False))
@@ -405,7 +410,7 @@ async def test_the_pause_follows_the_typing() -> None:
         waits.append(round(seconds, 3))
 
     desk = Desk(ScriptedEngine(""))
-    desk.suggester = Suggester(desk.engine, SyntaxTrees(), clock=lambda: now[0], sleep=sleep)
+    desk.suggester = Suggester(desk.engine, clock=lambda: now[0], sleep=sleep)
     for n in range(6):
         await desk.ask(f"x = {'a' * n}▮\n")
         now[0] += 0.16

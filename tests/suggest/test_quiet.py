@@ -13,7 +13,7 @@ from devstral_ls.suggest.feedback import MIN_HISTORY
 from devstral_ls.suggest.policy import min_confidence
 from devstral_ls.suggest.recent_deletions import RecentDeletions
 from devstral_ls.suggest.trace import Reason
-from devstral_ls.text import Snapshot
+from devstral_ls.text import DocumentChange, Snapshot, single_edit
 from tests.scripted_engine import QWEN, ScriptedEngine
 from tests.suggest.test_inline import Desk, shown
 
@@ -175,11 +175,11 @@ async def test_who_dismisses_what_is_suggested_is_shown_less_and_who_takes_it_mo
     desk = Desk(ScriptedEngine("foo"))
     for n in range(MIN_HISTORY):
         outcome = await desk.ask(f"x{n} = ▮\n")
-        desk.suggester.feedback.rejected(outcome.suggestions[0].id)
+        desk.suggester.rejected(outcome.suggestions[0].id)
     assert (await desk.ask("y = ▮\n")).trace.min_confidence == 0.2
     for n in range(3 * MIN_HISTORY):
         outcome = await desk.ask(f"y{n} = ▮\n")
-        desk.suggester.feedback.accepted(outcome.suggestions[0].id)
+        desk.suggester.accepted(outcome.suggestions[0].id)
     assert (await desk.ask("z = ▮\n")).trace.min_confidence < 0.1
 
 
@@ -187,8 +187,8 @@ async def test_another_language_has_a_history_of_its_own() -> None:
     desk = Desk(ScriptedEngine("foo"))
     for n in range(MIN_HISTORY):
         outcome = await desk.ask(f"x{n} = ▮\n")
-        desk.suggester.feedback.rejected(outcome.suggestions[0].id)
-    assert (desk.suggester.feedback.lately("python"), desk.suggester.feedback.lately("go")) == (2, 1)
+        desk.suggester.rejected(outcome.suggestions[0].id)
+    assert (desk.suggester.feedback.strictness("python"), desk.suggester.feedback.strictness("go")) == (2, 1)
 
 
 @pytest.mark.parametrize(
@@ -225,11 +225,15 @@ async def test_what_was_taken_out_is_not_put_in_again(says: str) -> None:
 
 
 def test_keys_that_take_away_one_after_the_other_count_as_one() -> None:
-    edits = RecentDeletions()
+    deletions = RecentDeletions()
+    document = Snapshot("file:///a.py", 1, "python", "foo;")
 
     def at(code: str) -> str:
-        offset = code.index("▮")
-        return edits.removed(Snapshot("file:///a.py", 1, "python", code.replace("▮", "")), offset)
+        nonlocal document
+        before, edit = document, single_edit(document.text, code.replace("▮", ""))
+        document = before.edited(edit, 1)
+        deletions.changed(DocumentChange(before, document, (edit,)))
+        return deletions.removed_at(code.index("▮"))
 
     assert [at(code) for code in ("foo▮;", "fo▮;", "f▮;", "fa▮;", "fab▮;", "▮fab;", "fab;▮")] == [
         "", "o", "oo", "", "", "", ""

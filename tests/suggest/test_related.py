@@ -12,14 +12,13 @@ import pytest
 
 from devstral_ls.code_context import SOURCES, Definition, Diagnostic
 from devstral_ls.generation import Text
-from devstral_ls.languages.syntax.tree import SyntaxTrees
+from devstral_ls.retrieval.document_context import MAX_FOUND
 from devstral_ls.retrieval.index.workspace_index import IndexAnswer, WorkspaceIndex
+from devstral_ls.retrieval.retriever import ContextRetriever
 from devstral_ls.settings.tree import InlineSettings, PrivacySettings, Settings
 from devstral_ls.suggest.pipeline import Suggester
-from devstral_ls.suggest.ranking import MAX_FOUND
-from devstral_ls.suggest.retriever import ContextRetriever
 from devstral_ls.suggest.trace import InlineQuery, Reason
-from devstral_ls.text import Snapshot, Span
+from devstral_ls.text import DocumentChange, Snapshot, Span, single_edit
 from tests.retrieval.secret_formats import SECRETS
 from tests.retrieval.tree import write
 from tests.scripted_engine import ScriptedEngine
@@ -43,10 +42,15 @@ class Desk:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.engine = ScriptedEngine("1")
-        self.related = ContextRetriever(WorkspaceIndex(answer_s=20.0), wait_s=20.0)
-        self.suggester = Suggester(self.engine, SyntaxTrees(), sleep=no_pause, related=self.related)
+        self.use(ContextRetriever(WorkspaceIndex(answer_s=20.0), wait_s=20.0))
+        self.settings = Settings()
         self.reason = Reason.SHOWN
-        self._version = 0
+        self._documents: dict[str, Snapshot] = {}
+
+    def use(self, related: ContextRetriever) -> ContextRetriever:
+        self.related = related
+        self.suggester = Suggester(self.engine, related, sleep=no_pause)
+        return related
 
     def write(self, files: Mapping[str, str], settings: Settings | None = None) -> Desk:
         write(self.root, files)
@@ -54,11 +58,22 @@ class Desk:
         self.related.begin([self.root.as_uri()], self.settings)
         return self
 
+    def types(self, code: str, name: str = "a.py") -> Snapshot:
+        """The document now reads as ``code`` does: the pipeline is told of the change, as by an editor."""
+        uri, text = (self.root / name).as_uri(), code.replace("▮", "")
+        before = self._documents.get(uri)
+        if before is None:
+            after = Snapshot(uri, 1, "python", text)
+        else:
+            edit = single_edit(before.text, text)
+            after = before.edited(edit, before.version + 1)
+            self.suggester.changed(DocumentChange(before, after, (edit,)))
+        self._documents[uri] = after
+        return after
+
     async def prompt(self, code: str, name: str = "a.py") -> str:
         """All text of the prompt for the cursor in ``code``; empty where nothing was asked."""
-        self._version += 1
-        uri = (self.root / name).as_uri()
-        snapshot = Snapshot(uri, self._version, "python", code.replace("▮", ""))
+        snapshot = self.types(code, name)
         n_asked = len(self.engine.requests)
         outcome = await self.suggester.inline(InlineQuery(snapshot, code.index("▮"), invoked=True), self.settings)
         self.reason = outcome.trace.reason
@@ -136,7 +151,7 @@ async def test_nothing_is_asked_in_an_ignored_file(desk: Desk) -> None:
     assert await desk.write(FILES).prompt("x = ▮\n", "private.py") == ""
     assert desk.reason is Reason.IGNORED
     desk.write(FILES, Settings(privacy=PrivacySettings(respect_ignore_files=False)))
-    desk.suggester.forget((desk.root / "private.py").as_uri())
+    desk.suggester.closed((desk.root / "private.py").as_uri())
     assert await desk.prompt("x = ▮\n", "private.py")
 
 
@@ -209,14 +224,13 @@ class SlowIndex(WorkspaceIndex):
 async def test_a_suggestion_does_not_wait_for_names_that_come_late(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     index = SlowIndex()
-    desk.related.index, desk.settings = index, Settings()
-    desk.suggester.related = related = ContextRetriever(index, wait_s=0.0)
+    related = desk.use(ContextRetriever(index, wait_s=0.0))
     assert await desk.prompt("x = ▮\n")
     asked = await desk.prompt("x = area(▮)\n")
     assert asked.endswith("x = area(")
     assert "width" not in asked
     index.go.set()
-    await asyncio.gather(*related.finding)
+    await asyncio.gather(*related.asking)
     assert "def area(width)" in await desk.prompt("x = area(1, ▮)\n")
     assert index.n_asked == 2
     await related.aclose()
@@ -238,13 +252,13 @@ class EmptyIndex(WorkspaceIndex):
 async def test_names_that_were_typed_are_forgotten_in_the_end_but_not_those_around_the_cursor(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     index = EmptyIndex()
-    desk.settings = Settings()
-    desk.suggester.related = related = ContextRetriever(index, wait_s=20.0)
+    related = desk.use(ContextRetriever(index, wait_s=20.0))
     n_names = 40
     for n in range(2 * MAX_FOUND // n_names):
         names = ", ".join(f"name_{n}_{i}" for i in range(n_names))
         assert "def area(width)" in await desk.prompt(f"x = area({names}▮)\n")
-        assert all(len(known.found) <= MAX_FOUND + n_names for known in related._known.values())
+        lookups = [one.lookup for one in related._contexts if one.lookup is not None]
+        assert [len(one.found) <= MAX_FOUND + n_names for one in lookups] == [True]
     assert len(index.asked) == len(set(index.asked)) > 1.9 * MAX_FOUND
     await related.aclose()
 
@@ -322,24 +336,22 @@ async def test_a_secret_in_a_sibling_stays_there(desk: Desk) -> None:
 async def test_where_one_has_typed_without_asking_is_shown_but_not_of_ignored_or_closed_files(desk: Desk) -> None:
     desk.write(FILES)
     for name, colour in (("b.py", "mauve"), ("private.py", "taupe"), ("closed.py", "ochre")):
-        uri = (desk.root / name).as_uri()
-        before = Snapshot(uri, 1, "python", "x = 1\n")
-        desk.related.edited(before, Snapshot(uri, 2, "python", f"colour = '{colour}'\n"))
-    desk.suggester.forget((desk.root / "closed.py").as_uri())
+        desk.types("x = 1\n", name)
+        desk.types(f"colour = '{colour}'\n", name)
+    desk.suggester.closed((desk.root / "closed.py").as_uri())
     shown = await desk.prompt("y = ▮\n")
     assert "b.py\ncolour = 'mauve'" in shown
     assert "taupe" not in shown
     assert "ochre" not in shown
 
 
-def said(desk: Desk, code: str, *words: str, name: str = "a.py") -> Snapshot:
+def said(desk: Desk, code: str, *words: str, name: str = "a.py") -> None:
     """A checker complains about each of the words."""
-    snapshot = Snapshot((desk.root / name).as_uri(), 99, "python", code.replace("▮", ""))
+    snapshot = desk.types(code, name)
     at = [(snapshot.text.index(word), word) for word in words]
-    desk.related.diagnosed(
+    desk.suggester.diagnosed(
         snapshot, [Diagnostic(Span(start, start + len(word)), "error", f"what is {word}?") for start, word in at]
     )
-    return snapshot
 
 
 BROKEN = "def f(a):\n    b = nothing\n    ▮\n\n\ndef g():\n    return nowhere\n"
@@ -366,8 +378,7 @@ async def test_what_a_checker_says_of_the_cursors_function_stands_above_the_line
 )
 async def test_what_was_said_of_a_line_goes_when_the_line_changes(desk: Desk, now: str, still: bool) -> None:
     desk.write(FILES)
-    before = said(desk, "def f(a):\n    b = nothing\n    ▮\n", "nothing")
-    desk.related.edited(before, Snapshot(before.uri, 100, "python", now.replace("▮", "")))
+    said(desk, "def f(a):\n    b = nothing\n    ▮\n", "nothing")
     shown = await desk.prompt(now)
     assert ("    # error: what is nothing?\n    b = nothing\n" in shown) is still
     assert ("what is nothing?" in shown) is still

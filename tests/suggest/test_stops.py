@@ -10,10 +10,10 @@ import pytest
 from devstral_ls.languages.scopes.cursor import Scope
 from devstral_ls.languages.scopes.tree import scope_at
 from devstral_ls.languages.symbols import document_symbols
-from devstral_ls.languages.syntax.tree import SyntaxTrees
+from devstral_ls.languages.syntax.document_tree import parse_once
 from devstral_ls.languages.table import language_of
 from devstral_ls.suggest import stops
-from devstral_ls.suggest.draft import cursor_context_at
+from devstral_ls.suggest.postprocess.draft import cursor_context_at
 from devstral_ls.text import Snapshot
 
 FILES = sorted((Path(__file__).parents[2] / "benchmarks" / "cases" / "replay").glob("*/*.txt"))
@@ -22,7 +22,7 @@ URI = "file:///case"
 
 def functions(snapshot: Snapshot) -> Iterator[Scope]:
     """Those with a body of several lines, which begins on a line of its own."""
-    tree = SyntaxTrees().tree(snapshot)
+    tree = parse_once(snapshot)
     assert tree is not None
     for one in document_symbols(tree):
         scopes = scope_at(tree, snapshot, (one.span.start + one.span.end) // 2).scopes
@@ -43,7 +43,7 @@ def written(snapshot: Snapshot, scope: Scope) -> tuple[str, str]:
     if body.endswith("}"):
         body += snapshot.text[scope.span.end :].partition("\n")[0]
     so_far = Snapshot(URI, 1, snapshot.language, snapshot.text[:offset])
-    tree = SyntaxTrees().tree(so_far)
+    tree = parse_once(so_far)
     around = scope_at(tree, so_far, offset)
     language = language_of(snapshot.language, URI)
     place = cursor_context_at(so_far, offset, around, language, multiline=True, syntax=tree)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from devstral_ls.calibration.cases import holes, scope_and_cursor
-from devstral_ls.languages.syntax.tree import SyntaxTrees
+from devstral_ls.languages.syntax.document_tree import parse_once
 from devstral_ls.settings.tree import InlineSettings, Settings
-from devstral_ls.suggest.draft import Draft
-from devstral_ls.suggest.syntax_trim import SyntaxTrim
+from devstral_ls.suggest.postprocess.draft import Draft
+from devstral_ls.suggest.postprocess.syntax_trim import SyntaxTrim
 from devstral_ls.suggest.trace import InlineQuery, Reason, Trace
 from tests.scripted_engine import ScriptedEngine
 from tests.suggest.test_inline import Desk, shown
@@ -58,7 +58,7 @@ async def test_what_breaks_the_file_from_its_first_word_on_is_not_shown_unless_a
 
 @pytest.mark.parametrize("hole", holes(), ids=lambda hole: hole.id)
 def test_what_a_person_would_write_is_never_cut(hole) -> None:  # type: ignore[no-untyped-def]
-    trees, trace = SyntaxTrees(), Trace()
-    place = scope_and_cursor(hole, trees)[1]
+    place = scope_and_cursor(hole)[1]
     query = InlineQuery(hole.snapshot, hole.offset)
-    assert SyntaxTrim(trees, lambda: 0.0).cut(Draft(hole.expected, place), query, trace).text == hole.expected
+    draft = Draft(hole.expected, place)
+    assert SyntaxTrim(lambda: 0.0).cut(draft, query, parse_once(hole.snapshot), Trace()).text == hole.expected

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from devstral_ls.code_context import Diagnostic
+from devstral_ls.server.documents.store import DocumentObserver
 from devstral_ls.text import Snapshot
 
 MAX_FIXES = 32
@@ -24,7 +25,7 @@ class AppliedFix:
     text: str
 
 
-class AppliedFixes:
+class AppliedFixes(DocumentObserver):
     """The fixes of one session."""
 
     def __init__(self) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
@@ -141,14 +140,11 @@ class EditStream:
 
     async def _moves_on(self, before: Snapshot) -> bool:
         """True when the document differs from ``before``, now or within ``MOVED_S``."""
-        with _change_of(self._documents, before.uri) as changed:
-            if self._documents.snapshot(before.uri) is not before:
-                return True
-            try:
-                async with asyncio.timeout(MOVED_S):
-                    await changed.wait()
-            except TimeoutError:
-                return False
+        try:
+            async with asyncio.timeout(MOVED_S):
+                await self._documents.moved_on(before)
+        except TimeoutError:
+            return False
         return True
 
     async def _show_once(self, text: str, stream: StreamedEdit) -> None:
@@ -172,30 +168,13 @@ class EditStream:
             await asyncio.wait({self._step}, timeout=SEEN_S)
 
     async def _applied(self, now: Snapshot, edit: Edit, wanted: StreamedEdit) -> None:
-        with _change_of(self._documents, now.uri) as changed:
-            await apply(self._client, edit_of(self._documents, now, edit, self._client.abilities), self._label)
-            self._stream = wanted
-            try:
-                async with asyncio.timeout(SEEN_S):
-                    await changed.wait()
-            except TimeoutError as error:
-                raise EditConflict("the editor did not say that the document has changed") from error
-
-
-@contextmanager
-def _change_of(documents: Documents, uri: str) -> Iterator[asyncio.Event]:
-    """An event that is set when the document is changed or closed."""
-    changed = asyncio.Event()
-
-    def on_change(changed_uri: str) -> None:
-        if changed_uri == uri:
-            changed.set()
-
-    documents.listeners.append(on_change)
-    try:
-        yield changed
-    finally:
-        documents.listeners.remove(on_change)
+        await apply(self._client, edit_of(self._documents, now, edit, self._client.abilities), self._label)
+        self._stream = wanted
+        try:
+            async with asyncio.timeout(SEEN_S):
+                await self._documents.moved_on(now)
+        except TimeoutError as error:
+            raise EditConflict("the editor did not say that the document has changed") from error
 
 
 def _ignore_failure(step: asyncio.Task[None]) -> None:

@@ -10,8 +10,8 @@ from lsprotocol import types
 
 from devstral_ls.actions.query import Finding
 from devstral_ls.server.client_port import Client
-from devstral_ls.server.documents.store import Documents
-from devstral_ls.text import Edit, Snapshot, Span, single_edit
+from devstral_ls.server.documents.store import DocumentObserver, Documents
+from devstral_ls.text import DocumentChange, Edit, Snapshot, Span, moved, moved_with_lines, single_edit, touches
 
 SOURCE = "Devstral"
 
@@ -41,7 +41,7 @@ class _Published:
     findings: Sequence[ShownFinding]
 
 
-class ReviewFindings:
+class ReviewFindings(DocumentObserver):
     """The findings of all open documents.
 
     Args:
@@ -54,7 +54,6 @@ class ReviewFindings:
         self._client = client
         self._published: dict[str, _Published] = {}
         self._numbers = itertools.count(1)
-        documents.listeners.append(self._on_change)
 
     def show(self, snapshot: Snapshot, reviewed: Span, findings: Sequence[Finding]) -> None:
         """Publish the findings of a review of ``reviewed`` in ``snapshot``; older findings there go."""
@@ -64,11 +63,11 @@ class ReviewFindings:
             return
         older = self._findings(uri)
         new = [self._located(snapshot, finding) for finding in findings]
-        if now.text == snapshot.text:
-            older = [finding for finding in older if not _touch(finding.span, reviewed)]
+        if now.text is snapshot.text:
+            older = [shown for shown in older if not _overlap(shown.span, reviewed)]
         else:
             edit = single_edit(snapshot.text, now.text)
-            new = [moved for finding in new if (moved := _moved(snapshot, finding, edit)) is not None]
+            new = [after for shown in new if (after := _after(snapshot, shown, edit)) is not None]
         self._publish(now, [*older, *new])
 
     def at(self, snapshot: Snapshot, span: Span) -> list[ShownFinding]:
@@ -119,24 +118,24 @@ class ReviewFindings:
         begin = span.start + len(text) - len(text.lstrip())
         return ShownFinding(f"review-{next(self._numbers)}", finding, Span(begin, span.end), finding.related)
 
-    def _on_change(self, uri: str) -> None:
-        """A document was changed or closed: findings on changed lines go, those below move."""
-        published, now = self._published.get(uri), self._documents.snapshot(uri)
-        if published is None or now is published.snapshot:
+    def changed(self, change: DocumentChange) -> None:
+        """A document has changed: findings on changed lines go, those below move."""
+        published = self._published.get(change.after.uri)
+        if published is None:
             return
-        if now is None:
-            del self._published[uri]
-            if published.findings:
-                params = types.PublishDiagnosticsParams(uri=uri, diagnostics=[])
-                self._client.notify(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS, params)
-            return
-        before = published.snapshot
-        edit = single_edit(before.text, now.text)
-        moved = [one for one in (_moved(before, one, edit) for one in published.findings) if one is not None]
-        if moved == list(published.findings):
-            self._published[uri] = _Published(now, moved)
+        before, edit = change.before, change.edit
+        findings = [after for shown in published.findings if (after := _after(before, shown, edit)) is not None]
+        if findings == list(published.findings):
+            self._published[change.after.uri] = _Published(change.after, findings)
         else:
-            self._publish(now, moved)
+            self._publish(change.after, findings)
+
+    def closed(self, uri: str) -> None:
+        """A document was closed: the client is told that there are no findings."""
+        published = self._published.pop(uri, None)
+        if published is not None and published.findings:
+            params = types.PublishDiagnosticsParams(uri=uri, diagnostics=[])
+            self._client.notify(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS, params)
 
     def _publish(self, snapshot: Snapshot, findings: Sequence[ShownFinding]) -> None:
         self._published[snapshot.uri] = _Published(snapshot, findings)
@@ -145,20 +144,16 @@ class ReviewFindings:
         self._client.notify(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS, params)
 
 
-def _touch(one: Span, other: Span) -> bool:
+def _overlap(one: Span, other: Span) -> bool:
     return one.start <= other.end and other.start <= one.end
 
 
-def _moved(before: Snapshot, shown: ShownFinding, edit: Edit) -> ShownFinding | None:
-    """``shown`` where it is after ``edit``; ``None`` when its line was changed."""
-    line = before.line_span(before.line_at(shown.span.start))
-    if _touch(line, edit.span) and (edit.span.start < line.end or edit.text[:1] not in ("\n", "\r")):
+def _after(before: Snapshot, shown: ShownFinding, edit: Edit) -> ShownFinding | None:
+    """``shown`` where it is after ``edit``; ``None`` when its line was changed, or what is just before it."""
+    line_start = before.line_span(before.line_at(shown.span.start)).start
+    span, related = moved_with_lines(before, shown.span, edit), shown.related
+    if span is None or edit.span.end == line_start:
         return None
-    if edit.span.start >= line.end:
-        related = shown.related if shown.related is None or edit.span.start > shown.related.end else None
-        return shown if related == shown.related else replace(shown, related=None)
-    delta = len(edit.text) - len(edit.span)
-    related = shown.related
     if related is not None:
-        related = Span(related.start + delta, related.end + delta) if edit.span.end < related.start else None
-    return replace(shown, span=Span(shown.span.start + delta, shown.span.end + delta), related=related)
+        related = None if touches(related, edit) else moved(related, edit)
+    return replace(shown, span=span, related=related)

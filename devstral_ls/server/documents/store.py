@@ -6,14 +6,15 @@ Unicode separators, and splits the whole text again at every change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Sequence
 from enum import Enum
 from typing import Protocol
 
 from lsprotocol import types
 
 from devstral_ls.server.documents.positions import UTF16, Encoding, n_code_points, n_units
-from devstral_ls.text import Edit, Snapshot, Span
+from devstral_ls.text import DocumentChange, Edit, Snapshot, Span, single_edit
 
 
 class AtPosition(Protocol):
@@ -30,47 +31,87 @@ class AtPosition(Protocol):
         ...
 
 
+class DocumentObserver:
+    """Told what happens to the open documents, in the order it happens. Its methods return at once and raise nothing."""
+
+    def opened(self, snapshot: Snapshot) -> None:
+        """The client has opened a document, or has opened it anew."""
+
+    def changed(self, change: DocumentChange) -> None:
+        """The client has changed a document."""
+
+    def closed(self, uri: str) -> None:
+        """The client has closed a document."""
+
+
 class Documents:
-    """What the client has open. Every change makes a new ``Snapshot``; the old ones stay as they were."""
+    """What the client has open. Every change makes a new ``Snapshot``; the old ones stay as they were.
+
+    Args:
+        encoding: the position encoding agreed on with the client; until then, the protocol's default.
+    """
 
     def __init__(self, encoding: Encoding = UTF16) -> None:
         self.encoding = encoding
-        """The position encoding agreed on with the client."""
         self._open: dict[str, Snapshot] = {}
-        self.listeners: list[Callable[[str], None]] = []
-        """Hear the URI of each document that was changed or closed."""
+        self._observers: list[DocumentObserver] = []
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    def subscribe(self, *observers: DocumentObserver) -> None:
+        """Tell ``observers`` of everything from now on, in this order, after those that subscribed before."""
+        self._observers += observers
 
     def open(self, item: types.TextDocumentItem) -> None:
         """The client has opened a document, or a cell of a notebook."""
         language = item.language_id.value if isinstance(item.language_id, Enum) else item.language_id
         # lsprotocol lets null and numbers through; without a name the file's ending says what it is.
         language = language if isinstance(language, str) else ""
-        self._open[item.uri] = Snapshot(item.uri, item.version, language, item.text)
+        snapshot = self._open[item.uri] = Snapshot(item.uri, item.version, language, item.text)
+        self._wake()
+        for observer in self._observers:
+            observer.opened(snapshot)
 
     def change(
         self,
         document: types.VersionedTextDocumentIdentifier,
         changes: Sequence[types.TextDocumentContentChangeEvent],
-    ) -> bool:
-        """The client has changed a document: each change is said against the text the one before it left.
+    ) -> DocumentChange | None:
+        """The client has changed a document: the range of each change is in the text that the one before it left.
 
-        Returns ``False`` for a document that is not open.
+        Returns ``None`` for a document that is not open.
         """
-        snapshot = self._open.get(document.uri)
-        if snapshot is None:
-            return False
+        before = self._open.get(document.uri)
+        if before is None:
+            return None
+        after, edits = before, []
         for change in changes:
-            snapshot = self._changed(snapshot, document.version, change)
-        if not changes:
-            snapshot = snapshot.edited(Edit(Span(0, 0), ""), document.version)
-        self._open[document.uri] = snapshot
-        self._tell(document.uri)
-        return True
+            edits.append(self._edit(after, change))
+            after = after.edited(edits[-1], document.version)
+        if not edits:  # the version is a new one all the same
+            after = before.edited(Edit(Span(0, 0), ""), document.version)
+        self._open[document.uri] = after
+        published = DocumentChange(before, after, tuple(edits))
+        self._wake()
+        for observer in self._observers:
+            observer.changed(published)
+        return published
 
     def close(self, uri: str) -> None:
         """The client has closed a document."""
         self._open.pop(uri, None)
-        self._tell(uri)
+        self._wake()
+        for observer in self._observers:
+            observer.closed(uri)
+
+    async def moved_on(self, snapshot: Snapshot) -> None:
+        """Return once the document is another than ``snapshot``: it was changed, opened anew or closed."""
+        while self._open.get(snapshot.uri) is snapshot:
+            waiting = asyncio.get_running_loop().create_future()
+            self._waiting.add(waiting)
+            try:
+                await waiting
+            finally:
+                self._waiting.discard(waiting)
 
     def all(self) -> list[Snapshot]:
         """Every open document."""
@@ -86,9 +127,9 @@ class Documents:
         return None if snapshot is None else (snapshot, self.offset(snapshot, params.position))
 
     def is_current(self, snapshot: Snapshot) -> bool:
-        """Does the document still read as it did in ``snapshot``?"""
+        """True while the document has the very text of ``snapshot``: since then nothing in it was changed."""
         now = self._open.get(snapshot.uri)
-        return now is snapshot or (now is not None and now.text == snapshot.text)
+        return now is not None and now.text is snapshot.text
 
     def offset(self, snapshot: Snapshot, position: types.Position) -> int:
         """Where ``position`` is, in code points; past the end of a line or of the text is that end."""
@@ -108,14 +149,14 @@ class Documents:
         """``span`` as the client counts."""
         return types.Range(start=self.position(snapshot, span.start), end=self.position(snapshot, span.end))
 
-    def _tell(self, uri: str) -> None:
-        for listener in tuple(self.listeners):
-            listener(uri)
+    def _wake(self) -> None:
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
 
-    def _changed(self, snapshot: Snapshot, version: int, change: types.TextDocumentContentChangeEvent) -> Snapshot:
+    def _edit(self, snapshot: Snapshot, change: types.TextDocumentContentChangeEvent) -> Edit:
         if isinstance(change, types.TextDocumentContentChangeWholeDocument):
-            return Snapshot(snapshot.uri, version, snapshot.language, change.text)
+            return single_edit(snapshot.text, change.text)  # the client does not say what it has changed
         start = self.offset(snapshot, change.range.start)
         end = self.offset(snapshot, change.range.end)
-        edit = Edit(Span(min(start, end), max(start, end)), change.text)
-        return snapshot.edited(edit, version)
+        return Edit(Span(min(start, end), max(start, end)), change.text)

@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 def did_open(ls: DevstralServer, params: types.DidOpenTextDocumentParams) -> None:
     """Keep the document."""
-    _open(ls, params.text_document)
+    ls.documents.open(params.text_document)
 
 
 def did_change(ls: DevstralServer, params: types.DidChangeTextDocumentParams) -> None:
@@ -26,13 +26,13 @@ def did_change(ls: DevstralServer, params: types.DidChangeTextDocumentParams) ->
 
 def did_close(ls: DevstralServer, params: types.DidCloseTextDocumentParams) -> None:
     """Forget the document."""
-    ls.close_document(params.text_document.uri)
+    ls.documents.close(params.text_document.uri)
 
 
 def did_open_notebook(ls: DevstralServer, params: types.DidOpenNotebookDocumentParams) -> None:
     """Keep the cells."""
     for cell in params.cell_text_documents:
-        _open(ls, cell)
+        ls.documents.open(cell)
 
 
 def did_change_notebook(ls: DevstralServer, params: types.DidChangeNotebookDocumentParams) -> None:
@@ -42,9 +42,9 @@ def did_change_notebook(ls: DevstralServer, params: types.DidChangeNotebookDocum
         return
     if cells.structure is not None:
         for cell in cells.structure.did_open or ():
-            _open(ls, cell)
+            ls.documents.open(cell)
         for closed in cells.structure.did_close or ():
-            ls.close_document(closed.uri)
+            ls.documents.close(closed.uri)
     for content in cells.text_content or ():
         _change(ls, content.document, content.changes)
 
@@ -52,14 +52,7 @@ def did_change_notebook(ls: DevstralServer, params: types.DidChangeNotebookDocum
 def did_close_notebook(ls: DevstralServer, params: types.DidCloseNotebookDocumentParams) -> None:
     """Forget the cells."""
     for cell in params.cell_text_documents:
-        ls.close_document(cell.uri)
-
-
-def _open(ls: DevstralServer, item: types.TextDocumentItem) -> None:
-    ls.documents.open(item)
-    snapshot = ls.documents.snapshot(item.uri)
-    if snapshot is not None:
-        ls.workspace.opened(snapshot)
+        ls.documents.close(cell.uri)
 
 
 def _change(
@@ -67,21 +60,13 @@ def _change(
     document: types.VersionedTextDocumentIdentifier,
     changes: Sequence[types.TextDocumentContentChangeEvent],
 ) -> None:
-    documents = ls.documents
-    before = documents.snapshot(document.uri)
-    changed = documents.change(document, changes)
-    after = documents.snapshot(document.uri)
-    if not changed or before is None or after is None:
+    change = ls.documents.change(document, changes)
+    if change is None:
         _log.warning("a change of a document that is not open")
-        return
-    ls.workspace.changed(before, after)
-    ls.statistics.changed(before, after)
-    if changes:
+    elif change.edits and isinstance(changes[-1], types.TextDocumentContentChangePartial):
         # The protocol tells of no cursor; it is taken to be where the last change was made.
-        last = changes[-1]
-        if isinstance(last, types.TextDocumentContentChangePartial):
-            start = documents.offset(after, last.range.start)
-            ls.on_cursor_idle(after, start + len(last.text))
+        last = change.edits[-1]
+        ls.on_cursor_idle(change.after, last.span.start + len(last.text))
 
 
 HANDLERS = {

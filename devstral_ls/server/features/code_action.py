@@ -74,7 +74,7 @@ async def _offered(
         await _hidden(ls, snapshot),
         ls.settings.actions.review,
     )
-    offered = offers(request, ls.session.trees.tree(snapshot), ls.actions.model)
+    offered = offers(request, ls.session.tree(snapshot), ls.actions.model)
     actions = (_action(ls, snapshot, span, context, offer) for offer in offered)
     return [action for action in actions if action is not None]
 

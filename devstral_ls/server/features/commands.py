@@ -31,7 +31,7 @@ async def accepted(ls: DevstralServer, *arguments: Any) -> None:
     """``devstral.accepted``: the user accepted the suggestion of that id."""
     suggestion_id = _suggestion_id("devstral.accepted", arguments)
     if (pipeline := ls.session.pipeline) is not None:
-        pipeline.feedback.accepted(suggestion_id)
+        pipeline.accepted(suggestion_id)
     ls.statistics.accepted(suggestion_id)
 
 
@@ -39,7 +39,7 @@ async def rejected(ls: DevstralServer, *arguments: Any) -> None:
     """``devstral.rejected``: the user dismissed the suggestion of that id."""
     suggestion_id = _suggestion_id("devstral.rejected", arguments)
     if (pipeline := ls.session.pipeline) is not None:
-        pipeline.feedback.rejected(suggestion_id)
+        pipeline.rejected(suggestion_id)
     ls.statistics.rejected(suggestion_id)
 
 

@@ -37,7 +37,7 @@ def did_report(ls: DevstralServer, params: Any) -> None:
     if snapshot is None or not isinstance(reported, list) or params.get("version") not in (None, snapshot.version):
         return
     diagnostics = (_diagnostic(ls.documents, snapshot, one) for one in reported[:MAX_READ])
-    ls.workspace.diagnosed(snapshot, tuple(one for one in diagnostics if one is not None))
+    ls.session.diagnosed(snapshot, tuple(one for one in diagnostics if one is not None))
 
 
 def _diagnostic(documents: Documents, snapshot: Snapshot, reported: Any) -> Diagnostic | None:

@@ -42,7 +42,7 @@ async def suggest(ls: DevstralServer, snapshot: Snapshot, cursor: int, *, invoke
         outcome = await pipeline.inline(InlineQuery(snapshot, cursor, invoked), ls.settings)
     trace = outcome.trace
     latency_ms = 1000 * (ls.clock() - start) - trace.stages.get("pace", 0.0)  # waiting for a pause is no latency
-    if trace.layout is not None and trace.reason is not Reason.SUPERSEDED:
+    if outcome.asked_model and trace.reason is not Reason.SUPERSEDED:
         ls.status.answered(latency_ms)
     if not ls.documents.is_current(snapshot):
         trace.reason = Reason.DOCUMENT_MOVED if outcome.suggestions else trace.reason

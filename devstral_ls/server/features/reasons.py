@@ -37,7 +37,6 @@ REASONS: Mapping[Reason, str] = {
     Reason.PROSE: "The model wrote about the code instead of code.",
     Reason.COMMENT: "The suggestion was only a comment behind a finished statement.",
     Reason.UNSURE: "The model's confidence was below inline.minConfidence; lower it to see more suggestions.",
-    Reason.SELDOM_TAKEN: "The model's confidence was too low for a language in which few suggestions are accepted.",
     Reason.BREAKS_SYNTAX: "The suggestion would have added a syntax error.",
     Reason.DOCUMENT_MOVED: "The document changed while the suggestion was generated.",
     Reason.UNKNOWN_DOCUMENT: "The document is not open in this server.",

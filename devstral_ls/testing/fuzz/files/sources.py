@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from devstral_ls.languages.symbols import file_outline
-from devstral_ls.languages.syntax.tree import SyntaxTrees
 from devstral_ls.languages.table import LANGUAGES
 from devstral_ls.retrieval.index.library import MAX_FILE, PARSE_SECONDS, read_source
 from devstral_ls.retrieval.redact import redacted, redacted_around
@@ -132,7 +131,7 @@ async def _suggested(text: str, language: str, data: bytes, settings: Settings) 
     family, layouts = FAMILIES[data[1] % len(FAMILIES)]
     says = chance.choice((text[:400], text[-300:], "x\n", "", "}" * 50, "\n" * 300))
     engine = ScriptedEngine(says, model=replace(QWEN, family=family, layouts=layouts))
-    suggester = Suggester(engine, SyntaxTrees(), sleep=_at_once)
+    suggester = Suggester(engine, sleep=_at_once)
     offset = chance.choice((0, len(text), chance.randint(0, len(text)), len(text) // 2))
     if len(text) <= MAX_FILE:
         redacted_around(text[:offset], text[offset:])

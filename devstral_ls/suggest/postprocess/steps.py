@@ -11,9 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from devstral_ls.languages.lexing import CLOSERS, OPENERS, QUOTES, only_closing, scan_brackets
-from devstral_ls.suggest.draft import CursorContext, Draft
-from devstral_ls.suggest.refusals import (
-    NothingToShow,
+from devstral_ls.suggest.postprocess.draft import CursorContext, Draft
+from devstral_ls.suggest.postprocess.refusals import (
     refuse_comment_behind_code,
     refuse_prose,
     refuse_repetition,
@@ -21,7 +20,7 @@ from devstral_ls.suggest.refusals import (
     refuse_what_was_removed,
 )
 from devstral_ls.suggest.stops import cut
-from devstral_ls.suggest.trace import Reason
+from devstral_ls.suggest.trace import NothingToShow, Reason
 from devstral_ls.text import unix_newlines
 
 MIN_OVERLAP = 3
@@ -60,7 +59,7 @@ def unix_line_ends(draft: Draft) -> Draft:
 
 def cut_where_the_stream_stops(draft: Draft) -> Draft:
     """The same cut as while streaming, for an answer that ended by itself before a line end came."""
-    if draft.place.fills and draft.complete:
+    if draft.place.fills_gap and draft.complete:
         ends_in_line = draft.text.rpartition("\n")[2].strip()  # the one that goes on behind the cursor
         return draft if ends_in_line else draft.with_text(draft.text.partition("\n")[0])
     text = cut(draft.text + "\n", draft.place)
@@ -71,7 +70,7 @@ def drop_half_line(draft: Draft) -> Draft:
     """What the token limit or the time cut in two is not shown: of several lines the last one, of one the last word."""
     if draft.complete:
         return draft
-    if draft.place.fills and "\n" in draft.text:
+    if draft.place.fills_gap and "\n" in draft.text:
         return replace(draft, text=draft.text[: draft.text.index("\n")], complete=True)
     if "\n" not in draft.text:
         whole = re.sub(r"\w+\Z", "", draft.text)

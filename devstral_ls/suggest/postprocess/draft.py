@@ -1,4 +1,4 @@
-"""What the model wrote, with the place it was written for: the value the post-processing steps pass on."""
+"""What the model wrote, with the cursor it was written for: the value the post-processing steps pass on."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ class CursorContext:
     lines_below: tuple[str, ...]
     """The lines after the cursor's, nearest first."""
     multiline: bool
-    """May the suggestion have several lines?"""
+    """True when the suggestion may have several lines."""
     language: Language
     in_comment: bool = False
     in_string: bool = False
-    fills: bool = False
-    """May the suggestion have several lines that end on the cursor's line again, before ``line_after``?"""
-    goes_on: bool = False
-    """Was the line just finished by a suggestion? Then the next line may be suggested, beginning with the line end."""
-    by_key: bool = False
-    """Did somebody ask by key?"""
+    fills_gap: bool = False
+    """True when the suggestion may have several lines that end on the cursor's line again, before ``line_after``."""
+    follows_accepted: bool = False
+    """True when a suggestion has just finished the line: the next line may be suggested, beginning with the line end."""
+    invoked: bool = False
+    """True for a manual request."""
     removed: str = ""
-    """What was just taken out here."""
+    """What was just deleted here."""
     n_inside: int = 0
     """The first of ``lines_above`` that lie in a comment or string which begins further up."""
 
@@ -116,7 +116,7 @@ def cursor_context_at(
     multiline: bool,
     syntax: Syntax | None = None,
 ) -> CursorContext:
-    """The ``Place`` of ``offset``. ``syntax`` is the tree of ``snapshot``, if there is one."""
+    """The surroundings of ``offset``. ``syntax`` is the tree of ``snapshot``, if there is one."""
     line = snapshot.line_at(offset)
     span = snapshot.line_span(line)
     starts = [*snapshot.line_starts[max(0, line - _N_LINES) : line + 2 + _N_LINES], len(snapshot.text)]
@@ -148,9 +148,9 @@ class Draft:
     text: str
     place: CursorContext
     complete: bool = True
-    """Did the answer end by itself, or where we stopped on purpose? Otherwise its last line may be half a line."""
+    """True when the answer ended by itself, or where we stopped on purpose; else its last line may be half a line."""
     unsure: bool = False
-    """Was it cut because the model was not sure of what came next?"""
+    """True when it was cut because the model was not sure of what came next."""
     n_replaced: int = 0
     """Characters of ``place.line_after`` that the text takes the place of."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from devstral_ls.suggest.draft import Draft
-from devstral_ls.suggest.trace import Reason
+from devstral_ls.suggest.postprocess.draft import Draft
+from devstral_ls.suggest.trace import NothingToShow, Reason
 
 MIN_SAME_WORDS = 6
 """An answer of so many words that are all the same is a loop; numbers may repeat."""
@@ -27,14 +27,6 @@ _PROSE = re.compile(
 _ENDS_STATEMENT = frozenset(")]};,\"'")
 """Behind these, as behind white space, a comment may begin; ``$#`` and ``${x#y}`` of a shell, ``$#a`` of Perl and the ``#``
 of an address are none."""
-
-
-class NothingToShow(Exception):
-    """The answer holds nothing worth showing."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason.value)
-        self.reason = reason
 
 
 def refuse_prose(draft: Draft) -> Draft:
@@ -65,7 +57,7 @@ def refuse_repetition(draft: Draft) -> Draft:
     place = draft.place
     whole = (place.line_before + draft.text).strip()
     above = next((line.strip() for line in reversed(place.lines_above) if line.strip()), "")
-    if place.goes_on and "\n" in whole and draft.text.strip() == place.line_before.strip():
+    if place.follows_accepted and "\n" in whole and draft.text.strip() == place.line_before.strip():
         raise NothingToShow(Reason.REPETITION)
     if "\n" not in whole and whole == above and len(whole) >= MIN_REPEATED_LINE:
         raise NothingToShow(Reason.REPETITION)
@@ -79,7 +71,7 @@ def refuse_comment_behind_code(draft: Draft) -> Draft:
     """A finished statement is not remarked on by itself; of what follows a comment there, nothing is known to fit."""
     place = draft.place
     mark = place.language.line_comment
-    if mark is None or place.by_key or place.in_comment or place.in_string or not place.line_before.strip():
+    if mark is None or place.invoked or place.in_comment or place.in_string or not place.line_before.strip():
         return draft
     lead = len(draft.text) - len(draft.text.lstrip(" \t"))
     behind = (place.line_before + draft.text[:lead])[-1]

@@ -1,0 +1,279 @@
+"""Code of other files for a cursor: asked of the workspace index, and of the documents the user was in.
+
+Excerpts stand at the beginning of a prompt, so a different one makes the engine read all of it again. What is found here
+are candidates; ``suggest.excerpt_selection`` chooses among them, and keeps its choice while the user types.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Coroutine, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import Any
+from weakref import WeakSet
+
+from devstral_ls.code_context import EnclosingDefinition, Excerpt
+from devstral_ls.languages.scopes.cursor import CursorScope
+from devstral_ls.retrieval.document_context import DocumentContext, Lookup
+from devstral_ls.retrieval.index.workspace_index import IndexScope, WorkspaceIndex
+from devstral_ls.retrieval.ranking import (
+    EDITED,
+    VIEWED,
+    definition_candidates,
+    imported_names,
+    names_near,
+    redacted_again,
+    relative,
+    sibling_candidates,
+    surroundings,
+)
+from devstral_ls.retrieval.recent import MAX_REGIONS, MAX_TEXT, RecentPlace
+from devstral_ls.retrieval.visibility import IGNORE_FILES, is_excluded
+from devstral_ls.settings.tree import Settings
+from devstral_ls.text import DocumentChange, Snapshot, Span
+from devstral_ls.uris import displayed_path, path_of
+
+MAX_NAMES = 48
+"""Asked for at once, the nearest."""
+
+WAIT_S = 0.03
+"""Seconds a suggestion waits for the workspace: what is found later, later prompts show. Only whether a document may be
+shown at all is waited for, once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """What there is for a prompt at a cursor."""
+
+    is_allowed: bool
+    """False when an ignore file names the document itself: it must not be shown to a model."""
+    candidates: tuple[Excerpt, ...] | None = ()
+    """``None`` while an answer of the index is due."""
+    key: object = None
+    """Another one means that candidates should be chosen anew."""
+    epoch: int = 0
+    """Another one means that candidates chosen before must not be shown any more."""
+
+
+class ContextRetriever:
+    """What other files say. Made once for a server.
+
+    Args:
+        index: the workspace index; without one only open documents are known.
+        wait_s: as ``WAIT_S``.
+    """
+
+    def __init__(self, index: WorkspaceIndex | None = None, wait_s: float = WAIT_S) -> None:
+        self.index = index
+        self._wait_s = wait_s
+        self._contexts: WeakSet[DocumentContext] = WeakSet()
+        self._order = itertools.count(1)
+        self.asking: set[asyncio.Task[None]] = set()
+        """Questions to the index that are on their way."""
+
+    def context_of(self, uri: str) -> DocumentContext:
+        """What retrieval is to know of a document that is open from now on. It lasts as long as the caller keeps it."""
+        context = DocumentContext(uri)
+        self._contexts.add(context)
+        return context
+
+    # --- what happens in the workspace ---
+
+    def begin(self, folders: Sequence[str], settings: Settings) -> None:
+        """Read the workspace's folders, given by URI, as far as the settings allow."""
+        if self.index is not None:
+            privacy = settings.privacy
+            paths = tuple(path for uri in folders if (path := path_of(uri)))
+            used = settings.inline.enable or settings.completion.enable or settings.actions.enable
+            self.index.begin(IndexScope(paths if used else (), privacy.exclude, privacy.respect_ignore_files))
+            self._reset()  # what was found in a file may be what is not to be read any more
+
+    def opened(self, snapshot: Snapshot) -> None:
+        """Tell the index the text of a document: when it is opened, and when it rests after a change."""
+        if self.index is not None:
+            self.index.opened(snapshot.uri, snapshot.text)
+            self._outdated(but=snapshot.uri)
+
+    def closed(self, uri: str) -> None:
+        """A document was closed."""
+        if self.index is not None:
+            self.index.closed(uri)
+
+    def changed_on_disk(self, uris: Sequence[str]) -> None:
+        """Files were made, changed or removed."""
+        if self.index is not None:
+            self.index.changed_on_disk(uris)
+            if any(uri.rpartition("/")[2] in IGNORE_FILES for uri in uris):
+                self._reset()
+            self._outdated()
+
+    async def aclose(self) -> None:
+        """Let go of the index."""
+        for question in self.asking:
+            question.cancel()
+        if self.index is not None:
+            await self.index.aclose()
+
+    # --- what happens in a document ---
+
+    def edited(self, context: DocumentContext, change: DocumentChange) -> None:
+        """The document has changed."""
+        context.diagnostics.changed(change)
+        if len(change.after.text) <= MAX_TEXT:
+            context.recent = RecentPlace(change.after, change.edit.span.start, True, next(self._order))
+
+    async def retrieve(
+        self,
+        context: DocumentContext,
+        snapshot: Snapshot,
+        offset: int,
+        scope: CursorScope,
+        settings: Settings,
+        siblings: Sequence[Span] = (),
+        reach: int = 0,
+    ) -> Retrieved:
+        """The candidates for a prompt at ``offset``.
+
+        ``siblings`` are the functions beside the cursor's, ``reach`` how many characters around it a prompt may show
+        anyway; with 0 there is no room for other code, and there are no candidates.
+        """
+        sources = settings.inline.context if reach else ()
+        lookup = await self._look_up(context, snapshot, offset, scope, sources)
+        if not lookup.is_allowed and settings.privacy.respect_ignore_files:
+            return Retrieved(False)
+        self._viewed(context, snapshot, offset)
+        if not sources:
+            return Retrieved(True)
+        if lookup.is_asking:
+            return Retrieved(True, None, epoch=context.epoch)
+        candidates = [
+            *definition_candidates(snapshot, offset, lookup, settings.privacy),
+            *self._recent_candidates(context, lookup, settings),
+        ]
+        candidates = [one for one in candidates if one.source in sources]
+        if "sibling" in sources:
+            candidates += sibling_candidates(snapshot, offset, scope, lookup, reach, siblings, settings.privacy)
+        scopes = tuple(one.name for one in scope.scopes)
+        key = (scopes, lookup.imports, lookup.is_answered, lookup.siblings, reach, sources, settings.privacy)
+        return Retrieved(True, tuple(candidates), key, context.epoch)
+
+    def _viewed(self, context: DocumentContext, snapshot: Snapshot, offset: int) -> None:
+        """Note where the user is, unless something was edited in the document: that says more."""
+        if len(snapshot.text) <= MAX_TEXT and not (context.recent and context.recent.edited):
+            context.recent = RecentPlace(snapshot, offset, False, next(self._order))
+
+    def _outdated(self, but: str = "") -> None:
+        """Other files have changed: what was found is asked for again, what was chosen stays."""
+        for context in self._contexts:
+            if context.uri != but and context.lookup is not None:
+                context.lookup.found.clear()
+
+    def _reset(self) -> None:
+        for context in self._contexts:
+            context.reset()
+
+    # --- the index ---
+
+    async def _look_up(
+        self, context: DocumentContext, snapshot: Snapshot, offset: int, scope: CursorScope, sources: Sequence[str]
+    ) -> Lookup:
+        lookup = _lookup_for(context, tuple(snapshot.of(span) for span in scope.imports))
+        is_new = not (lookup.is_answered or lookup.is_asking)
+        names = _new_names(lookup, snapshot, offset) if sources else []
+        like = surroundings(snapshot, offset, scope) if "sibling" in sources else None
+        is_elsewhere = like != lookup.like
+        if self.index is None:
+            return lookup
+        due: set[asyncio.Task[None]] = set()
+        if names or is_new or is_elsewhere:
+            lookup.found.update(dict.fromkeys(names))
+            lookup.like, lookup.siblings = like, () if is_elsewhere else lookup.siblings
+            like = like if is_elsewhere else None
+            lookup.asking = self._ask(self._find(self.index, lookup, names, snapshot, like, counterpart=is_new))
+            due.add(lookup.asking)
+        due |= {self._ask(self._find_visibility(self.index, other)) for other in self._unknown(context, sources)}
+        if due:
+            await asyncio.wait(due, timeout=self._wait_s if lookup.knows_allowed else None)
+        return lookup
+
+    def _ask(self, question: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(question)
+        self.asking.add(task)
+        task.add_done_callback(self.asking.discard)
+        return task
+
+    def _unknown(self, context: DocumentContext, sources: Sequence[str]) -> list[DocumentContext]:
+        """Documents the user was in without asking for a suggestion, if nothing says yet whether they may be shown."""
+        if not {"edited", "viewed"}.intersection(sources):
+            return []
+        return [one for one in self._recent_elsewhere(context) if one.lookup is None and one.is_visible is None]
+
+    async def _find_visibility(self, index: WorkspaceIndex, context: DocumentContext) -> None:
+        context.is_visible = False
+        answer = await index.find((), context.uri)
+        context.is_visible = answer.allowed if answer.answered else None  # else the next key asks again
+
+    async def _find(
+        self,
+        index: WorkspaceIndex,
+        lookup: Lookup,
+        names: list[str],
+        snapshot: Snapshot,
+        like: EnclosingDefinition | None,
+        *,
+        counterpart: bool,
+    ) -> None:
+        answer = await index.find(
+            names, snapshot.uri, lookup.imports, snapshot.language, counterpart=counterpart, like=like
+        )
+        if not answer.answered:  # what was known still holds; the next key asks again
+            for name in names:
+                lookup.found.pop(name, None)
+            lookup.like = None if like else lookup.like
+            return
+        if like is not None and like == lookup.like:
+            lookup.siblings = answer.siblings
+        lookup.is_allowed, lookup.root = answer.allowed, answer.root
+        lookup.knows_allowed = lookup.is_answered = True
+        lookup.counterpart = answer.counterpart if counterpart else lookup.counterpart
+        lookup.found.update({name: (source, definition) for source, name, definition in answer.definitions})
+
+    # --- other documents ---
+
+    def _recent_elsewhere(self, context: DocumentContext) -> list[DocumentContext]:
+        """The other documents among those the user was in last, the latest first."""
+        places = [(one.recent.order, one) for one in self._contexts if one.recent is not None]
+        places.sort(key=lambda place: -place[0])
+        return [one for _, one in places[:MAX_REGIONS] if one.uri != context.uri]
+
+    def _recent_candidates(self, context: DocumentContext, lookup: Lookup, settings: Settings) -> Iterator[Excerpt]:
+        for number, other in enumerate(self._recent_elsewhere(context)):
+            path = PurePath(displayed_path(other.uri))
+            if other.recent is None or not other.is_allowed or is_excluded(path, settings.privacy.exclude):
+                continue
+            edited, text = other.recent.edited, other.recent.region
+            rank = (EDITED if edited else VIEWED) - number / 100
+            shown = redacted_again(text) if settings.privacy.redact_secrets else text
+            yield Excerpt("edited" if edited else "viewed", relative(str(path), lookup.root), shown, rank)
+
+
+def _lookup_for(context: DocumentContext, imports: tuple[str, ...]) -> Lookup:
+    """The document's lookup; where the imports have changed, another one, which late answers for the old do not reach."""
+    lookup = context.lookup
+    if lookup is None or lookup.imports != imports:
+        last = lookup or Lookup(imports)
+        lookup = replace(last, imports=imports, found={}, counterpart=(), is_answered=False, asking=None)
+        context.lookup = lookup
+    return lookup
+
+
+def _new_names(lookup: Lookup, snapshot: Snapshot, offset: int) -> list[str]:
+    """The names around the cursor that the index was not asked for yet, the nearest."""
+    place = (snapshot.version, offset)
+    if lookup.place != place:
+        lookup.near, lookup.place = names_near(snapshot, offset), place
+    wanted = {**lookup.near, **dict.fromkeys(imported_names(lookup.imports))}
+    lookup.forget_all_but(wanted)
+    return [name for name in wanted if name not in lookup.found][:MAX_NAMES]
