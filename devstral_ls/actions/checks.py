@@ -11,27 +11,10 @@ from devstral_ls.languages.syntax.parse_errors import parse_errors
 from devstral_ls.languages.syntax.tree import Syntax
 from devstral_ls.text import Edit, Snapshot, Span, apply
 
-_BUILTIN_TYPES = frozenset(
-    [
-        "int",
-        "str",
-        "float",
-        "bool",
-        "bytes",
-        "bytearray",
-        "complex",
-        "object",
-        "list",
-        "dict",
-        "set",
-        "frozenset",
-        "tuple",
-        "type",
-        "range",
-        "slice",
-        "memoryview",
-    ]
-)
+_BUILTIN_TYPES = frozenset({
+    "int", "str", "float", "bool", "bytes", "bytearray", "complex", "object", "list", "dict", "set", "frozenset", "tuple",
+    "type", "range", "slice", "memoryview",
+})  # fmt: skip
 
 _MAX_PARSED = 4
 """Trees kept: one edit is looked at by several checks."""

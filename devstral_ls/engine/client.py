@@ -23,7 +23,7 @@ from aiohttp import (
     WSMsgType,
 )
 
-from devstral_ls.engine.daemon import wire
+from devstral_ls.engine.daemon import private_api
 from devstral_ls.engine.daemon.interruption import Interruptible
 from devstral_ls.engine.daemon.watchdog import Watchdog
 from devstral_ls.engine.endpoint import Endpoint
@@ -124,10 +124,10 @@ class EngineClient:
     @asynccontextmanager
     async def generate(self, request: GenerationRequest) -> AsyncIterator[AsyncIterator[Chunk]]:
         """Run ``request``; see ``generation.Engine``."""
-        body = wire.request_to_json(request, self._conversation(request.conversation))
+        body = private_api.request_to_json(request, self._conversation(request.conversation))
         waits = Interruptible()
         with self._watchdog.watching(waits.interrupt) as heard:
-            response = await waits.wait(_send(self._session, "POST", wire.GENERATE, body))
+            response = await waits.wait(_send(self._session, "POST", private_api.GENERATE, body))
             try:
                 async with aclosing(_chunks(response, waits, heard)) as chunks:
                     yield chunks
@@ -137,7 +137,7 @@ class EngineClient:
     async def health(self, seconds: float = PULSE_SECONDS) -> bool:
         """True when the daemon answers within ``seconds``."""
         try:
-            async with asyncio.timeout(seconds), await _send(self._session, "GET", wire.HEALTH):
+            async with asyncio.timeout(seconds), await _send(self._session, "GET", private_api.HEALTH):
                 return True
         except (EngineUnavailable, TimeoutError):
             return False
@@ -150,7 +150,7 @@ class EngineClient:
         """
         try:
             async with asyncio.timeout(PULSE_SECONDS):
-                return Attachment(await self._session.ws_connect(wire.ATTACH), on_rate)
+                return Attachment(await self._session.ws_connect(private_api.ATTACH), on_rate)
         except (ClientError, OSError, TimeoutError) as error:
             raise _unavailable(error) from error
 
@@ -190,17 +190,17 @@ async def _send(session: ClientSession, method: str, path: str, body: object = N
 
 
 async def status(session: ClientSession) -> dict[str, Any]:
-    """What a daemon says of its queue; see ``daemon.statistics``.
+    """What a daemon says of its queue; see ``daemon.metrics``.
 
     Raises:
         EngineUnavailable: it does not answer.
     """
-    return await _answer(session, "GET", wire.STATUS)
+    return await _answer(session, "GET", private_api.STATUS)
 
 
 async def leave(session: ClientSession) -> bool:
     """Ask a daemon to leave unless a client is attached; True when it does. Raises as ``status``."""
-    return bool((await _answer(session, "POST", wire.LEAVE, {}))["leaving"])
+    return bool((await _answer(session, "POST", private_api.LEAVE, {}))["leaving"])
 
 
 async def _answer(session: ClientSession, method: str, path: str, body: object = None) -> dict[str, Any]:
@@ -220,7 +220,7 @@ async def _chunks(
         if not line.endswith(b"\n"):
             raise GenerationFailed("the engine broke off in the middle of an answer")
         heard()
-        chunk = wire.chunk_from_line(line)
+        chunk = private_api.chunk_from_line(line)
         yield chunk
         if chunk.finish is not None:
             return

@@ -1,4 +1,4 @@
-"""What a header and a running engine say about a model, as the middle and the client want to know it."""
+"""What a header and a running engine say about a model, as values for the middle and for people."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from devstral_ls.generation import ModelInfo, Special
 from devstral_ls.models.families.table import bos_token, family_of, layouts_of
 from devstral_ls.models.gguf.header import GgufHeader
 from devstral_ls.models.memory import gigabytes
-from devstral_ls.models.runners import CTRANSFORMERS
 
 
 def model_info(
@@ -76,9 +75,7 @@ def reserved_tokens(header: GgufHeader) -> frozenset[str]:
 
 def engine_name(state: EngineState) -> str:
     """What runs the model, for people."""
-    if CTRANSFORMERS in state.versions:
-        return f"{CTRANSFORMERS} {state.versions[CTRANSFORMERS]}, process {state.pid}"
-    return f"llama.cpp (xllamacpp {state.versions.get('xllamacpp', '?')}), process {state.pid}"
+    return f"{state.software}, process {state.pid}"
 
 
 def description(state: EngineState) -> str:

@@ -14,10 +14,10 @@ from devstral_ls.platform.paths import directories as default_directories
 from devstral_ls.server.documents import sync
 from devstral_ls.server.factories import FACTORIES
 from devstral_ls.server.features import (
+    client_diagnostics,
     code_action,
     commands,
     completion,
-    diagnostics,
     initialize,
     inline_completion,
     workspace,
@@ -32,7 +32,7 @@ HANDLERS = {
     **initialize.HANDLERS,
     **sync.HANDLERS,
     **workspace.HANDLERS,
-    **diagnostics.HANDLERS,
+    **client_diagnostics.HANDLERS,
     **inline_completion.HANDLERS,
     **completion.HANDLERS,
     **code_action.HANDLERS,

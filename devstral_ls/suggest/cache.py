@@ -56,8 +56,8 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """An answer from the cache, for the cursor asked about."""
+class Recalled:
+    """An answer, as it is for the cursor of a request."""
 
     answer: Answer
     typed: int
@@ -96,15 +96,15 @@ class SuggestionCache:
         if len(self._entries) > self._max_entries:
             self._entries.popitem(last=False)
 
-    def find(self, snapshot: Snapshot, offset: int, key: CacheKey) -> Found | None:
+    def find(self, snapshot: Snapshot, offset: int, key: CacheKey) -> Recalled | None:
         """The answer for this very place, or one whose beginning has just been typed here."""
         entry = self._entries.get(key)
         if entry is not None:
             self._entries.move_to_end(key)
-            return Found(entry.answer, 0)
+            return Recalled(entry.answer, 0)
         return self._typed_through(snapshot, offset, key)
 
-    def _typed_through(self, snapshot: Snapshot, offset: int, key: CacheKey) -> Found | None:
+    def _typed_through(self, snapshot: Snapshot, offset: int, key: CacheKey) -> Recalled | None:
         tails: dict[int, int] = {0: key.tail}
         for known, entry in self._begun(snapshot, offset, key.fingerprint):
             typed = snapshot.text[entry.offset : offset]
@@ -117,7 +117,7 @@ class SuggestionCache:
                 if tails[n_closed] == known.tail:
                     self._entries.move_to_end(known)
                     rest = answer.text[len(typed) :]
-                    return Found(replace(answer, text=rest, n_replaced=answer.n_replaced + n_closed), len(typed))
+                    return Recalled(replace(answer, text=rest, n_replaced=answer.n_replaced + n_closed), len(typed))
         return None
 
     def _begun(self, snapshot: Snapshot, offset: int, fingerprint: str) -> list[tuple[CacheKey, _Entry]]:

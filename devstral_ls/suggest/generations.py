@@ -8,7 +8,7 @@ from dataclasses import replace
 from devstral_ls.generation import ModelInfo
 from devstral_ls.settings.tree import Settings
 from devstral_ls.suggest import policy
-from devstral_ls.suggest.cache import CacheKey, Found
+from devstral_ls.suggest.cache import CacheKey, Recalled
 from devstral_ls.suggest.feedback import Feedback
 from devstral_ls.suggest.generator import SuggestionGenerator
 from devstral_ls.suggest.in_flight import InFlightGeneration
@@ -47,7 +47,7 @@ class Generations:
         model: ModelInfo,
         settings: Settings,
         trace: Trace,
-    ) -> Found | None:
+    ) -> Recalled | None:
         """The answer that is being generated for an earlier key, if what was typed since is how it begins."""
         resumable = session.resumable(query, key)
         if resumable is None:
@@ -64,7 +64,7 @@ class Generations:
         trace.asked_model = True
         try:
             with trace.stage("running", self._clock):
-                found = await generation.suggestion(query, key, typed, self._deadline(settings))
+                recalled = await generation.suggestion(query, key, typed, self._deadline(settings))
         except NothingToShow:
             if typed or query.invoked:  # then it says nothing about this place, or not all it could
                 return None
@@ -72,10 +72,10 @@ class Generations:
         finally:
             trace.take_over(generation.trace)
         trace.reason = Reason.JOINED
-        if found is None and not generation.has_answer:
+        if recalled is None and not generation.has_answer:
             session.end_generation()
             trace.decisions.append("running-wrote-something-else")
-        return None if found is None or (query.invoked and not found.answer.is_all) else found
+        return None if recalled is None or (query.invoked and not recalled.answer.is_all) else recalled
 
     def _promote(
         self, session: DocumentSession, prefetched: InFlightGeneration, model: ModelInfo, settings: Settings
@@ -88,15 +88,15 @@ class Generations:
         request = suggestion_request(session, prefetched.query, model, settings, follows_accepted=True)
         return self._start(self.with_strictness(request, trace), trace)
 
-    async def run(self, request: SuggestionRequest, trace: Trace) -> Found:
+    async def run(self, request: SuggestionRequest, trace: Trace) -> Recalled:
         """The answer of the model, or its first lines when it takes longer than the latency budget."""
         trace.asked_model = True
         generation = self._start(request, trace)
-        found = await generation.suggestion(request.query, request.key, "", self._deadline(request.settings))
-        if found is None:  # cancelled: another request needed the engine more
+        recalled = await generation.suggestion(request.query, request.key, "", self._deadline(request.settings))
+        if recalled is None:  # cancelled: another request needed the engine more
             raise NothingToShow(Reason.SUPERSEDED)
         trace.reason = Reason.SHOWN
-        return found
+        return recalled
 
     def _start(self, request: SuggestionRequest, trace: Trace) -> InFlightGeneration:
         request.session.end_generation()

@@ -19,7 +19,7 @@ from devstral_ls.suggest.cache import (
     MAX_TYPED_THROUGH,
     Answer,
     CacheKey,
-    Found,
+    Recalled,
     SuggestionCache,
     head_of,
     tail_of,
@@ -146,7 +146,7 @@ class InFlightGeneration:
 
     async def suggestion(
         self, query: InlineQuery, key: CacheKey, typed: str, is_late: Callable[[], bool]
-    ) -> Found | None:
+    ) -> Recalled | None:
         """The answer for ``query``, a request for the place ``key``; its first lines alone as soon as it ``is_late``.
 
         ``None`` as soon as it does not begin with ``typed``, and where it was cancelled. If the caller leaves before, the
@@ -167,7 +167,7 @@ class InFlightGeneration:
         if not self.has_answer:
             return None
         answer = self._task.result()
-        return self._cache.find(query.snapshot, query.offset, key) if typed else Found(answer, 0)
+        return self._cache.find(query.snapshot, query.offset, key) if typed else Recalled(answer, 0)
 
     async def finished(self) -> Answer | None:
         """The answer for its own place, without counting as a request that waits for it; ``None`` where it was cancelled.
@@ -178,23 +178,23 @@ class InFlightGeneration:
         await asyncio.wait([self._task])
         return None if self._task.cancelled() else self._task.result()
 
-    def still_shown(self, query: InlineQuery, key: CacheKey) -> Found | None:
+    def still_shown(self, query: InlineQuery, key: CacheKey) -> Recalled | None:
         """What is not typed yet of first lines that are shown already; ``None`` where that is nothing."""
         if self._shown is None or query.invoked or key.tail != self._key.tail:
             return None
         return self._rest(self._shown, query)
 
-    def _first_lines(self, query: InlineQuery, key: CacheKey) -> Found | None:
+    def _first_lines(self, query: InlineQuery, key: CacheKey) -> Recalled | None:
         answer = self._work.first_lines(self._text) if key.tail == self._key.tail else None
         rest = None if answer is None else self._rest(answer, query)
         self._shown = self._shown if rest is None else answer
         return rest
 
-    def _rest(self, answer: Answer, query: InlineQuery) -> Found | None:
+    def _rest(self, answer: Answer, query: InlineQuery) -> Recalled | None:
         """What of ``answer`` is not typed yet, with the document's line ends, as it is shown."""
         typed = query.snapshot.text[self.query.offset : query.offset]
         rest = answer.text[len(typed) :]
-        return Found(replace(answer, text=rest), len(typed)) if rest and answer.text.startswith(typed) else None
+        return Recalled(replace(answer, text=rest), len(typed)) if rest and answer.text.startswith(typed) else None
 
     def _may_begin_with(self, typed: str) -> bool:
         return typed.startswith(self._text) or self._text.startswith(typed)

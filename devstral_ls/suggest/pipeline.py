@@ -16,7 +16,7 @@ from devstral_ls.languages.syntax.tree import Syntax
 from devstral_ls.retrieval.retriever import ContextRetriever
 from devstral_ls.settings.tree import Settings
 from devstral_ls.suggest import policy
-from devstral_ls.suggest.cache import Answer, CacheKey, Found, cache_key
+from devstral_ls.suggest.cache import Answer, CacheKey, Recalled, cache_key
 from devstral_ls.suggest.feedback import Feedback
 from devstral_ls.suggest.generations import Generations
 from devstral_ls.suggest.generator import SuggestionGenerator
@@ -169,10 +169,10 @@ class Suggester:
         if (model := self._engine.model) is None:
             raise NothingToShow(Reason.NOT_READY)
         key = cache_key(query.snapshot, query.offset, cache_fingerprint(model, settings.inline))
-        found = self._recall(session, query, key, trace)
-        if found is None:
-            found = await self._generations.resume(session, query, key, model, settings, trace)
-        if found is None:
+        recalled = self._recall(session, query, key, trace)
+        if recalled is None:
+            recalled = await self._generations.resume(session, query, key, model, settings, trace)
+        if recalled is None:
             _decline(policy.declined_by(query, model) or policy.declined_after(query, removed))
             with trace.stage("scope", self._clock):
                 request = suggestion_request(
@@ -184,17 +184,17 @@ class Suggester:
                 with trace.stage("pace", self._clock):
                     await session.debounce.wait(settings.inline.debounce_ms)
             self._prefetch.stop()
-            found = await self._generations.run(request, trace)
-        return _fitting(found, may_begin_a_line=follows_accepted or query.invoked)
+            recalled = await self._generations.run(request, trace)
+        return _fitting(recalled, may_begin_a_line=follows_accepted or query.invoked)
 
-    def _recall(self, session: DocumentSession, query: InlineQuery, key: CacheKey, trace: Trace) -> Found | None:
+    def _recall(self, session: DocumentSession, query: InlineQuery, key: CacheKey, trace: Trace) -> Recalled | None:
         """The answer for this very place, or the rest of one that is being typed."""
         with trace.stage("cache", self._clock):
-            found = session.suggestions.find(query.snapshot, query.offset, key)
-        if found is None or (query.invoked and not found.answer.is_all):
+            recalled = session.suggestions.find(query.snapshot, query.offset, key)
+        if recalled is None or (query.invoked and not recalled.answer.is_all):
             return None
-        trace.reason = Reason.TYPED_THROUGH if found.typed else Reason.CACHED
-        return found
+        trace.reason = Reason.TYPED_THROUGH if recalled.typed else Reason.CACHED
+        return recalled
 
     def _just_rejected(self, query: InlineQuery) -> Reason | None:
         rejected = not query.invoked and self.feedback.was_rejected(query.snapshot, query.offset)
@@ -213,14 +213,16 @@ def _decline(reason: Reason | None) -> None:
         raise NothingToShow(reason)
 
 
-def _fitting(found: Found, *, may_begin_a_line: bool) -> Answer:
-    """The answer found, unless it is empty, or is the next line where the line before it was not accepted.
+def _fitting(recalled: Recalled, *, may_begin_a_line: bool) -> Answer:
+    """The recalled answer, unless it is empty, or is the next line where the line before it was not accepted.
 
     Raises:
         NothingToShow: that is so.
     """
-    answer = found.answer
-    begins_a_line = not found.typed and answer.follows_accepted and answer.text.lstrip(" \t").startswith(("\n", "\r"))
+    answer = recalled.answer
+    begins_a_line = (
+        not recalled.typed and answer.follows_accepted and answer.text.lstrip(" \t").startswith(("\n", "\r"))
+    )
     if not answer.text or (begins_a_line and not may_begin_a_line):
         raise NothingToShow(answer.nothing)
     return answer

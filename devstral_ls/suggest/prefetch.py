@@ -99,11 +99,11 @@ class Prefetch:
             if model is None or policy.declined(query, settings) is not None:
                 return
             key = cache_key(query.snapshot, query.offset, cache_fingerprint(model, settings.inline))
-            found = session.suggestions.find(query.snapshot, query.offset, key)
-            if found is not None:
-                if not found.answer.text:
+            recalled = session.suggestions.find(query.snapshot, query.offset, key)
+            if recalled is not None:
+                if not recalled.answer.text:
                     return
-                answer = found.answer
+                answer = recalled.answer
                 continue
             resumable = session.resumable(query, key)
             generation = self._start(session, query, model, settings) if resumable is None else resumable[0]

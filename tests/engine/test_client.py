@@ -14,12 +14,12 @@ import pytest
 
 from devstral_ls.engine.client import EngineClient, leave, session_for, status
 from devstral_ls.engine.daemon import app as module
-from devstral_ls.engine.daemon import neighbours, wire
+from devstral_ls.engine.daemon import neighbours, private_api
 from devstral_ls.engine.daemon.app import App
 from devstral_ls.engine.daemon.generator import Generator, queue_for
+from devstral_ls.engine.daemon.metrics import Metrics
 from devstral_ls.engine.daemon.neighbours import Neighbours
 from devstral_ls.engine.daemon.queue import Queue, Rank
-from devstral_ls.engine.daemon.statistics import Statistics
 from devstral_ls.engine.endpoint import Endpoint
 from devstral_ls.engine.tuning.rates import Rate, Rates
 from devstral_ls.errors import (
@@ -45,7 +45,7 @@ class Daemon:
     queue: Queue
     app: App
     neighbours: Neighbours
-    statistics: Statistics
+    metrics: Metrics
     endpoint: Endpoint
     told_to_leave: asyncio.Event
 
@@ -56,14 +56,14 @@ async def daemon(folder: Path, name: str = "s", backend: ScriptedBackend | None 
     queue = queue_for(backend)
     rates = Rates(folder / "rates.json")
     rates.put(backend.info.rate_key, Rate(100.0, 10.0))
-    statistics = Statistics(backend.info, queue, rates, None)
+    metrics = Metrics(backend.info, queue, rates, None)
     neighbours = Neighbours(queue, on_processor=True)
-    generator = Generator(backend, queue, on_usage=statistics.add)
+    generator = Generator(backend, queue, on_usage=metrics.add)
     told = asyncio.Event()
-    app = App(generator, statistics, neighbours, "secret", told.set)
+    app = App(generator, metrics, neighbours, "secret", told.set)
     address = await app.listen(folder / name)
     try:
-        yield Daemon(backend, queue, app, neighbours, statistics, Endpoint(address, "secret"), told)
+        yield Daemon(backend, queue, app, neighbours, metrics, Endpoint(address, "secret"), told)
     finally:
         await app.close()
 
@@ -135,7 +135,7 @@ async def test_a_request_is_one_round_trip(tmp_path: Path) -> None:
         task = asyncio.create_task(answer(client, asking()))
         (await there.backend.next_stream()).end("x")
         await task
-    assert paths == [wire.GENERATE]
+    assert paths == [private_api.GENERATE]
 
 
 async def test_two_clients_share_the_slot_of_a_document(tmp_path: Path) -> None:
@@ -255,10 +255,8 @@ async def test_a_client_that_does_not_read_loses_its_generation(
     """As one does that was stopped: its connection stays open, and nothing is taken from it."""
     monkeypatch.setattr(module, "_CLIENT_SECONDS", 0.05)
     async with daemon(tmp_path) as there:
-        body = json.dumps(wire.request_to_json(asking(max_tokens=1000), "c")).encode()
-        head = (
-            f"POST {wire.GENERATE} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret\r\nContent-Length: {len(body)}"
-        )
+        body = json.dumps(private_api.request_to_json(asking(max_tokens=1000), "c")).encode()
+        head = f"POST {private_api.GENERATE} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret\r\nContent-Length: {len(body)}"
         with socket.socket(socket.AF_UNIX) as stopped:
             stopped.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 12)
             stopped.connect(there.endpoint.address.removeprefix("unix:"))
@@ -313,7 +311,7 @@ async def test_a_daemon_that_ends_in_the_middle(tmp_path: Path) -> None:
 async def test_a_daemon_of_another_version_is_not_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with talking(tmp_path) as (there, client):
         for name in ("GENERATE", "ATTACH", "STATUS"):
-            monkeypatch.setattr(wire, name, getattr(wire, name).replace(wire.ROOT, "/engine/v999"))
+            monkeypatch.setattr(private_api, name, getattr(private_api, name).replace(private_api.ROOT, "/engine/v999"))
         with pytest.raises(EngineUnavailable, match="another version"):
             await answer(client, asking())
         with pytest.raises(EngineUnavailable):
@@ -389,7 +387,7 @@ async def test_the_status_tells_the_queue_and_the_slots_but_no_text(tmp_path: Pa
 
 async def test_engines_of_two_models_on_one_processor_yield_to_each_other(tmp_path: Path) -> None:
     async with daemon(tmp_path, "one") as one, daemon(tmp_path, "other") as other:
-        async with session_for(one.endpoint) as session, session.ws_connect(wire.NEIGHBOUR) as connection:
+        async with session_for(one.endpoint) as session, session.ws_connect(private_api.NEIGHBOUR) as connection:
             talk = asyncio.create_task(other.neighbours.talk(connection))
             async with asyncio.timeout(5):
                 while not (one.neighbours.n and other.neighbours.n):  # noqa: ASYNC110
@@ -414,7 +412,7 @@ async def test_engines_of_two_models_on_one_processor_yield_to_each_other(tmp_pa
 
 async def test_a_neighbour_that_is_gone_is_not_waited_for(tmp_path: Path) -> None:
     async with daemon(tmp_path) as here:
-        async with session_for(here.endpoint) as session, session.ws_connect(wire.NEIGHBOUR) as connection:
+        async with session_for(here.endpoint) as session, session.ws_connect(private_api.NEIGHBOUR) as connection:
             await connection.send_str(json.dumps({"wanted": "INLINE_CACHED", "runs_inline": True}))
             client = EngineClient(here.endpoint, MODEL)
             async with asyncio.timeout(5):
@@ -436,7 +434,7 @@ async def test_a_neighbour_that_was_stopped_is_forgotten(tmp_path: Path, monkeyp
     async with (
         daemon(tmp_path) as here,
         session_for(here.endpoint) as session,
-        session.ws_connect(wire.NEIGHBOUR) as connection,
+        session.ws_connect(private_api.NEIGHBOUR) as connection,
     ):
         await connection.send_str(json.dumps({"wanted": "INLINE_CACHED", "runs_inline": True}))
         client = EngineClient(here.endpoint, MODEL)

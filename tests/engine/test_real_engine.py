@@ -17,7 +17,7 @@ import pytest
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.client import session_for
 from devstral_ls.engine.connection import Connection, connect
-from devstral_ls.engine.daemon import wire
+from devstral_ls.engine.daemon import private_api
 from devstral_ls.engine.daemon.backends.backend import BackendInfo
 from devstral_ls.engine.endpoint import Endpoint
 from devstral_ls.engine.spec import EngineOptions, spec_of
@@ -163,7 +163,7 @@ async def test_text_is_never_in_the_log(home: Directories, devstral_shaped: Path
                 async with engine.client.generate(GenerationRequest((Text(text[:400]),), max_tokens)) as chunks:
                     await anext(chunks)
         body = {"prompt": [["text", f"{CANARY} " * 1000]], "stop": CANARY}
-        response = await engine.client._session.post(wire.GENERATE, json=body)
+        response = await engine.client._session.post(private_api.GENERATE, json=body)
         assert b"does not understand" in await response.read()
         log = rendezvous.log_tail(home, 10_000)
     assert log
@@ -174,13 +174,20 @@ async def test_text_is_never_in_the_log(home: Directories, devstral_shaped: Path
 async def test_only_a_client_with_the_key_is_answered(home: Directories, devstral_shaped: Path) -> None:
     """Neither by the daemon nor by llama.cpp's own server behind it, whose socket stands in the same folder."""
     async with running(home, devstral_shaped) as engine:
-        paths = (wire.GENERATE, wire.HEALTH, wire.STATUS, wire.ATTACH, wire.NEIGHBOUR, wire.LEAVE)
+        paths = (
+            private_api.GENERATE,
+            private_api.HEALTH,
+            private_api.STATUS,
+            private_api.ATTACH,
+            private_api.NEIGHBOUR,
+            private_api.LEAVE,
+        )
         for path, key in itertools.product(paths, ("guess", "")):
             async with session_for(replace(engine._joined.endpoint, api_key=key)) as session:
-                method = "POST" if path in (wire.GENERATE, wire.LEAVE) else "GET"
+                method = "POST" if path in (private_api.GENERATE, private_api.LEAVE) else "GET"
                 assert (await session.request(method, path, json={})).status == 401, path
         async with session_for(engine._joined.endpoint) as session:  # what a web page would send
-            assert (await session.get(wire.HEALTH, headers={"Origin": "http://localhost"})).status == 401
+            assert (await session.get(private_api.HEALTH, headers={"Origin": "http://localhost"})).status == 401
         behind = f"unix:{engine._joined.files.backend_socket}"
         for path in ("/completion", "/tokenize", "/slots", "/metrics", "/props"):
             async with session_for(Endpoint(behind, engine._joined.endpoint.api_key)) as session:

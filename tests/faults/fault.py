@@ -68,6 +68,9 @@ async def suffer(fault: Fault, stage: Stage) -> float:
         stage.now()
     if fault.lasts:
         seconds = await _timed(fault, stage)
+    if fault.state:  # an engine whose socket is gone answers those that were connected until it has left
+        for editor in stage.editors:
+            await editor.settled()
     await _nothing_lost(fault, stage)
     return seconds
 

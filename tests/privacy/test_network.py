@@ -16,7 +16,7 @@ from tests.privacy.day import Day, may
 ALONE = ("unshare", "--net", "--")
 TRACE = ("strace", "-f", "-qq", "-s", "400", "-e", "signal=none")
 TRACE += ("-e", "trace=execve,connect,bind,listen,sendto,sendmsg,sendmmsg")
-PROCESSES = ("devstral_ls", "devstral_ls.engine.daemon.backends.llama_cpp", "devstral_ls.retrieval.index.index_process")
+PROCESSES = ("devstral_ls", "devstral_ls.engine.daemon", "devstral_ls.retrieval.index.index_process")
 """All that are ours, by module: the server, the engine, the index."""
 
 HOOK = """

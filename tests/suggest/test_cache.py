@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devstral_ls.suggest.cache import Answer, Found, SuggestionCache, cache_key
+from devstral_ls.suggest.cache import Answer, Recalled, SuggestionCache, cache_key
 from devstral_ls.text import Snapshot
 
 
@@ -10,7 +10,7 @@ def put(cache: SuggestionCache, text: str, answer: Answer) -> None:
     cache.put(cache_key(Snapshot("file:///a.py", 1, "python", text), len(text), ""), len(text), answer)
 
 
-def find(cache: SuggestionCache, text: str) -> Found | None:
+def find(cache: SuggestionCache, text: str) -> Recalled | None:
     snapshot = Snapshot("file:///a.py", 1, "python", text)
     return cache.find(snapshot, len(text), cache_key(snapshot, len(text), ""))
 

@@ -1,4 +1,4 @@
-"""The daemon's HTTP: the private API of ``wire``, on a Unix socket in the user's own folder or on loopback with a key."""
+"""The daemon's HTTP: the private API, on a Unix socket in the user's own folder or on loopback with a key."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from devstral_ls.engine.daemon import wire
+from devstral_ls.engine.daemon import private_api
 from devstral_ls.engine.daemon.generator import Generator
+from devstral_ls.engine.daemon.metrics import Metrics
 from devstral_ls.engine.daemon.neighbours import Neighbours
-from devstral_ls.engine.daemon.statistics import Statistics
 from devstral_ls.engine.runtime_dir import LOOPBACK
 from devstral_ls.errors import DevstralError
 
@@ -35,14 +35,14 @@ class App:
     def __init__(
         self,
         generator: Generator,
-        statistics: Statistics,
+        metrics: Metrics,
         neighbours: Neighbours,
         api_key: str,
         leave: Callable[[], None],
     ) -> None:
         """``leave`` is called when a client asks the daemon to leave and no other is attached."""
         self._generator = generator
-        self._statistics = statistics
+        self._metrics = metrics
         self._neighbours = neighbours
         self._api_key = api_key.encode()
         self._leave = leave
@@ -56,13 +56,13 @@ class App:
 
     async def listen(self, socket: Path | None) -> str:
         """Answer on ``socket``, or on a free port of loopback: the address, as ``Endpoint`` has it."""
-        app = web.Application(middlewares=[self._checked], client_max_size=wire.MAX_REQUEST_BYTES)
-        app.router.add_post(wire.GENERATE, self._generate)
-        app.router.add_get(wire.HEALTH, self._health)
-        app.router.add_get(wire.STATUS, self._status)
-        app.router.add_get(wire.ATTACH, self._attach)
-        app.router.add_get(wire.NEIGHBOUR, self._neighbour)
-        app.router.add_post(wire.LEAVE, self._may_leave)
+        app = web.Application(middlewares=[self._checked], client_max_size=private_api.MAX_REQUEST_BYTES)
+        app.router.add_post(private_api.GENERATE, self._generate)
+        app.router.add_get(private_api.HEALTH, self._health)
+        app.router.add_get(private_api.STATUS, self._status)
+        app.router.add_get(private_api.ATTACH, self._attach)
+        app.router.add_get(private_api.NEIGHBOUR, self._neighbour)
+        app.router.add_post(private_api.LEAVE, self._may_leave)
         # A client that closes its connection cancels its handler, and with it the generation.
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -93,12 +93,12 @@ class App:
         """A line for each chunk. Whatever fails is a line too: the stream may have begun."""
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         try:
-            asked = wire.request_from_json(await _json(request))
+            asked = private_api.request_from_json(await _json(request))
             async with self._generator.generate(asked) as chunks:
                 async for chunk in chunks:
-                    await _write(request, response, wire.chunk_to_line(chunk))
+                    await _write(request, response, private_api.chunk_to_line(chunk))
         except DevstralError as error:
-            await _write(request, response, wire.error_to_line(error))
+            await _write(request, response, private_api.error_to_line(error))
         await response.write_eof()
         return response
 
@@ -106,7 +106,7 @@ class App:
         return web.json_response({"status": "ok"})
 
     async def _status(self, _request: web.Request) -> web.Response:
-        body = self._statistics.report() | {"clients": self.n_attached, "neighbours": self._neighbours.n}
+        body = self._metrics.report() | {"clients": self.n_attached, "neighbours": self._neighbours.n}
         return web.json_response(body)
 
     async def _attach(self, request: web.Request) -> web.StreamResponse:
@@ -114,11 +114,11 @@ class App:
         socket = web.WebSocketResponse(heartbeat=_PULSE_SECONDS)
         await socket.prepare(request)
         self._attached.add(socket)
-        stop = self._statistics.watch_rate(lambda rate: _tell(socket, {"rate": rate}))
+        stop = self._metrics.watch_rate(lambda rate: _tell(socket, {"rate": rate}))
         try:
             async for message in socket:
                 if message.type is WSMsgType.TEXT and message.data == "recalibrated":
-                    self._statistics.recalibrated()
+                    self._metrics.recalibrated()
         finally:
             stop()
             self._attached.discard(socket)

@@ -22,8 +22,8 @@ from devstral_ls.engine.daemon.app import App
 from devstral_ls.engine.daemon.backends.backend import Backend, BackendInfo
 from devstral_ls.engine.daemon.backends.table import backend_for
 from devstral_ls.engine.daemon.generator import Generator, queue_for, silence_of
+from devstral_ls.engine.daemon.metrics import Metrics
 from devstral_ls.engine.daemon.neighbours import Neighbours
-from devstral_ls.engine.daemon.statistics import Statistics
 from devstral_ls.engine.runtime_dir import RuntimeFiles, uses_tcp
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.engine.start import TAKE_SECONDS
@@ -122,22 +122,22 @@ async def _live(spec: EngineSpec, own: OwnFiles, state: EngineState) -> int:
     for sign in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):  # Windows ends processes without a word
             asyncio.get_running_loop().add_signal_handler(sign, leave.set)
-    statistics, app, neighbours = _parts(spec, backend, files, state, leave)
+    metrics, app, neighbours = _parts(spec, backend, files, state, leave)
     address = await app.listen(None if uses_tcp() else files.socket)
     state = replace(state, phase="ready", address=address)
     write_state(files.state, state)
     _log(f"ready: {state}")
     neighbours.meet(files)
-    why = await _stay(app, own, statistics, spec.idle_minutes * 60, leave)
+    why = await _stay(app, own, metrics, spec.idle_minutes * 60, leave)
     _log(f"leaving: {why}")
-    statistics.remember(at_once=True)
+    metrics.remember(at_once=True)
     own.clear()
     os._exit(0)  # the model's threads are not waited for: they may be in the middle of a long batch
 
 
 def _parts(
     spec: EngineSpec, backend: Backend, files: RuntimeFiles, state: EngineState, leave: asyncio.Event
-) -> tuple[Statistics, App, Neighbours]:
+) -> tuple[Metrics, App, Neighbours]:
     """What stands between the socket and the started ``backend``."""
     api_key = secrets.token_urlsafe(32)
     write_private(files.api_key, api_key + "\n")
@@ -145,10 +145,10 @@ def _parts(
     queue = queue_for(backend)
     info = backend.info
     calibration = calibration_file(rates_file.parent, info.rate_key) if info.rate_key else None
-    statistics = Statistics(info, queue, Rates(rates_file), calibration)
-    generator = Generator(backend, queue, silence=silence_of(info), on_usage=statistics.add)
+    metrics = Metrics(info, queue, Rates(rates_file), calibration)
+    generator = Generator(backend, queue, silence=silence_of(info), on_usage=metrics.add)
     neighbours = Neighbours(queue, on_processor=state.on_processor)
-    return statistics, App(generator, statistics, neighbours, api_key, leave.set), neighbours
+    return metrics, App(generator, metrics, neighbours, api_key, leave.set), neighbours
 
 
 def _with_info(state: EngineState, info: BackendInfo, *, on_processor: bool) -> EngineState:
@@ -170,7 +170,7 @@ def _with_info(state: EngineState, info: BackendInfo, *, on_processor: bool) -> 
     )
 
 
-async def _stay(app: App, own: OwnFiles, statistics: Statistics, idle_seconds: float, leave: asyncio.Event) -> str:
+async def _stay(app: App, own: OwnFiles, metrics: Metrics, idle_seconds: float, leave: asyncio.Event) -> str:
     """Until told to leave, the files are gone, or no client was attached for ``idle_seconds``; which of them."""
     used = time.monotonic()
     names = (own.files.api_key, own.files.socket, own.files.backend_socket)
@@ -181,10 +181,10 @@ async def _stay(app: App, own: OwnFiles, statistics: Statistics, idle_seconds: f
                 await leave.wait()
                 return "told to"
         _trim_log()
-        statistics.remember()
+        metrics.remember()
         if not (own.are_ours and all(path.exists() for path in marks)):
             return "a file of ours is gone"
-        if app.n_attached or statistics.is_busy:
+        if app.n_attached or metrics.is_busy:
             used = time.monotonic()
         elif time.monotonic() - used >= idle_seconds:
             return "no client is connected"

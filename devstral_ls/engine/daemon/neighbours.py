@@ -15,7 +15,7 @@ from typing import Protocol
 from aiohttp import ClientError, WSMessage, WSMsgType
 
 from devstral_ls.engine.client import session_for
-from devstral_ls.engine.daemon import wire
+from devstral_ls.engine.daemon import private_api
 from devstral_ls.engine.daemon.queue import Demand, Queue, Rank
 from devstral_ls.engine.endpoint import Endpoint
 from devstral_ls.engine.runtime_dir import RuntimeFiles, runtime_files
@@ -105,7 +105,7 @@ class Neighbours:
             return
         try:
             endpoint = Endpoint(state.address, other.api_key.read_text().strip())
-            async with session_for(endpoint) as session, session.ws_connect(wire.NEIGHBOUR) as socket:
+            async with session_for(endpoint) as session, session.ws_connect(private_api.NEIGHBOUR) as socket:
                 await self.talk(socket)
         except (OSError, ClientError, TimeoutError):
             return

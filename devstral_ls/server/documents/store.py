@@ -48,11 +48,11 @@ class Documents:
     """What the client has open. Every change makes a new ``Snapshot``; the old ones stay as they were.
 
     Args:
-        encoding: the position encoding agreed on with the client; until then, the protocol's default.
+        encoding: the position encoding until ``use_encoding`` is called; the protocol's default.
     """
 
     def __init__(self, encoding: Encoding = UTF16) -> None:
-        self.encoding = encoding
+        self._encoding = encoding
         self._open: dict[str, Snapshot] = {}
         self._observers: list[DocumentObserver] = []
         self._waiting: set[asyncio.Future[None]] = set()
@@ -60,6 +60,10 @@ class Documents:
     def subscribe(self, *observers: DocumentObserver) -> None:
         """Tell ``observers`` of everything from now on, in this order, after those that subscribed before."""
         self._observers += observers
+
+    def use_encoding(self, encoding: Encoding) -> None:
+        """Read and give positions in ``encoding`` from now on: the one agreed on in ``initialize``."""
+        self._encoding = encoding
 
     def open(self, item: types.TextDocumentItem) -> None:
         """The client has opened a document, or a cell of a notebook."""
@@ -136,14 +140,14 @@ class Documents:
         if position.line >= snapshot.n_lines:
             return len(snapshot.text)
         span = snapshot.line_span(max(position.line, 0))
-        return span.start + n_code_points(snapshot.of(span), max(position.character, 0), self.encoding)
+        return span.start + n_code_points(snapshot.of(span), max(position.character, 0), self._encoding)
 
     def position(self, snapshot: Snapshot, offset: int) -> types.Position:
         """The place of ``offset`` as the client counts."""
         line = snapshot.line_at(offset)
         span = snapshot.line_span(line)
         before = snapshot.text[span.start : min(offset, span.end)]
-        return types.Position(line=line, character=n_units(before, self.encoding))
+        return types.Position(line=line, character=n_units(before, self._encoding))
 
     def range(self, snapshot: Snapshot, span: Span) -> types.Range:
         """``span`` as the client counts."""

@@ -31,7 +31,7 @@ def initialize(ls: DevstralServer, params: types.InitializeParams) -> types.Init
     """Read the settings and note what the client can do; nothing slow, since the editor waits for the answer."""
     encoding = ServerCapabilitiesBuilder.choose_position_encoding(params.capabilities)
     ls.client.initialized(params.capabilities)
-    ls.documents.encoding = encoding
+    ls.documents.use_encoding(encoding)
     ls.workspace.begin(_root(params), (folder.uri for folder in params.workspace_folders or ()))
     ls.show_problems(ls.configuration.initialize(params.initialization_options))
     ls.apply_log()

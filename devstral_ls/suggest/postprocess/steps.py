@@ -94,11 +94,11 @@ def drop_open_end(draft: Draft) -> Draft:
 
 
 def _is_open(text: str, place: CursorContext) -> bool:
-    found = place.scan(text)
+    scan = place.scan(text)
     line = re.sub(r"\\.", "", text[text.rfind("\n") + 1 :])
     in_quotes = any(line.count(quote) % 2 for quote in place.language.quotes)
     is_header = text.endswith("{") and "\n" not in text.lstrip()
-    return found.in_string or in_quotes or bool(found.due[is_header:])
+    return scan.in_string or in_quotes or bool(scan.due[is_header:])
 
 
 def take_off_fence(draft: Draft) -> Draft:

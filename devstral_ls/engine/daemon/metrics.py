@@ -22,7 +22,7 @@ _NEWS = 0.02
 OnRate = Callable[[list[float | None]], None]
 
 
-class Statistics:
+class Metrics:
     """Counted since the daemon started."""
 
     def __init__(

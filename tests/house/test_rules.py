@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 PACKAGE = ROOT / "devstral_ls"
 MODULES = sorted(
     path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" and PACKAGE / "testing" not in path.parents
