@@ -59,7 +59,7 @@ fuzz: $(INSTALLED) ## random messages over stdio and hostile files, for hours (S
 	$(BIN)/python -m benchmarks.fuzz_protocol --messages $(MESSAGES) --seed $(SEED)
 	DEVSTRAL_LS_FUZZ=$(SESSIONS) $(BIN)/python -m pytest tests/fuzz
 
-vscode: $(NODE_MODULES) ## check, test and pack the VS Code extension: build/devstral-ls.vsix (needs npm, Node 20)
+vscode: $(NODE_MODULES) $(INSTALLED) ## check, test and pack the VS Code extension with the server in it: build/devstral-ls.vsix (needs npm, Node 20)
 	cd editors/vscode && npm run --silent check && npm test --silent
 	@mkdir -p build
 	cd editors/vscode && npm run --silent package -- -o ../../$(VSIX)

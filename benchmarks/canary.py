@@ -2,7 +2,7 @@
 
     python -m benchmarks.canary --requests 5000
 
-Each document has a secret of its own: a letter that no other one contains. The model is ``tests/telltale_gguf.py``,
+Each document has a secret of its own: a letter that no other one contains. The model is ``devstral_ls/testing/telltale_gguf.py``,
 whose answer is the most frequent letter of all that is in its KV cache: with one cell too much from another document,
 it says that document's letter as soon as there are more of them than of its own. Besides, each document begins with its
 secret, so that nothing can be cached of its prompt but what it sent itself: the engine's own count of cached tokens
@@ -27,14 +27,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.telltale_gguf import LETTERS, write_telltale
-
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.connection import Connection, connect
 from devstral_ls.engine.report import report
 from devstral_ls.engine.spec import EngineOptions, spec_of
 from devstral_ls.generation import GenerationRequest, Priority, Text
 from devstral_ls.platform.paths import Directories
+from devstral_ls.testing.telltale_gguf import LETTERS, write_telltale
 
 N_DOCUMENTS = 50
 N_CLIENTS = 3

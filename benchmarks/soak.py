@@ -115,7 +115,7 @@ class Soak:
             raise Ended(f"gone: {', '.join(gone)}")
         engine = asyncio.run(report(states[0], self.running.places))  # looked at from a thread
         return {
-            "t": round(time.monotonic() - self.has_started, 1),
+            "t": round(time.monotonic() - self.begun, 1),
             "pids": pids,
             "processes": {name: asdict(one) for name, one in found.items() if one},
             "engine": {"clients": engine.clients, "busy": engine.slots_busy, "waiting": engine.waiting},

@@ -21,6 +21,7 @@ from typing import Any
 
 import psutil
 from aiohttp import web
+from devstral_ls.engine.daemon.statistics import Statistics
 
 from devstral_ls.engine.client import EngineClient
 from devstral_ls.engine.daemon.app import App
@@ -28,7 +29,6 @@ from devstral_ls.engine.daemon.backends.remote.backend import RemoteBackend
 from devstral_ls.engine.daemon.backends.remote.options import RemoteOptions
 from devstral_ls.engine.daemon.generator import Generator, queue_for
 from devstral_ls.engine.daemon.neighbours import Neighbours
-from devstral_ls.engine.daemon.statistics import Statistics
 from devstral_ls.engine.endpoint import Endpoint
 from devstral_ls.engine.tuning.rates import Rates
 from devstral_ls.generation import Engine, GenerationRequest, Text

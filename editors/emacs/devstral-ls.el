@@ -34,6 +34,7 @@
 ;;; Code:
 
 (require 'cl-lib)
+(require 'easymenu)
 (require 'jsonrpc)
 (require 'project)
 (require 'subr-x)
@@ -72,7 +73,7 @@
 ;;;; Options
 
 (defgroup devstral-ls nil
-  "Suggestions by a model on your own machine."
+  "Suggestions from a model on your own machine."
   :group 'tools
   :prefix "devstral-ls-")
 
@@ -103,6 +104,14 @@ of keys together."
   "Functions without arguments; while one returns non-nil, nothing is drawn."
   :type 'hook)
 
+(defcustom devstral-ls-tab-at-line-start 'auto
+  "What TAB does while ghost text is visible and only white space is before point.
+`auto': where the suggestion begins with an indentation, take only that, so that
+the next TAB takes the rest; else take the suggestion.
+`indent': what TAB does without a suggestion.
+`accept': take the whole suggestion."
+  :type '(choice (const auto) (const indent) (const accept)))
+
 (defface devstral-ls-ghost '((t :inherit shadow :slant italic))
   "Face of ghost text.")
 
@@ -111,6 +120,15 @@ of keys together."
 It may have opened by a timer, after the last command."
   (unless (run-hook-with-args-until-success 'devstral-ls-inhibit-functions) command))
 
+(defun devstral-ls--tab (command)
+  "What TAB does now: COMMAND, which takes the suggestion, or another.
+See `devstral-ls-tab-at-line-start'."
+  (when (devstral-ls--unless-inhibited command)
+    (pcase (and (save-excursion (skip-chars-backward " \t") (bolp)) devstral-ls-tab-at-line-start)
+      ('indent nil)
+      ('auto (if (string-match-p "\\`[ \t]" (or (devstral-ls--rest) "")) #'devstral-ls-accept-indentation command))
+      (_ command))))
+
 (defvar devstral-ls-active-map
   (let ((map (make-sparse-keymap)))
     (pcase-dolist (`(,key . ,command)
@@ -118,12 +136,29 @@ It may have opened by a timer, after the last command."
                      ("M-f" . devstral-ls-accept-word) ("C-e" . devstral-ls-accept-line)
                      ("M-n" . devstral-ls-next) ("M-p" . devstral-ls-previous)
                      ("C-g" . devstral-ls-dismiss)))
-      (define-key map (kbd key) `(menu-item "" ,command :filter devstral-ls--unless-inhibited)))
+      (define-key map (kbd key)
+        `(menu-item "" ,command :filter ,(if (eq command 'devstral-ls-accept) #'devstral-ls--tab
+                                           #'devstral-ls--unless-inhibited))))
     map)
   "Keys while ghost text is visible, and only then.")
 
 (defvar devstral-ls-mode-map (make-sparse-keymap)
-  "Keys of `devstral-ls-mode'; empty: the commands are yours to bind.")
+  "Keys of `devstral-ls-mode': none but the menu; the commands are yours to bind.")
+
+(easy-menu-define devstral-ls-menu devstral-ls-mode-map
+  "Menu of `devstral-ls-mode'."
+  '("Devstral"
+    ["Code actions..." devstral-ls-code-actions]
+    ["Rewrite..." devstral-ls-rewrite]
+    ["Cancel what runs" devstral-ls-cancel :active devstral-ls--progress]
+    "---"
+    ["Suggestions on or off" devstral-ls-toggle]
+    ["Snooze for 10 minutes" devstral-ls-snooze]
+    ["Suggestions in this language on or off" devstral-ls-toggle-language]
+    "---"
+    ["Why is nothing shown here?" devstral-ls-why]
+    ["Status" devstral-ls-status]
+    ["Log" devstral-ls-log]))
 
 ;;;; The server of our own, shared by all buffers
 
@@ -136,7 +171,7 @@ It may have opened by a timer, after the last command."
 (defvar devstral-ls--own nil "Our connection, or nil.")
 (defvar devstral-ls--status nil "What the server said last of its engine, a plist.")
 (defvar devstral-ls--progress nil "Work that the server reports: an alist of tokens and plists.")
-(defvar devstral-ls--deaths nil "When the server ended by itself: times, newest first.")
+(defvar devstral-ls--deaths nil "Times at which the server ended by accident, newest first.")
 (defvar devstral-ls--trouble nil "Why there is no server, or nil.")
 (defvar devstral-ls--n-started 0 "How many servers we have started.")
 
@@ -199,6 +234,11 @@ It may have opened by a timer, after the last command."
                             :connection-type 'pipe :coding 'utf-8-emacs-unix :noquery t
                             :stderr (get-buffer-create "*devstral-ls log*"))
                   devstral-ls--no-events)))
+        (file-missing
+         (setq devstral-ls--own nil)
+         (devstral-ls--give-up
+          (format "%s is not on `exec-path'; (setq devstral-ls-command '(\"/path/to/devstral-ls\"))"
+                  (car devstral-ls-command))))
         (error (setq devstral-ls--own nil)
                (devstral-ls--give-up (error-message-string failure)))))))
 
@@ -251,7 +291,7 @@ It may have opened by a timer, after the last command."
                     :isPreferredSupport t :disabledSupport t :dataSupport t
                     :resolveSupport (:properties ["edit"])))
       :window (:workDoneProgress t :showDocument (:support t))
-      :workspace (:applyEdit t :workspaceFolders t :executeCommand ,nothing
+      :workspace (:applyEdit t :workspaceFolders t :configuration t :executeCommand ,nothing
                   :workspaceEdit (:documentChanges t :resourceOperations ["create"]))
       :experimental (:devstral (:asksInstruction t)))))
 
@@ -308,20 +348,22 @@ It may have opened by a timer, after the last command."
   (pcase method
     ('workspace/applyEdit (devstral-ls--on-apply-edit params))
     ('window/showDocument (devstral-ls--on-show-document params))
-    ('workspace/configuration (make-vector (length (plist-get params :items)) nil))
+    ('workspace/configuration (vconcat (mapcar #'devstral-ls--configuration (plist-get params :items))))
     ('workspace/workspaceFolders (vconcat (ensure-list (devstral-ls--folder))))
     ((or 'window/workDoneProgress/create 'client/registerCapability 'client/unregisterCapability) nil)
     (_ (jsonrpc-error :code -32601 :message (format "%s is not known here" method)))))
 
 (defun devstral-ls--on-progress (token value)
   "Remember that the work TOKEN is at VALUE, for the mode line."
-  (setq devstral-ls--progress (cl-remove token devstral-ls--progress :key #'car :test #'equal))
-  (if (equal (plist-get value :kind) "end")
-      (progn
-        (when-let ((said (plist-get value :message))) (message "devstral-ls: %s" said))
-        (dolist (buffer (buffer-list)) ; what comes next is another step to undo
-          (with-current-buffer buffer (setq devstral-ls--step nil))))
-    (push (cons token value) devstral-ls--progress))
+  (let ((title (plist-get (cdr (assoc token devstral-ls--progress)) :title)))
+    (setq devstral-ls--progress (cl-remove token devstral-ls--progress :key #'car :test #'equal))
+    (if (equal (plist-get value :kind) "end")
+        (progn
+          (when-let ((said (plist-get value :message))) (message "devstral-ls: %s" said))
+          (dolist (buffer (buffer-list)) ; what comes next is another step to undo
+            (with-current-buffer buffer (setq devstral-ls--step nil))))
+      ;; Only the beginning has the title.
+      (push (cons token (append value (and title (list :title title)))) devstral-ls--progress)))
   (force-mode-line-update t))
 
 (defun devstral-ls--on-show-document (params)
@@ -414,7 +456,7 @@ It has the same number of code points and lines."
 ;;;; Synchronization
 
 (defun devstral-ls--open-p ()
-  "Does our server know this buffer, by the name it has now?"
+  "True when our server knows this buffer, by the name it has now."
   (equal devstral-ls--opened (list devstral-ls--own (current-buffer) (devstral-ls--uri))))
 
 (defun devstral-ls--open ()
@@ -553,7 +595,7 @@ It has the same number of code points and lines."
 
 (defun devstral-ls--ask (trigger)
   "Ask for suggestions at point.
-TRIGGER is 1 if the user did, 2 if it comes by itself."
+TRIGGER is 1 for a request by key, 2 for an automatic one."
   (devstral-ls--cancel)
   (if-let ((server (devstral-ls--server)))
       (progn
@@ -617,7 +659,7 @@ A server hears of no other; it decides what of this is of use."
             :message (flymake-diagnostic-text found)))))
 
 (defun devstral-ls--execute (server command &rest arguments)
-  "Have SERVER execute COMMAND with ARGUMENTS; nobody waits for it."
+  "Have SERVER execute COMMAND with ARGUMENTS, without waiting."
   (when (devstral-ls--live server)
     (jsonrpc-async-request server :workspace/executeCommand
                            (list :command command :arguments (vconcat arguments))
@@ -636,13 +678,13 @@ A server hears of no other; it decides what of this is of use."
 (defvar-local devstral-ls--active nil "Non-nil while the keys of `devstral-ls-active-map' are in force.")
 
 (defun devstral-ls-popup-visible-p ()
-  "Is the popup of company or corfu open?  Its keys come first then."
+  "True when the popup of company or corfu is open: its keys come first."
   (or (bound-and-true-p company-candidates)
       (and (frame-live-p (bound-and-true-p corfu--frame)) (frame-visible-p corfu--frame))
       completion-in-region-mode))
 
 (defun devstral-ls-evil-command-p ()
-  "Is Evil in a state in which nothing is being typed?"
+  "True when Evil is in a state in which nothing is being typed."
   (and (bound-and-true-p evil-local-mode) (not (memq evil-state '(insert replace emacs)))))
 
 (defun devstral-ls--show (server items &optional index)
@@ -752,6 +794,13 @@ If that was all of it, tell the server."
   "Take the whole suggestion, in one undo step."
   (interactive)
   (devstral-ls--typed (devstral-ls--need-rest)))
+
+(defun devstral-ls-accept-indentation ()
+  "Take the indentation that the suggestion begins with."
+  (interactive)
+  (let ((rest (devstral-ls--need-rest)))
+    (string-match (rx bos (* (any " \t"))) rest)
+    (devstral-ls--typed (match-string 0 rest))))
 
 (defun devstral-ls-accept-word ()
   "Take the next word of the suggestion."
@@ -905,7 +954,7 @@ Where a document has moved on, signal an error and change nothing."
     (plist-get action :title)))
 
 (defun devstral-ls--run-action (server action)
-  "Have SERVER run ACTION.  Nobody waits: the edit comes when it is ready."
+  "Have SERVER run ACTION, without waiting: the edit comes when it is ready."
   (cond
    ((plist-get action :disabled) (user-error "%s" (plist-get (plist-get action :disabled) :reason)))
    ((plist-get action :edit) (devstral-ls--apply-workspace-edit (plist-get action :edit)))
@@ -1015,15 +1064,24 @@ Those of other Flymake backends are among them."
 
 (defun devstral-ls--status-lines ()
   "Everything that is known of the server's state."
-  (let ((latency (plist-get devstral-ls--status :latencyMs)))
+  (let ((latency (plist-get devstral-ls--status :latencyMs))
+        (model (plist-get devstral-ls--status :model)))
     (string-join
-     (delq nil (list devstral-ls--trouble
-                     (plist-get devstral-ls--status :message)
-                     (plist-get devstral-ls--status :hint)
-                     (when-let ((model (plist-get devstral-ls--status :model))) (concat "model: " model))
-                     (when latency (format "answers take %s ms, one in ten more than %s ms"
-                                           (plist-get latency :p50) (plist-get latency :p90)))))
+     (delq nil `(,devstral-ls--trouble
+                 ,@(mapcar #'devstral-ls--work-line devstral-ls--progress)
+                 ,(plist-get devstral-ls--status :message)
+                 ,(plist-get devstral-ls--status :hint)
+                 ,(and model (concat "model: " model))
+                 ,(and latency (format "answers take %s ms, one in ten more than %s ms"
+                                       (plist-get latency :p50) (plist-get latency :p90)))))
      "\n")))
+
+(defun devstral-ls--work-line (work)
+  "What the server does, WORK, a pair of its token and how far it is."
+  (let ((title (plist-get (cdr work) :title))
+        (said (plist-get (cdr work) :message))
+        (percent (plist-get (cdr work) :percentage)))
+    (concat (or title "working") (and said (concat ": " said)) (and percent (format ", %s%%" percent)))))
 
 (defun devstral-ls-status ()
   "Say how the server and its model are."
@@ -1040,23 +1098,112 @@ Those of other Flymake backends are among them."
                                        :arguments (vector (plist-get (devstral-ls--document server) :uri))))))
     (if (null trace) (message "devstral-ls: nothing was asked here yet")
       (with-help-window "*devstral-ls why*"
-        (cl-loop for (key value) on trace by #'cddr
-                 do (princ (format "%-12s %s\n" (substring (symbol-name key) 1)
-                                   (if (and (listp value) value)
-                                       (mapconcat (lambda (part) (if (keywordp part)
-                                                                     (substring (symbol-name part) 1)
-                                                                   (format "%s" part)))
-                                                  value " ")
-                                     (or value "")))))))))
+        (princ (devstral-ls--explained trace))))))
+
+(defun devstral-ls--explained (trace)
+  "TRACE, the answer to `devstral.why', as text for people.
+First the server's sentence, or else its code for the reason, and
+what to do about it; then the details."
+  (let ((sentence (plist-get trace :sentence)) (hint (plist-get trace :hint)))
+    (concat (or sentence (plist-get trace :reason)) "\n"
+            (if hint (concat hint "\n") "")
+            "\nDetails\n"
+            (mapconcat (pcase-lambda (`(,name ,value)) (format "  %-16s %s\n" name value))
+                       (devstral-ls--details trace) ""))))
+
+(defun devstral-ls--details (trace)
+  "The details of TRACE that are known: a list of names and values."
+  (let ((confidence (plist-get trace :confidence)))
+    (cl-remove-if-not
+     #'cadr
+     `(("reason" ,(plist-get trace :reason))
+       ("model" ,(plist-get trace :model))
+       ("from memory" ,(and (eq (plist-get trace :cached) t) "yes"))
+       ("confidence" ,(and confidence (format "%s, needed %s" confidence (plist-get trace :minConfidence))))
+       ("prompt layout" ,(plist-get trace :layout))
+       ("excerpts" ,(devstral-ls--listed (plist-get trace :excerpts) "%s: %s"))
+       ("done to it" ,(devstral-ls--nonempty (mapconcat #'identity (plist-get trace :decisions) ", ")))
+       ,@(cl-loop for (name ms) on (plist-get trace :stages) by #'cddr
+                  collect (list (substring (symbol-name name) 1) (format "%.1f ms" ms)))))))
+
+(defun devstral-ls--listed (pairs form)
+  "Names and values of the plist PAIRS, each written by FORM.
+Nil if there are none."
+  (devstral-ls--nonempty
+   (string-join (cl-loop for (name value) on pairs by #'cddr
+                         collect (format form (substring (symbol-name name) 1) value))
+                ", ")))
+
+(defun devstral-ls--nonempty (text)
+  "TEXT, or nil if it is empty."
+  (if (string-empty-p text) nil text))
+
+(defvar devstral-ls--waking nil "The timer that ends a snooze.")
+
+(defun devstral-ls--toggle ()
+  "Toggle automatic suggestions; return whether they are on then."
+  (let ((on (eq t (jsonrpc-request (devstral-ls--need-server) :workspace/executeCommand
+                                   (list :command "devstral.toggleInline" :arguments [])))))
+    (unless on (devstral-ls--clear))
+    on))
+
+(defun devstral-ls--stay-awake ()
+  "End a snooze before its time."
+  (when devstral-ls--waking (cancel-timer devstral-ls--waking))
+  (setq devstral-ls--waking nil))
 
 (defun devstral-ls-toggle ()
-  "Switch suggestions that come by themselves off and on.
+  "Switch automatic suggestions off and on.
 This is for all buffers of this session."
   (interactive)
-  (let ((on (jsonrpc-request (devstral-ls--need-server) :workspace/executeCommand
-                             (list :command "devstral.toggleInline" :arguments []))))
-    (unless (eq on t) (devstral-ls--clear))
-    (message "devstral-ls: suggestions are %s" (if (eq on t) "on" "off"))))
+  (devstral-ls--stay-awake)
+  (message "devstral-ls: suggestions are %s" (if (devstral-ls--toggle) "on" "off")))
+
+(defun devstral-ls-snooze (minutes)
+  "Switch automatic suggestions off for MINUTES.
+Interactively, that is the prefix argument, or 10."
+  (interactive (list (if current-prefix-arg (prefix-numeric-value current-prefix-arg) 10)))
+  (devstral-ls--stay-awake)
+  (when (devstral-ls--toggle) (devstral-ls--toggle)) ; they were off
+  (setq devstral-ls--waking (run-at-time (* 60 minutes) nil #'devstral-ls--wake))
+  (message "devstral-ls: suggestions are off for %s minutes" minutes))
+
+(defun devstral-ls--wake ()
+  "End a snooze."
+  (setq devstral-ls--waking nil)
+  (when (devstral-ls--server)
+    (unless (devstral-ls--toggle) (devstral-ls--toggle)) ; they were on
+    (message "devstral-ls: suggestions are on again")))
+
+(defvar devstral-ls--disabled-languages nil
+  "A list of one: the language ids without suggestions in this session.
+Nil while nothing but `devstral-ls-settings' has a say.")
+
+(defun devstral-ls-toggle-language ()
+  "Switch suggestions for the language of this buffer off and on.
+This is for all buffers of this session; the setting `inline.disabledLanguages'
+is for good."
+  (interactive)
+  (unless (eq (devstral-ls--need-server) devstral-ls--own)
+    (user-error "devstral-ls: Eglot runs the server; use `eglot-workspace-configuration'"))
+  (let* ((language (devstral-ls--language))
+         (all (devstral-ls--languages-off))
+         (off (member language all)))
+    (setq devstral-ls--disabled-languages (list (if off (remove language all) (cons language all))))
+    (jsonrpc-notify devstral-ls--own :workspace/didChangeConfiguration (list :settings nil))
+    (unless off (devstral-ls--clear))
+    (message "devstral-ls: suggestions for %s are %s in this session" language (if off "on" "off"))))
+
+(defun devstral-ls--languages-off ()
+  "The language ids without suggestions."
+  (if devstral-ls--disabled-languages (car devstral-ls--disabled-languages)
+    (append (plist-get (plist-get devstral-ls-settings :inline) :disabledLanguages) nil)))
+
+(defun devstral-ls--configuration (item)
+  "The settings for ITEM of `workspace/configuration'.
+These are the ones that were changed since the server started."
+  (and devstral-ls--disabled-languages (equal (plist-get item :section) "devstral")
+       (list :inline (list :disabledLanguages (vconcat (devstral-ls--languages-off))))))
 
 (defun devstral-ls-restart-engine ()
   "Stop the model's process, for all editors, and start it again."

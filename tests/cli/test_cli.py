@@ -12,7 +12,7 @@ from devstral_ls.cli import main
 from devstral_ls.cli.complete import read_position
 from devstral_ls.engine import rendezvous
 from devstral_ls.platform.paths import directories
-from tests.gguf_files import write_devstral_shaped, write_qwen_fim
+from devstral_ls.testing.gguf_files import write_devstral_shaped, write_qwen_fim
 
 Run = Callable[..., tuple[int, str, str]]
 

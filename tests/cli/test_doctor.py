@@ -16,7 +16,7 @@ from devstral_ls.engine.devices import Device
 from devstral_ls.models import store
 from devstral_ls.platform.paths import Directories
 from devstral_ls.settings.tree import EngineSettings, ModelSettings, Settings
-from tests import gguf_files
+from devstral_ls.testing import gguf_files
 
 GB = 10**9
 CPU = Device("CPU", "a processor", "CPU", 8 * GB, 8 * GB)

@@ -13,8 +13,8 @@ import pytest
 from devstral_ls.engine import rendezvous
 from devstral_ls.platform.paths import Directories
 from devstral_ls.server.rpc.parent import Parent
-from tests.gguf_files import write_devstral_shaped
-from tests.server.lsp_client import ROOT, environment
+from devstral_ls.testing.gguf_files import write_devstral_shaped
+from devstral_ls.testing.lsp_client import ROOT, environment
 
 EDITOR = """
 import json, os, subprocess, sys, time

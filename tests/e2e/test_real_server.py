@@ -13,9 +13,9 @@ import pytest
 
 from devstral_ls.engine import rendezvous
 from devstral_ls.platform.paths import Directories
-from tests.gguf_files import truncated, write_devstral_shaped
-from tests.server import lsp_client
-from tests.server.lsp_client import LspClient, edit
+from devstral_ls.testing import lsp_client
+from devstral_ls.testing.gguf_files import truncated, write_devstral_shaped
+from devstral_ls.testing.lsp_client import LspClient, edit
 
 Connect = Callable[..., Awaitable[LspClient]]
 

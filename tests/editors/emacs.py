@@ -20,7 +20,7 @@ MODE = ROOT / "editors/emacs/devstral-ls.el"
 TIMEOUT_S = 20.0
 COLUMNS, ROWS = 80, 24
 
-PLAIN = (sys.executable, "-m", "tests.server.scripted_server")
+PLAIN = (sys.executable, "-m", "devstral_ls.testing.scripted_server")
 SCRIPTED = (*PLAIN, "--real-pipeline")
 
 INIT = """;; -*- lexical-binding: t -*-

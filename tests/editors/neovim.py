@@ -17,12 +17,13 @@ ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 30.0
 COLUMNS, ROWS = 80, 24
 
-SCRIPTED = (sys.executable, "-m", "tests.server.scripted_server")
+SCRIPTED = (sys.executable, "-m", "devstral_ls.testing.scripted_server")
 
 INIT = """
 vim.opt.rtp:prepend({plugin})
 vim.o.swapfile = false
-vim.o.messagesopt = 'wait:0,history:500' -- a prompt would wait for a key that nobody types
+-- a prompt would wait for a key that nobody types
+vim.o.messagesopt = vim.fn.has('nvim-0.12') == 1 and 'wait:0,history:500,progress:c' or 'wait:0,history:500'
 vim.o.laststatus = 2
 {before}
 vim.lsp.config('devstral', vim.tbl_extend('force', {{ cmd = {cmd}, cmd_cwd = {root} }}, vim.json.decode([==[{config}]==])))

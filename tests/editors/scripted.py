@@ -20,9 +20,17 @@ from typing import Any
 from devstral_ls.generation import Text
 from devstral_ls.server.app import DevstralServer, serve_stdio
 from devstral_ls.server.protocols import Factories
-from tests.server.scripted_server import Rig, scripted
+from devstral_ls.testing.scripted_server import Rig, scripted
 
-_SHOWN = ("textDocument/inlineCompletion", "workspace/executeCommand", "workspace/applyEdit", "initialize")
+_SHOWN = (
+    "textDocument/inlineCompletion",
+    "workspace/executeCommand",
+    "workspace/applyEdit",
+    "workspace/configuration",
+    "textDocument/didOpen",
+    "notebookDocument/didOpen",
+    "initialize",
+)
 """Messages that the test may look at; their answers, too."""
 
 

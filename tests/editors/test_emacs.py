@@ -118,6 +118,110 @@ def test_a_dismissed_suggestion_does_not_come_back_at_once(start: Start) -> None
     assert emacs.ghost() is None
 
 
+LINE_START = [
+    ("auto", ["    ", "    return a + b"]),
+    ("indent", ["        "]),
+    ("accept", ["    return a + b"]),
+]
+"""The setting, and the line after each TAB."""
+
+
+@pytest.mark.parametrize(("rule", "lines"), LINE_START, ids=[rule for rule, _ in LINE_START])
+def test_tab_at_the_start_of_a_line_indents_as_the_setting_says(start: Start, rule: str, lines: list[str]) -> None:
+    before = "" if rule == "auto" else f"(setq devstral-ls-tab-at-line-start '{rule})"
+    emacs = start(before=before + "(setq python-indent-guess-indent-offset nil python-indent-offset 8)", command=PLAIN)
+    emacs.open("def add(a, b):\n▮\n")
+    emacs.script(says="    return a + b")
+    emacs.eval("(progn (devstral-ls-complete) nil)")
+    emacs.shows("    return a + b")
+    emacs.script(says="", hold=True)  # what is taken from now on is what is left of it
+    for line in lines:
+        emacs.keys("Tab")
+        until(lambda line=line: emacs.text() == f"def add(a, b):\n{line}\n", f"{line!r}, not {emacs.text()!r}")  # type: ignore[misc]
+
+
+ANSWER = """
+(cl-letf (((symbol-function 'jsonrpc-request)
+           (lambda (&rest _) '(:reason "unsure" :sentence "The model was not sure enough."
+                               :hint "Lower inline.minConfidence." :model "starter" :cached :json-false
+                               :confidence 0.07 :minConfidence 0.1 :excerpts (:imports 2) :decisions ["cut-where-unsure"]
+                               :stages (:context 1.2 :model 31.26)))))
+  (devstral-ls-why) nil)
+"""
+"""Asks why, of a server that has sentences."""
+
+
+def test_why_is_written_for_people(start: Start, dumps: Path, program: Path) -> None:
+    emacs = start()
+    emacs.open("def add(a, b):\n    ▮\n")
+    emacs.eval(ANSWER)
+    said = emacs.eval('(with-current-buffer "*devstral-ls why*" (buffer-substring-no-properties 1 (point-max)))')
+    first, second, blank, heading, *details = said.splitlines()
+    assert (first, second) == ("The model was not sure enough.", "Lower inline.minConfidence.")
+    assert (blank, heading) == ("", "Details")
+    assert "  model            31.3 ms" in details
+    assert "  excerpts         imports: 2" in details
+    assert "  confidence       0.07, needed 0.1" in details
+    assert ":" not in said.replace("imports:", "")  # no property list
+    (dumps / f"{program.parent.name}-why.txt").write_text(emacs.screen(), encoding="utf-8")
+
+
+def test_suggestions_are_snoozed_for_some_minutes(start: Start) -> None:
+    emacs = start()
+    emacs.open("def add(a, b):\n    ▮\n")
+    emacs.script(says="urn a + b\n")
+    emacs.eval("(progn (devstral-ls-toggle) (devstral-ls-snooze 0.03) nil)")  # they are off already: it is a wish
+    assert emacs.eval("(and devstral-ls--waking t)")
+    until(lambda: emacs.eval("(null devstral-ls--waking)"), "the time is over")
+    emacs.type("ret")
+    emacs.shows("urn a + b")
+
+
+def test_a_language_is_switched_off_and_on(start: Start) -> None:
+    emacs = start()
+    emacs.open("def add(a, b):\n    ▮\n")
+    emacs.script(says="urn a + b\n")
+    emacs.eval("(progn (devstral-ls-toggle-language) nil)")
+    emacs.type("ret")
+
+    def is_refused() -> bool:
+        emacs.eval("(progn (devstral-ls--ask 2) nil)")  # the server may ask for the settings after the last key
+        return reason(emacs) == "language-disabled"
+
+    until(is_refused, "nothing is suggested")
+    emacs.shows(None)
+    emacs.eval("(progn (devstral-ls-toggle-language) nil)")
+    emacs.type("u")
+    until(emacs.ghost, "suggestions again")
+
+
+def reason(emacs: Emacs) -> str | None:
+    """What became of the last request."""
+    asked = '(list :command "devstral.why" :arguments (vector (devstral-ls--uri)))'
+    return emacs.eval(f"(plist-get (jsonrpc-request (devstral-ls--server) :workspace/executeCommand {asked}) :reason)")
+
+
+def test_a_program_that_is_not_there_is_said_with_what_to_set(start: Start) -> None:
+    emacs = start(command=("devstral-ls-nowhere",))
+    (emacs.folder / "a.py").write_text("x = 1\n")
+    emacs.eval(f"(progn (find-file {lisp(str(emacs.folder / 'a.py'))}) nil)")
+    trouble = until(lambda: emacs.eval("devstral-ls--trouble"), "it is said")
+    assert (
+        trouble == "devstral-ls-nowhere is not on `exec-path'; (setq devstral-ls-command '(\"/path/to/devstral-ls\"))"
+    )
+
+
+def test_what_is_being_fetched_is_part_of_the_status(start: Start) -> None:
+    emacs = start()
+    emacs.open("x = ▮\n")
+    for value in (
+        '(:kind "begin" :title "Fetching starter" :percentage 0)',
+        '(:kind "report" :message "downloading" :percentage 42)',
+    ):
+        emacs.eval(f'(progn (devstral-ls--on-progress "devstral-ls/fetching/starter" (quote {value})) nil)')
+    assert "Fetching starter: downloading, 42%" in emacs.eval("(devstral-ls--status-lines)")
+
+
 def test_moving_away_takes_the_ghost_text_away(start: Start) -> None:
     emacs = start()
     emacs.open("def add(a, b):\n    ▮\n")

@@ -37,6 +37,7 @@ def start(program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name))
     monkeypatch.setenv("DEVSTRAL_LS_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("DEVSTRAL_LS_RUNTIME_DIR", str(tmp_path / "run"))
+    monkeypatch.setenv("DEVSTRAL_LS_OFFLINE", "1")  # the offer of a model is a question, which waits for a key
     running: list[Neovim] = []
 
     def begin(**options: Any) -> Neovim:
@@ -354,7 +355,7 @@ def test_commands_say_what_they_know(neovim: Neovim) -> None:
     neovim.nvim.command("Devstral")
     assert "model: scripted" in neovim.messages()
     neovim.nvim.command("Devstral nonsense")
-    assert "there is no :Devstral nonsense; action, clear, log," in neovim.messages()
+    assert "there is no :Devstral nonsense; action, cancel, clear, language, log," in neovim.messages()
     assert neovim.nvim.funcs.getcompletion("Devstral re", "cmdline") == ["restart", "rewrite"]
     neovim.nvim.command("Devstral restart")
     until(lambda: neovim.script()["restarts"] == 1, "the engine is started again")
@@ -425,6 +426,176 @@ def test_a_review_is_shown_and_cleared(start: Start, dumps: Path, program: Path)
     neovim.dump(dumps / f"{program.parent.name}-review.txt")
     neovim.nvim.command("Devstral clear")
     until(lambda: neovim.lua(found) == [], "it is gone")
+
+
+def test_tests_are_written_into_a_new_file_that_is_opened(start: Start, dumps: Path, program: Path) -> None:
+    neovim = start(cmd=(*SCRIPTED, "--real-pipeline"), before=ANSWERS + "vim.g.choose = 'Devstral: Write tests'")
+    neovim.open(FIRST)
+    neovim.script(says="first(self):\n        self.assertEqual(first(1), 1)\n```")
+    neovim.nvim.command("Devstral action")
+    shown = "return vim.tbl_map(function(w) return vim.api.nvim_buf_get_name(vim.api.nvim_win_get_buf(w)) end, vim.api.nvim_list_wins())"
+    made = until(lambda: [path for path in neovim.lua(shown) if "test" in Path(path).name], "a window with the tests")[
+        0
+    ]
+    written = f"return table.concat(vim.api.nvim_buf_get_lines(vim.fn.bufnr({made!r}), 0, -1, false), '\\n')"
+    until(lambda: "self.assertEqual(first(1), 1)" in neovim.lua(written), "the tests are written")
+    until(lambda: f"{Path(made).name} is open, not saved yet" in neovim.messages(), "it is said")
+    assert "Press ENTER" not in neovim.dump(dumps / f"{program.parent.name}-tests.txt")[-1]
+    assert Path(neovim.nvim.current.buffer.name).name == "a.py"  # the cursor stays where the user works
+
+
+def test_an_action_that_fails_says_why_and_shows_no_number(start: Start) -> None:
+    config = {"settings": {"devstral": {"actions": {"apply": "atEnd"}}}}
+    before = ANSWERS + "vim.g.choose = 'Devstral: Simplify'"
+    neovim = start(cmd=(*SCRIPTED, "--real-pipeline"), config=config, before=before)
+    neovim.open(FIRST)
+    neovim.script(error="the engine is gone")
+    neovim.nvim.command("Devstral action")
+    until(lambda: "devstral: the engine is gone" in neovim.messages(), f"it is said: {neovim.messages()}")
+    assert "-32" not in neovim.messages()
+
+
+def test_an_edit_for_another_version_or_of_a_file_that_exists_is_refused(neovim: Neovim) -> None:
+    (neovim.folder / "b.py").write_text("b = 1\n")
+    apply = """
+        local client = vim.lsp.get_clients({ name = 'devstral' })[1]
+        return client.handlers['workspace/applyEdit'](nil, { edit = { documentChanges = { ... } } }, { client_id = client.id })
+    """
+    uri = neovim.lua("return vim.uri_from_bufnr(0)")
+    start_ = {"line": 0, "character": 0}
+    edit = {"range": {"start": start_, "end": start_}, "newText": "x"}
+    old = neovim.lua(apply, {"textDocument": {"uri": uri, "version": 10**6}, "edits": [edit]})
+    assert old == {"applied": False, "failureReason": "the document has changed"}
+    again = neovim.lua(apply, {"kind": "create", "uri": (neovim.folder / "b.py").as_uri()})
+    assert again == {"applied": False, "failureReason": "b.py exists already"}
+    assert neovim.text == CODE.replace("▮", "").rstrip("\n")
+    assert (neovim.folder / "b.py").read_text() == "b = 1\n"
+
+
+def test_an_action_shows_a_sign_of_life_and_can_be_cancelled(start: Start, dumps: Path, program: Path) -> None:
+    neovim = start(cmd=(*SCRIPTED, "--real-pipeline"), before=ANSWERS)
+    neovim.open(FIRST)
+    neovim.nvim.command("Devstral cancel")
+    assert "nothing runs that could be cancelled" in neovim.messages()
+    neovim.script(hold=True)
+    neovim.nvim.command("4,6Devstral rewrite")
+    until(lambda: "Devstral: Rewrite" in neovim.screen()[-1], "the message area shows what is done")
+    assert "reading the code" in neovim.dump(dumps / f"{program.parent.name}-progress.txt")[-1]
+    neovim.nvim.command("Devstral")
+    assert "reading the code" in neovim.messages()
+    neovim.nvim.command("Devstral cancel")
+    until(lambda: "cancelled" in neovim.screen()[-1], "it is cancelled")
+    assert neovim.text == FIRST.replace("▮", "").rstrip("\n")
+
+
+def test_a_model_that_is_being_fetched_is_named(start: Start, dumps: Path, program: Path) -> None:
+    neovim = start(cmd=(*SCRIPTED, "--state", "absent"))
+    neovim.open(CODE)
+    report = (
+        "vim.lsp.handlers['$/progress'](nil, ..., { client_id = vim.lsp.get_clients({ name = 'devstral' })[1].id })"
+    )
+    token = "devstral-ls/fetching/starter"
+    neovim.lua(report, {"token": token, "value": {"kind": "begin", "title": "Fetching starter", "percentage": 0}})
+    neovim.lua(report, {"token": token, "value": {"kind": "report", "message": "downloading", "percentage": 42}})
+    until(lambda: neovim.status() == "devstral: fetching starter 42%%", f"the status says so: {neovim.status()}")
+    neovim.nvim.command("Devstral")
+    assert "devstral: Fetching starter: downloading, 42%" in neovim.messages()
+    neovim.dump(dumps / f"{program.parent.name}-fetching.txt")
+    neovim.lua(report, {"token": token, "value": {"kind": "end", "message": "starter is installed"}})
+    until(lambda: "starter is installed" in neovim.messages(), "the end is said")
+    until(lambda: neovim.status() == "devstral: no model", "the status is the server's again")
+
+
+def test_why_shows_the_servers_sentence_and_advice_before_the_details(neovim: Neovim) -> None:
+    neovim.lua(
+        "vim.lsp.get_clients({ name = 'devstral' })[1].exec_cmd = function(_, _, _, answered) answered(nil, ...) end"
+        .replace("...", "{ reason = 'unsure', sentence = 'The model was not sure enough.',"
+                 " hint = 'Lower inline.minConfidence.', cached = false, stages = { model = 3 } }")
+    )  # fmt: skip
+    neovim.nvim.command("Devstral why")
+    said = "devstral: The model was not sure enough.\nLower inline.minConfidence.\nDetails: unsure, model 3.0 ms"
+    assert said in neovim.messages()
+
+
+def test_a_program_that_is_not_there_is_said_once_with_the_line_to_add(
+    start: Start, dumps: Path, program: Path
+) -> None:
+    neovim = start(cmd=("devstral-ls-nowhere",))
+    line = "vim.lsp.config('devstral', { cmd = { '"
+    for name in ("a.py", "b.py"):
+        (neovim.folder / name).write_text("x = 1\n")
+        neovim.nvim.command(f"edit {neovim.folder / name}")
+        until(lambda: line in neovim.messages(), f"it is said: {neovim.messages()}")
+    neovim.dump(dumps / f"{program.parent.name}-missing.txt")
+    assert neovim.messages().count(line) == 1
+    assert "devstral-ls-nowhere is not on the PATH" in neovim.messages()
+    until(lambda: neovim.status() == "devstral: not installed", f"the status says so: {neovim.status()}")
+    neovim.nvim.command("checkhealth devstral")
+    assert "uv tool install" in neovim.text
+    assert line in neovim.text
+    assert "pip install devstral-ls" not in neovim.text
+
+
+LINE_START = [
+    ("auto", ["    ", "    return a + b"]),
+    ("indent", ["    ", "        "]),
+    ("accept", ["    return a + b"]),
+]
+"""The setting, and the line after each <Tab>."""
+
+
+@pytest.mark.parametrize(("rule", "lines"), LINE_START, ids=[rule for rule, _ in LINE_START])
+def test_tab_at_the_start_of_a_line_indents_as_the_setting_says(start: Start, rule: str, lines: list[str]) -> None:
+    neovim = start(before="" if rule == "auto" else f"require('devstral').setup({{ tab_at_line_start = '{rule}' }})")
+    neovim.open("def add(a, b):\n▮\n", "a.py")
+    neovim.script(says="    return a + b")
+    neovim.keys("i")
+    neovim.sees("    return a + b")
+    neovim.script(hold=True)  # what is seen from now on is what is left of it
+    for line in lines:
+        neovim.keys("<Tab>")
+        neovim.has(f"def add(a, b):\n{line}")
+    neovim.script(hold=False)
+
+
+def test_suggestions_are_snoozed_for_some_minutes(neovim: Neovim) -> None:
+    neovim.nvim.command("Devstral toggle")
+    until(lambda: "automatic suggestions are off" in neovim.messages(), "it is said")
+    neovim.nvim.command("Devstral snooze 0.02")  # they are off already: it is a wish, not a toggle
+    until(lambda: "automatic suggestions are off for 0.02 minutes" in neovim.messages(), "it is said")
+    until(lambda: "automatic suggestions are on again" in neovim.messages(), "the time is over")
+    neovim.keys("Aret")
+    neovim.sees("urn a + b")
+
+
+def test_a_language_is_switched_off_and_on(start: Start) -> None:
+    neovim = start(cmd=(*SCRIPTED, "--real-pipeline"))
+    neovim.open(CODE)
+    neovim.script(says="urn a + b")
+    neovim.nvim.command("Devstral language")
+    assert "suggestions for python are off in this session" in neovim.messages()
+    neovim.keys("Aret")
+
+    def is_refused() -> bool:
+        # the server may ask for the settings after the last key
+        neovim.lua("require('devstral.ask').ask(vim.api.nvim_get_current_buf(), 'Automatic')")
+        return reason(neovim) == "language-disabled"
+
+    until(is_refused, "nothing is suggested")
+    neovim.sees("")
+    neovim.nvim.command("Devstral language")
+    neovim.keys("u")
+    until(lambda: neovim.ghost() != "", "suggestions again")
+
+
+def reason(neovim: Neovim) -> str | None:
+    """What became of the last request."""
+    return neovim.lua(
+        "local client = vim.lsp.get_clients({ name = 'devstral' })[1]"
+        " local params = { command = 'devstral.why', arguments = { vim.uri_from_bufnr(0) } }"
+        " local answer = client:request_sync('workspace/executeCommand', params, 20000, 0)"
+        " return answer.result and answer.result.reason"
+    )
 
 
 def test_other_suggestions_for_the_same_place_are_a_key_away(neovim: Neovim) -> None:

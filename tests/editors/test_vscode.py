@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +42,14 @@ _files = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def code_server(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CodeServer]:
-    program = rig("code_server")
-    folder = tmp_path_factory.mktemp("vscode")
-    server = CodeServer(program, folder / "s", build_package(folder))
+def package(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rig("code_server")
+    return build_package(tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(scope="module")
+def code_server(rig: Rig, package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CodeServer]:
+    server = CodeServer(rig("code_server"), tmp_path_factory.mktemp("vscode") / "s", package)
     yield server
     server.close()
     assert wait_for(lambda: not server.processes(), "all processes are gone", 10)
@@ -306,22 +310,28 @@ def test_the_menu_says_why_nothing_is_shown(window: Window, line: Scripted, dump
 def test_a_setting_reaches_the_running_server(window: Window, line: Scripted, code_server: CodeServer) -> None:
     pid = line.pid()
     line.ask(says="a + b")
-    code_server.settings(scripted_settings(line) | {"devstral.inline.disabledLanguages": ["python"]})
+    off, on = ({"devstral.inline.disabledLanguages": languages} for languages in (["python"], []))
     window.open(name(), ADD, 2, 5)
-
-    def asks_in_vain() -> bool:
-        window.run("Devstral: Suggest here")  # the setting may take longer to arrive than this
-        return offered_nothing(line)
-
-    wait_for(asks_in_vain, "an empty answer")
-    code_server.settings(scripted_settings(line) | {"devstral.inline.disabledLanguages": []})
-
-    def asks_again() -> bool:
-        window.type("a ")
-        return window.ghost() != ""
-
-    wait_for(asks_again, "suggestions again")
+    settings_taken(line, lambda: code_server.settings(scripted_settings(line) | off))
+    window.type("return ")
+    wait_for(lambda: offered_nothing(line), "an empty answer")
+    settings_taken(line, lambda: code_server.settings(scripted_settings(line) | on))
+    window.type("a + ")
+    wait_for(window.ghost, "suggestions again")
     assert line.pid() == pid
+
+
+def settings_taken(line: Scripted, change: Callable[[], None]) -> None:
+    """Change settings, and wait until the server has asked for them and got them."""
+    before = len(said(line, "workspace/configuration", "received"))
+    change()
+    wait_for(lambda: len(said(line, "workspace/configuration", "received")) > before, "the server has the settings")
+
+
+def opened(line: Scripted, part: str) -> bool:
+    """True when the server has a document whose URI has ``part`` in it."""
+    methods = ("textDocument/didOpen", "notebookDocument/didOpen")
+    return any(part in json.dumps(m["params"]) for method in methods for m in said(line, method, "received"))
 
 
 def test_only_what_the_user_has_set_is_sent(window: Window, line: Scripted) -> None:
@@ -343,6 +353,8 @@ def test_a_cell_of_a_notebook_gets_ghost_text(window: Window, line: Scripted) ->
     }
     book = {"cells": [cell], "metadata": {"language_info": {"name": "python"}}, "nbformat": 4, "nbformat_minor": 5}
     window.open_notebook("a.ipynb", json.dumps(book))
+    wait_for(lambda: opened(line, "vscode-notebook-cell:"), "the server has the cell")
+    window.wait("document.activeElement?.closest('.cell-editor-container')")
     window.press("Control+End")
     window.type("a * ")
     wait_for(window.ghost, "ghost text")
@@ -355,9 +367,11 @@ def test_a_server_that_was_killed_is_back(window: Window, line: Scripted) -> Non
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     wait_for(lambda: line.pid() not in (None, pid), "another server")
+    wait_for(lambda: said(line, "initialize", "sent"), "it is initialized")
     window.wait_for_status("scripted")
     line.ask(says="a + b")
-    window.open(name(), ADD, 2, 5)
+    path = window.open(name(), ADD, 2, 5)
+    wait_for(lambda: opened(line, path.name), "it has the document")
     window.type("return ")
     window.wait_for_ghost("a + b")
 
@@ -435,6 +449,123 @@ def test_a_review_is_shown_and_cleared(window: Window, line: Scripted, dumps: Pa
     window.run("Notifications: Clear All Notifications")
 
 
+def test_an_action_of_the_palette_is_done_and_is_one_step_to_undo(window: Window, line: Scripted) -> None:
+    line.ask(says="def first(a):\n    return a\n```")
+    path = window.open(name(), FIRST, 5, 5)
+    window.run("Devstral: Simplify")
+    window.wait("!document.querySelector('.view-lines').textContent.includes('b')")  # it is simpler
+    window.press("Control+z")
+    window.wait("document.querySelector('.view-lines').textContent.includes('b')")
+    wait_for(lambda: window.saved(path) == FIRST, lambda: f"undone, not {window.saved(path)!r}")
+
+
+def test_the_context_menu_of_the_editor_has_the_actions(window: Window, dumps: Path) -> None:
+    window.open(name(), FIRST, 5, 5)
+    window.call("click", ".view-line:has-text('return')", {"button": "right"})
+    window.call("hover", ".monaco-menu .action-item:has-text('Devstral')")
+    window.call("waitForSelector", ".monaco-menu .action-item:has-text('Write tests')")
+    window.screenshot(dumps / "vscode_context_menu.png")
+    window.press("Escape", "Escape")
+
+
+def test_the_status_says_that_a_preview_waits_for_the_user(window: Window, line: Scripted, dumps: Path) -> None:
+    line.ask(says="first(self):\n        self.assertEqual(first(1), 1)\n```")
+    window.open(name(), FIRST, 5, 5)
+    window.run("Devstral: Write tests")
+    status = "[...document.querySelectorAll('.statusbar-item')].some(e => e.textContent.includes('{}'))"
+    window.wait(status.format("waiting for you"))
+    window.screenshot(dumps / "vscode_preview.png")
+    window.call("click", ".monaco-button:has-text('Discard')")
+    window.wait("!" + status.format("waiting for you"))
+    window.run("Notifications: Clear All Notifications")
+
+
+def test_tab_at_the_start_of_a_line_indents_before_it_takes(window: Window, line: Scripted) -> None:
+    line.ask(says="    return a + b")
+    path = window.open(name(), "def add(a, b):\n\n", 2, 1)
+    window.press("Alt+Backslash")
+    window.wait_for_ghost("    return a + b")
+    window.press("Tab")
+    window.wait_for_ghost("return a + b")
+    assert window.saved(path) == "def add(a, b):\n    \n"
+    line.ask(says="")
+    window.press("Tab")
+    window.wait_for_no_ghost()
+    assert window.saved(path) == "def add(a, b):\n    return a + b\n"
+
+
+def test_a_language_is_switched_off_and_on_in_the_menu(window: Window, line: Scripted, dumps: Path) -> None:
+    line.ask(says="a + b")
+    window.open(name(), ADD, 2, 5)
+    settings_taken(line, lambda: choose(window, "No suggestions in python", dumps / "vscode_menu_language.png"))
+    window.type("return ")
+    wait_for(lambda: offered_nothing(line), "an empty answer")
+    settings_taken(line, lambda: choose(window, "Suggest in python again"))
+    window.press("End")
+    window.type("a + ")
+    wait_for(window.ghost, "suggestions again")
+
+
+def test_suggestions_are_snoozed_and_can_be_resumed_before(window: Window, line: Scripted, dumps: Path) -> None:
+    line.ask(says="a + b")
+    window.open(name(), ADD, 2, 5)
+    choose(window, "Snooze")
+    minutes = "document.querySelector('.quick-input-list .monaco-list-row')?.ariaLabel?.includes('5 minutes')"
+    window.wait(minutes)
+    window.screenshot(dumps / "vscode_snooze.png")
+    window.press("Enter")
+    window.wait_for_status("paused")
+    window.type("return ")
+    wait_for(lambda: offered_nothing(line), "an empty answer")
+    choose(window, "Resume")
+    wait_for(lambda: "paused" not in window.status(), "resumed")
+    window.press("End")
+    window.type("1 + ")
+    window.wait_for_ghost("a + b")
+
+
+MODELS = """
+import json, os, sys
+if sys.argv[1:] == ["model", "list", "--json"]:
+    print(json.dumps({"installed": [{"name": "mine", "size": 5e9, "source": "a file"}], "catalog": [
+        "plain",
+        {"name": "big", "size": 14.3e9, "fits": False},
+        {"name": "small", "size": 5e8, "fits": True, "recommended": True, "description": "for any machine"},
+        {"name": "tiny", "hidden": True},
+    ]}))
+else:
+    os.execv(sys.executable, [sys.executable, "-m", "tests.editors.scripted", CONTROL])
+"""
+"""A server whose list of models is known."""
+
+
+def test_the_model_picker_shows_sizes_and_what_fits_the_recommended_first(
+    window: Window, line: Scripted, code_server: CodeServer, tmp_path: Path, dumps: Path
+) -> None:
+    program = tmp_path / "server.py"
+    program.write_text(MODELS.replace("CONTROL", repr(str(line.path))))
+    pid = line.pid()
+    settings = scripted_settings(line)
+    code_server.settings(settings | {"devstral.client.command": [sys.executable, str(program)]})
+    wait_for(lambda: line.pid() not in (None, pid), "another server")
+    window.wait_for_status("scripted")
+    window.run("Devstral: Choose a model")
+    rows = "JSON.stringify([...document.querySelectorAll('.quick-input-list .monaco-list-row')].map(e => e.ariaLabel))"
+    wait_for(lambda: "small" in str(window.call("evaluate", rows)), "the models")
+    found = json.loads(window.call("evaluate", rows))
+    window.screenshot(dumps / "vscode_models.png")
+    names = [next((n for n in ("mine", "small", "plain", "big", "tiny") if n in row), None) for row in found]
+    assert [n for n in names if n] == ["mine", "small", "plain", "big"]
+    said = "\n".join(found)
+    assert "recommended · 0.50 GB · fits here" in said
+    assert "14.3 GB · does not fit here" in said
+    window.press("Escape")
+    pid = line.pid()
+    code_server.settings(settings)
+    wait_for(lambda: line.pid() not in (None, pid), "the usual server again")
+    window.wait_for_status("scripted")
+
+
 def pick(window: Window, key: str, entry: str) -> None:
     """Choose an action from the menu that ``key`` opens, or that is open already."""
     row = ".action-widget .monaco-list-row"
@@ -480,6 +611,39 @@ def test_nothing_is_left_of_a_server_that_is_stopped_or_whose_window_is_closed(
     assert servers_of(line) == [again]
     window.call("goto", "about:blank")
     wait_for(lambda: servers_of(line) == [], "the server of the closed window is gone")
+
+
+def test_the_packed_server_is_installed_and_its_step_is_done_only_then(
+    rig: Rig, package: Path, tmp_path: Path, dumps: Path
+) -> None:
+    """On a machine without the server: a failed installation, then one that works, into the extension's own folder."""
+    server = CodeServer(rig("code_server"), tmp_path / "s", package)
+    window = Window(rig("code_server").parent, server)
+    is_done = "document.querySelector('.getting-started-step.expanded .codicon-getting-started-step-checked') !== null"
+    try:
+        server.settings({"devstral.client.package": "/nowhere/devstral_ls.whl"})
+        window.load()
+        window.wait_for_status("not installed", START_S)
+        install = ".getting-started-step .monaco-button:has-text('Install it')"
+        window.call("click", install)
+        asked = window.confirm("Install", dumps / "vscode_install.png")
+        assert "fetched by pip, from PyPI" in asked
+        failed = "the server was not installed: devstral_ls.whl is not a valid wheel filename"
+        wait_for(lambda: any(failed in message for message in window.notifications()), "the reason is said", START_S)
+        assert window.call("evaluate", is_done) is False
+        window.screenshot(dumps / "vscode_install_failed.png")
+        window.run("Notifications: Clear All Notifications")
+        server.settings({})
+        window.call("click", install)
+        window.confirm("Install")
+        window.wait_for_status("no model", START_S)
+        (program,) = server.folder.glob("data/User/globalStorage/*/venv/bin/devstral-ls")
+        assert list(program.parents[1].glob("lib/*/site-packages/devstral_ls/__main__.py"))
+        window.wait(is_done)
+        window.screenshot(dumps / "vscode_installed.png")
+    finally:
+        window.close()
+        server.close()
 
 
 def servers_of(line: Scripted) -> list[int]:

@@ -9,7 +9,7 @@ import pytest
 
 from devstral_ls.engine import rendezvous
 from devstral_ls.platform.paths import Directories
-from tests import gguf_files
+from devstral_ls.testing import gguf_files
 
 
 @pytest.fixture

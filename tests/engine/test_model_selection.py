@@ -15,7 +15,7 @@ from devstral_ls.models import store
 from devstral_ls.models.alternatives import smaller_model
 from devstral_ls.models.gguf.header import read_header
 from devstral_ls.platform.paths import Directories
-from tests import gguf_files
+from devstral_ls.testing import gguf_files
 
 DEVSTRAL, STARTER, TINY = "devstral-small-2507", "starter", "tiny"
 

@@ -25,7 +25,7 @@ from devstral_ls.errors import ModelUnsupported, PromptTooLong
 from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, Priority, Special, Text
 from devstral_ls.models.gguf.header import read_header
 from devstral_ls.platform.paths import Directories
-from tests import gguf_files
+from devstral_ls.testing import gguf_files
 from tests.engine.in_process import loaded
 
 ROOT = Path(__file__).parents[2]

@@ -38,7 +38,7 @@ from devstral_ls.errors import (
 from devstral_ls.generation import ModelInfo
 from devstral_ls.platform import locks, processes
 from devstral_ls.platform.paths import Directories
-from tests import gguf_files
+from devstral_ls.testing import gguf_files
 
 PATIENCE = 30.0
 """Seconds after which a test gives up; none waits for so long when all is well."""

@@ -16,9 +16,9 @@ from devstral_ls.engine.client import session_for, status
 from devstral_ls.engine.report import report
 from devstral_ls.generation import Chunk, GenerationRequest, Priority, Text
 from devstral_ls.platform.paths import Directories
+from devstral_ls.testing.gguf_files import write_qwen_fim
 from tests.engine.in_process import loaded
 from tests.engine.test_real_engine import answer, running
-from tests.gguf_files import write_qwen_fim
 
 CODE = "# The numbers from one to ten, in English, one on each line\nNUMBERS = [\n    'one',\n"
 ACTION = GenerationRequest((Text(CODE),), 40, conversation="file:///a.py#do", priority=Priority.ACTION)

@@ -21,7 +21,7 @@ from devstral_ls.models.families.table import bos_token, family_of, layouts_of
 from devstral_ls.models.gguf.header import read_header
 from devstral_ls.platform.paths import Directories
 from devstral_ls.settings.tree import EngineSettings, Settings, read
-from tests import gguf_files
+from devstral_ls.testing import gguf_files
 from tests.engine.fake_remote import serving, vllm
 from tests.engine.in_process import loaded
 

@@ -18,9 +18,9 @@ from devstral_ls.prompt import infill
 from devstral_ls.settings.tree import read
 from devstral_ls.suggest.pipeline import Suggester
 from devstral_ls.suggest.trace import InlineQuery
+from devstral_ls.testing.tekken_gguf import tekken_file, write_tekken
 from devstral_ls.text import Snapshot
 from tests.engine.in_process import loaded
-from tests.tekken_gguf import tekken_file, write_tekken
 
 tekken = pytest.importorskip("mistral_common.tokens.tokenizers.tekken", reason="mistral-common is not installed")
 

@@ -23,7 +23,7 @@ from devstral_ls.errors import EngineUnavailable, ModelCorrupt
 from devstral_ls.generation import GenerationRequest, ModelInfo, Text
 from devstral_ls.platform import locks
 from devstral_ls.platform.paths import Directories
-from tests import gguf_files
+from devstral_ls.testing import gguf_files
 
 PATIENCE = 30.0
 

@@ -22,10 +22,10 @@ from devstral_ls.errors import DevstralError
 from devstral_ls.models import store
 from devstral_ls.models.download import pull
 from devstral_ls.models.download.pull_progress import Phase, PullProgress
+from devstral_ls.testing.gguf_files import write_header
 from tests.calibration.bench import BenchEngine
 from tests.calibration.test_background import IDLE_S, Idle, idle
 from tests.faults.stage import NotRecoveredError, Stage
-from tests.gguf_files import write_header
 from tests.models.conftest import Shop
 
 SIZE = "6m"

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from devstral_ls.engine.report import report
 from devstral_ls.engine.state import read_state
+from devstral_ls.testing.gguf_files import write_devstral_shaped
 from tests.engine.fake_remote import sse
 from tests.faults.scripted import PATH
 from tests.faults.stage import Editor, NotRecoveredError, Stage, until
-from tests.gguf_files import write_devstral_shaped
 
 CGROUP = Path("/sys/fs/cgroup/memory")
 _LIMIT_BYTES = 64 << 10

@@ -15,9 +15,9 @@ from devstral_ls.engine.state import read_state
 from devstral_ls.platform import locks
 from devstral_ls.platform.processes import lives
 from devstral_ls.server.rpc.parent import Parent
+from devstral_ls.testing.lsp_client import ROOT
 from tests.faults.engine_faults import other_stopped
 from tests.faults.stage import Editor, NotRecoveredError, Stage, until
-from tests.server.lsp_client import ROOT
 
 GONE_S = 60.0
 """A server without its editor leaves within that on the busiest machine; how long it took is what is measured."""

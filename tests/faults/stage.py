@@ -15,9 +15,9 @@ from devstral_ls.engine import rendezvous
 from devstral_ls.engine.runtime_dir import RuntimeFiles
 from devstral_ls.engine.state import EngineState
 from devstral_ls.platform.paths import Directories
+from devstral_ls.testing import lsp_client
+from devstral_ls.testing.lsp_client import LspClient, edit
 from tests.faults.scripted import Scripted
-from tests.server import lsp_client
-from tests.server.lsp_client import LspClient, edit
 
 URI = "file:///w/fault.py"
 CODE = "def add(a, b):\n    return a + b\n\n\n"

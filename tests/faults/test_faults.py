@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests import gguf_files
+from devstral_ls.testing import gguf_files
 from tests.faults.fault import Fault, suffer
 from tests.faults.setting import Stages
 from tests.faults.stage import PATIENCE_S

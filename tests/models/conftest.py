@@ -12,7 +12,7 @@ import pytest
 from devstral_ls.models.catalog import CatalogModel, HubSource, Wheel, WheelSource
 from devstral_ls.models.download import wheels
 from devstral_ls.models.download.child_process import DownloadProcess
-from tests import gguf_files
+from devstral_ls.testing import gguf_files
 
 HUB = HubSource("somebody/some-model", "some.gguf")
 

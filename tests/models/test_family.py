@@ -10,7 +10,7 @@ import pytest
 from devstral_ls.generation import Special, Text
 from devstral_ls.models.families.table import FAMILIES, bos_token, family_of, layouts_of
 from devstral_ls.models.gguf.header import GgufHeader, read_header
-from tests import gguf_files
+from devstral_ls.testing import gguf_files
 
 FIM = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
 STARCODER = ("<fim_prefix>", "<fim_suffix>", "<fim_middle>")

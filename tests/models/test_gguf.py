@@ -12,8 +12,8 @@ import pytest
 from devstral_ls.errors import ModelCorrupt, ModelError, ModelNotFound, ModelUnsupported
 from devstral_ls.models.gguf.header import read_header, split_parts
 from devstral_ls.models.gguf.tensor_types import FILE_TYPES, TENSOR_TYPES
-from tests import gguf_files
-from tests.gguf_files import BYTE, CONTROL, NORMAL, USER_DEFINED
+from devstral_ls.testing import gguf_files
+from devstral_ls.testing.gguf_files import BYTE, CONTROL, NORMAL, USER_DEFINED
 
 
 @pytest.mark.parametrize("architecture", ["llama", "mistral3"])

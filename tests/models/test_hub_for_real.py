@@ -14,7 +14,7 @@ from devstral_ls.models import store
 from devstral_ls.models.catalog import CatalogModel, HubSource
 from devstral_ls.models.download.pull import fetch
 from devstral_ls.models.download.pull_progress import ignore_progress
-from tests import gguf_files
+from devstral_ls.testing import gguf_files
 from tests.models.local_hub import LocalHub
 
 pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")

@@ -12,7 +12,7 @@ import pytest
 from devstral_ls.errors import ModelTooBig
 from devstral_ls.models.gguf.header import GgufHeader, read_header
 from devstral_ls.models.memory import available_memory, check_fit, memory_needed, total_memory
-from tests import gguf_files
+from devstral_ls.testing import gguf_files
 
 
 @pytest.fixture

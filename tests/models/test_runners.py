@@ -15,7 +15,7 @@ from devstral_ls.models.families.table import FAMILIES
 from devstral_ls.models.gguf.header import GgufHeader, read_header
 from devstral_ls.models.inspection import CHAT_FORMAT_NAMES, inspection, parameters_text
 from devstral_ls.models.runners import LLAMA_CPP_ARCHITECTURES, RUNNERS, check_runner
-from tests import gguf_files
+from devstral_ls.testing import gguf_files
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from devstral_ls.models import store
 from devstral_ls.models.catalog import MODELS
 from devstral_ls.models.download.pull_progress import Phase, PullProgress
 from devstral_ls.platform.paths import NOWHERE
-from tests import gguf_files
+from devstral_ls.testing import gguf_files
 
 
 @pytest.fixture

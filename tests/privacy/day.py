@@ -11,9 +11,9 @@ from pathlib import Path
 
 from devstral_ls.engine import rendezvous
 from devstral_ls.platform.paths import Directories
+from devstral_ls.testing import lsp_client
+from devstral_ls.testing.lsp_client import LspClient, edit
 from tests.retrieval.tree import write
-from tests.server import lsp_client
-from tests.server.lsp_client import LspClient, edit
 
 LONG_S = 120.0
 """Seconds for anything a model does, on a busy machine."""

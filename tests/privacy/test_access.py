@@ -18,9 +18,9 @@ import pytest
 
 from devstral_ls.engine import rendezvous
 from devstral_ls.platform.paths import Directories
-from tests.gguf_files import write_devstral_shaped
+from devstral_ls.testing import lsp_client
+from devstral_ls.testing.gguf_files import write_devstral_shaped
 from tests.privacy.day import may
-from tests.server import lsp_client
 
 AS_SOMEBODY_ELSE = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs")
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from devstral_ls.testing import lsp_client
+from devstral_ls.testing.lsp_client import LspClient, Refused
 from tests.engine.fake_remote import QWEN, FakeRemote, serving, vllm
 from tests.privacy.day import canary
 from tests.retrieval.tree import write
-from tests.server import lsp_client
-from tests.server.lsp_client import LspClient, Refused
 
 LONG_S = 60.0
 CODE = "from shapes import area, other\n\nx = area(\n"

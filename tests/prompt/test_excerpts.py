@@ -11,7 +11,7 @@ from devstral_ls.generation import Special
 from devstral_ls.prompt import excerpts
 from devstral_ls.prompt.layouts import build
 from devstral_ls.prompt.window import CHARACTERS_PER_TOKEN, Window
-from tests.scripted_engine import QWEN
+from devstral_ls.testing.scripted_engine import QWEN
 
 ADD = Excerpt("imports", "src/m.py", "def add(a, b): ...", 2)
 SUB = Excerpt("imports", "src/m.py", "def sub(a, b): ...", 1)

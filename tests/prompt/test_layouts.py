@@ -12,7 +12,7 @@ from devstral_ls.models.families.table import FAMILIES
 from devstral_ls.prompt.infill import SYSTEM
 from devstral_ls.prompt.layouts import LAYOUTS, build
 from devstral_ls.prompt.window import Window
-from tests.scripted_engine import QWEN
+from devstral_ls.testing.scripted_engine import QWEN
 
 HOLE = Window("def f():\n    return ", "\n\nf()\n")
 

@@ -8,7 +8,7 @@ from devstral_ls.generation import GenerationRequest
 from devstral_ls.models.families.formats import MESSAGES_CHAT
 from devstral_ls.prompt.overlap import MAX_REPEATED, chat_overlap, last_line
 from devstral_ls.prompt.window import Window
-from tests.scripted_engine import plain
+from devstral_ls.testing.scripted_engine import plain
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from devstral_ls.platform.paths import directories
 from devstral_ls.server.factories import FACTORIES
 from devstral_ls.server.model_install import choices_for
 from devstral_ls.server.protocols import Factories, Fetching
+from devstral_ls.testing import gguf_files
 from devstral_ls.testing.lsp_client import NEVER, Refused, environment, until
 from devstral_ls.testing.scripted_server import Rig
-from tests import gguf_files
 from tests.server.conftest import Here
 
 Make = Callable[..., Here]

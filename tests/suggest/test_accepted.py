@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from devstral_ls.settings.tree import InlineSettings, Settings
+from devstral_ls.testing.scripted_engine import ScriptedEngine
 from devstral_ls.text import Edit, apply
-from tests.scripted_engine import ScriptedEngine
 from tests.suggest.test_inline import Desk
 
 

@@ -12,7 +12,7 @@ import pytest
 from devstral_ls.settings.tree import InlineSettings, Settings
 from devstral_ls.suggest.pipeline import Suggester
 from devstral_ls.suggest.trace import Reason
-from tests.scripted_engine import ScriptedEngine, plain
+from devstral_ls.testing.scripted_engine import ScriptedEngine, plain
 from tests.suggest.test_accepted import accepted
 from tests.suggest.test_going_on import Typist
 from tests.suggest.test_inline import Desk, shown

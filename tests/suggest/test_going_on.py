@@ -16,8 +16,8 @@ from devstral_ls.suggest.cache import Answer
 from devstral_ls.suggest.pipeline import Suggester
 from devstral_ls.suggest.prefetch import after_accept
 from devstral_ls.suggest.trace import InlineQuery, Outcome, Reason
+from devstral_ls.testing.scripted_engine import QWEN, ScriptedEngine, plain
 from devstral_ls.text import Snapshot, apply
-from tests.scripted_engine import QWEN, ScriptedEngine, plain
 from tests.suggest.test_inline import Desk, no_pause, shown
 
 

@@ -15,8 +15,8 @@ from devstral_ls.settings.tree import InlineSettings, PrivacySettings, Settings
 from devstral_ls.suggest.pipeline import Suggester
 from devstral_ls.suggest.postprocess.draft import cursor_context_at
 from devstral_ls.suggest.trace import InlineQuery, Outcome, Reason
+from devstral_ls.testing.scripted_engine import QWEN, ScriptedEngine, plain, texts
 from devstral_ls.text import DocumentChange, Snapshot, single_edit
-from tests.scripted_engine import QWEN, ScriptedEngine, plain, texts
 
 
 async def no_pause(_seconds: float) -> None:

@@ -13,8 +13,8 @@ from devstral_ls.suggest.feedback import MIN_HISTORY
 from devstral_ls.suggest.policy import min_confidence
 from devstral_ls.suggest.recent_deletions import RecentDeletions
 from devstral_ls.suggest.trace import Reason
+from devstral_ls.testing.scripted_engine import QWEN, ScriptedEngine
 from devstral_ls.text import DocumentChange, Snapshot, single_edit
-from tests.scripted_engine import QWEN, ScriptedEngine
 from tests.suggest.test_inline import Desk, shown
 
 # --- how sure the model is ---

@@ -18,10 +18,10 @@ from devstral_ls.retrieval.retriever import ContextRetriever
 from devstral_ls.settings.tree import InlineSettings, PrivacySettings, Settings
 from devstral_ls.suggest.pipeline import Suggester
 from devstral_ls.suggest.trace import InlineQuery, Reason
+from devstral_ls.testing.scripted_engine import ScriptedEngine
 from devstral_ls.text import DocumentChange, Snapshot, Span, single_edit
 from tests.retrieval.secret_formats import SECRETS
 from tests.retrieval.tree import write
-from tests.scripted_engine import ScriptedEngine
 
 KEY = SECRETS["github"][1]
 FILES = {

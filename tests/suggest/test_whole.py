@@ -10,7 +10,7 @@ from devstral_ls.settings.tree import InlineSettings, Settings
 from devstral_ls.suggest.postprocess.draft import Draft
 from devstral_ls.suggest.postprocess.syntax_trim import SyntaxTrim
 from devstral_ls.suggest.trace import InlineQuery, Reason, Trace
-from tests.scripted_engine import ScriptedEngine
+from devstral_ls.testing.scripted_engine import ScriptedEngine
 from tests.suggest.test_inline import Desk, shown
 
 

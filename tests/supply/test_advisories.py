@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from devstral_ls.testing.lsp_client import ROOT
 from supply.advisories import FOUND, NOT_ASKED, NOTHING, code, of_npm, of_pip, told
 from supply.licences import ELSEWHERE, locked, npm_rows, page, python_rows
-from tests.server.lsp_client import ROOT
 
 CLEAN = {"name": "attrs", "version": "26.1", "vulns": []}
 VULNERABLE = {"name": "httpx", "version": "0.1", "vulns": [{"id": "PYSEC-1", "fix_versions": ["0.2"], "aliases": []}]}

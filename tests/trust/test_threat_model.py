@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.server.lsp_client import ROOT
+from devstral_ls.testing.lsp_client import ROOT
 
 NAMED = re.compile(r"`(tests/[\w/]+\.py)?::(test_\w+)`")
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from devstral_ls.settings.tree import USER_ONLY, USER_ONLY_KEYS, Settings, read
+from devstral_ls.testing import lsp_client
+from devstral_ls.testing.gguf_files import write_devstral_shaped
+from devstral_ls.testing.lsp_client import ROOT, LspClient
 from tests.engine.fake_remote import FakeRemote, serving, vllm
-from tests.gguf_files import write_devstral_shaped
 from tests.retrieval.tree import write
-from tests.server import lsp_client
-from tests.server.lsp_client import ROOT, LspClient
 
 PLANTED = "import os; open(os.environ['MARKER'], 'a').write(__file__ + '\\n')\n"
 """What a module of the workspace does when anything imports it."""

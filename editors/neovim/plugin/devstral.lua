@@ -32,12 +32,30 @@ vim.api.nvim_create_autocmd('LspDetach', {
   end,
 })
 
+vim.api.nvim_create_autocmd('LspProgress', {
+  group = group,
+  callback = function(event)
+    local client = vim.lsp.get_client_by_id(event.data.client_id)
+    if client and client.name == 'devstral' then
+      local params = event.data.params
+      require('devstral.progress').heard(client.id, tostring(params.token), params.value)
+    end
+  end,
+})
+
+vim.api.nvim_create_autocmd({ 'FileType', 'VimEnter' }, {
+  group = group,
+  callback = function()
+    vim.schedule(require('devstral.program').check) -- after the rest of init.lua, and behind the file's own message
+  end,
+})
+
 vim.api.nvim_create_user_command('Devstral', function(command)
   require('devstral.commands').run(command)
 end, {
   nargs = '*',
   range = true,
-  desc = 'Devstral: status, why, toggle, restart, log, action, rewrite, clear',
+  desc = 'Devstral: status, why, toggle, snooze, language, cancel, restart, log, action, rewrite, clear',
   complete = function(lead, line)
     return require('devstral.commands').complete(lead, line)
   end,

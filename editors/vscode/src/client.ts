@@ -15,6 +15,7 @@ import {
 
 import { TellsDiagnostics } from "./diagnostics";
 import { OneUndo } from "./oneUndo";
+import { whilePreviewed } from "./preview";
 import { workspaceTree, type Inspect, type Key, type Tree } from "./settings";
 import type { ServerStatus } from "./status";
 
@@ -28,7 +29,7 @@ const SCHEMES = ["file", "untitled", "vscode-notebook-cell"];
 
 export interface Callbacks {
   onStatus(status: ServerStatus): void;
-  /** The connection has ended although nobody asked for it. */
+  /** The connection has ended by accident. */
   onClosed(): void;
 }
 
@@ -70,7 +71,7 @@ export function createClient(
           params,
           () => client.protocol2CodeConverter.asWorkspaceEdit(params.edit),
           async () => {
-            const answer = await next(params, new vscode.CancellationTokenSource().token);
+            const answer = await whilePreviewed(params, async () => next(params, new vscode.CancellationTokenSource().token));
             return answer instanceof ResponseError ? { applied: false, failureReason: answer.message } : answer;
           },
         ),

@@ -2,17 +2,12 @@
 
 import * as vscode from "vscode";
 
-import { install, leaveWordForUninstall } from "./install";
+import { ACTIONS, runAction } from "./actions";
+import { install, leaveWordForUninstall, mayInstall } from "./install";
 import { chooseModel } from "./models";
+import { snooze, toggleLanguage, togglePause, languageHere } from "./pause";
 import type { Server } from "./server";
-
-/** The body of `devstral.why`, as far as it is shown. */
-interface Trace {
-  readonly reason: string;
-  readonly layout?: string | null;
-  readonly model?: string | null;
-  readonly stages?: Record<string, number>;
-}
+import { explained, type Trace } from "./why";
 
 /** Everything a command may need. */
 export interface Parts {
@@ -24,9 +19,12 @@ export interface Parts {
 type Command = (parts: Parts) => unknown;
 
 const COMMANDS: Record<string, Command> = {
+  ...Object.fromEntries(ACTIONS.map((action) => [`devstral-ls.action.${action}`, ({ server }: Parts) => runAction(server, action)])),
   "devstral-ls.menu": menu,
   "devstral-ls.suggest": () => vscode.commands.executeCommand("editor.action.inlineSuggest.trigger"),
-  "devstral-ls.togglePause": async ({ server }) => server.setPaused((await server.execute("devstral.toggleInline")) === false),
+  "devstral-ls.togglePause": ({ server }) => togglePause(server),
+  "devstral-ls.snooze": ({ server }) => snooze(server),
+  "devstral-ls.toggleLanguage": toggleLanguage,
   "devstral-ls.restartServer": ({ server }) => server.restart(),
   "devstral-ls.restartEngine": ({ server }) => server.execute("devstral.restartEngine"),
   "devstral-ls.stopServer": ({ server }) => server.stop(),
@@ -42,13 +40,16 @@ const COMMANDS: Record<string, Command> = {
     vscode.commands.executeCommand("workbench.action.openSettings", `@ext:${context.extension.id}`),
 };
 
-/** Register them all. A command that fails says so: somebody asked for it. */
+/** Register them all. A command that fails says so: the user asked for it. */
 export function registerCommands(parts: Parts): vscode.Disposable {
   const registered = Object.entries(COMMANDS).map(([name, command]) =>
     vscode.commands.registerCommand(name, async () => {
       try {
         return await command(parts);
       } catch (error) {
+        if (error instanceof vscode.CancellationError) {
+          return undefined; // the user, or the end of the server
+        }
         const message = error instanceof Error ? error.message : String(error);
         parts.log.error(`${name}: ${message}`);
         void vscode.window.showErrorMessage(`Devstral: ${message}`);
@@ -65,8 +66,10 @@ async function menu({ server }: Parts): Promise<void> {
   const { client, paused, server: status } = server.situation;
   const running: Entry[] = [
     paused
-      ? { label: "$(play) Resume", description: "suggest by itself again", command: "devstral-ls.togglePause" }
+      ? { label: "$(play) Resume", description: "automatic suggestions again", command: "devstral-ls.togglePause" }
       : { label: "$(debug-pause) Pause", description: "no suggestions in this window", command: "devstral-ls.togglePause" },
+    ...(paused ? [] : [{ label: "$(bell-slash) Snooze…", description: "no suggestions for some minutes", command: "devstral-ls.snooze" }]),
+    ...languageEntries(),
     { label: "$(question) Why is nothing shown here?", command: "devstral-ls.why" },
     { label: "$(package) Choose a model…", description: status?.model ?? "", command: "devstral-ls.chooseModel" },
     { label: "$(refresh) Restart the engine", description: status?.engine ?? "", command: "devstral-ls.restartEngine" },
@@ -86,11 +89,20 @@ async function menu({ server }: Parts): Promise<void> {
     [...(client === "running" ? running : []), ...(isMissing ? missing : []), ...always],
     { title: "Devstral", placeHolder: status?.message ?? server.situation.message ?? "" },
   );
-  // Whoever clicked the status bar goes on writing, not pressing its item with the next space.
+  // After a click on the status bar the next space is for the text, not for its item.
   await vscode.commands.executeCommand("workbench.action.focusActiveEditorGroup");
   if (picked !== undefined) {
     await vscode.commands.executeCommand(picked.command);
   }
+}
+
+function languageEntries(): Entry[] {
+  const here = languageHere();
+  if (here === undefined) {
+    return [];
+  }
+  const label = here.isOff ? `$(circle-large) Suggest in ${here.id} again` : `$(circle-slash) No suggestions in ${here.id}`;
+  return [{ label, description: "inline.disabledLanguages", command: "devstral-ls.toggleLanguage" }];
 }
 
 async function why({ server }: Parts): Promise<void> {
@@ -99,18 +111,22 @@ async function why({ server }: Parts): Promise<void> {
     throw new Error("no editor is open");
   }
   const trace = (await server.execute("devstral.why", uri.toString())) as Trace | null;
-  const stages = Object.entries(trace?.stages ?? {}).map(([label, ms]) => ({ label, description: `${ms} ms` }));
-  const facts = [trace?.model, trace?.layout].filter((fact) => fact).join(", ");
-  await vscode.window.showQuickPick(
-    [{ label: `$(info) ${trace?.reason ?? "nothing was asked here yet"}`, description: facts }, ...stages],
-    { title: "Devstral: how the last request went", placeHolder: "The one reason, and what each stage took" },
-  );
+  const { label, hint, details } = explained(trace);
+  const reason = { label: `$(info) ${label}`, ...(hint && { detail: hint }) };
+  const heading = { label: "Details", kind: vscode.QuickPickItemKind.Separator };
+  await vscode.window.showQuickPick([reason, ...(details.length > 0 ? [heading, ...details] : [])], {
+    title: "Devstral: how the last request went",
+    placeHolder: "The reason, and the milliseconds of each stage",
+  });
 }
 
 async function installServer({ context, server, log }: Parts): Promise<void> {
+  if (!(await mayInstall())) {
+    return;
+  }
   await server.stop();
   try {
-    await install(server.machine, context.globalStorageUri.fsPath, log);
+    await install(server.machine, context, log);
   } finally {
     await server.restart();
   }

@@ -1,9 +1,9 @@
-/** What other extensions say of the document in front, told to the server: it hears of no other server. It decides. */
+/** Sends the server the diagnostics of other extensions for the active document, which it cannot see otherwise. */
 
 import * as vscode from "vscode";
 import type { FeatureState, LanguageClient, StaticFeature } from "vscode-languageclient/node";
 
-/** Several extensions speak of one change. */
+/** Several extensions report one change. */
 const DELAY_MS = 150;
 
 /** The nearest to the cursor. */
@@ -71,7 +71,7 @@ export class TellsDiagnostics implements StaticFeature {
         message,
       })),
     };
-    // The connection may end meanwhile; whoever ended it knows.
+    // The connection may end meanwhile.
     await this.client.sendNotification("devstral/diagnostics", body).catch(() => undefined);
   }
 }

@@ -32,7 +32,7 @@ export async function deactivate(): Promise<void> {
   await server?.stop();
 }
 
-/** The first time that there is no server: show how to get one. Never again by itself. */
+/** The first time that no server is found: show how to get one. Later only by command. */
 async function welcome(context: vscode.ExtensionContext, { situation }: Server): Promise<void> {
   if (situation.client === "notFound" && !context.globalState.get("welcomed")) {
     await context.globalState.update("welcomed", true);

@@ -49,7 +49,7 @@ export function onPath(name: string, machine: Machine): string | undefined {
     .find((file) => machine.isProgram(file));
 }
 
-/** Do server and client speak the same version? Patches may differ. */
+/** True when server and client have the same version; patch levels may differ. */
 export function sameVersion(server: string | undefined, client: string): boolean {
   const [a, b] = [server ?? "", client].map((version) => version.split(".").slice(0, 2).join("."));
   return a === b;

@@ -4,10 +4,18 @@ import * as vscode from "vscode";
 
 import { Failed, percentage, run } from "./run";
 import type { Server } from "./server";
+import { described, gigabytes, rank, type Fetchable } from "./modelFacts";
+
+interface Installed {
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly source?: string | null;
+}
 
 interface Listed {
-  readonly installed: readonly { readonly name: string; readonly size: number }[];
-  readonly catalog: readonly string[];
+  readonly installed: readonly Installed[];
+  readonly catalog: readonly (string | Fetchable)[];
 }
 
 type Choice = vscode.QuickPickItem & { readonly choose?: () => Promise<string | undefined> };
@@ -18,6 +26,7 @@ export async function chooseModel(server: Server, folder: string): Promise<void>
   const picked = await vscode.window.showQuickPick(choices(listed, server, folder), {
     title: "Devstral: choose a model",
     placeHolder: "A model of this machine, or one to fetch",
+    matchOnDescription: true,
   });
   const name = await picked?.choose?.();
   if (name !== undefined) {
@@ -32,18 +41,23 @@ export async function chooseModel(server: Server, folder: string): Promise<void>
 
 function choices(listed: Listed, server: Server, folder: string): Choice[] {
   const here = new Set(listed.installed.map((model) => model.name));
+  const catalog = listed.catalog.map((model) => (typeof model === "string" ? { name: model } : model));
+  const fetchable = catalog.filter((model) => !here.has(model.name) && !model.hidden).sort((a, b) => rank(a) - rank(b));
   return [
     { label: "$(wand) auto", description: "the best installed one that fits", choose: () => Promise.resolve("auto") },
     { label: "Installed", kind: vscode.QuickPickItemKind.Separator },
-    ...listed.installed.map(({ name, size }) => ({
+    ...listed.installed.map(({ name, size, source }) => ({
       label: `$(check) ${name}`,
-      description: `${(size / 1e9).toFixed(2)} GB`,
+      description: gigabytes(size),
+      ...(source ? { detail: source } : {}),
       choose: () => Promise.resolve(name),
     })),
     { label: "To fetch", kind: vscode.QuickPickItemKind.Separator },
-    ...listed.catalog
-      .filter((name) => !here.has(name))
-      .map((name) => ({ label: `$(cloud-download) ${name}`, choose: () => pull(server, folder, name) })),
+    ...fetchable.map((model) => ({
+      label: `$(${model.fits === false ? "circle-slash" : "cloud-download"}) ${model.name}`,
+      ...described(model),
+      choose: () => pull(server, folder, model.name),
+    })),
     { label: "Another", kind: vscode.QuickPickItemKind.Separator },
     { label: "$(file) A GGUF file…", choose: chooseFile },
   ];

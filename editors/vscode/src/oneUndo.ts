@@ -35,7 +35,7 @@ export class OneUndo {
   /** Apply an edit of the server. */
   apply(params: ApplyWorkspaceEditParams, edits: Edits, next: Next): Promise<ApplyWorkspaceEditResult> {
     if (this.running === 0 || params.edit.changeAnnotations !== undefined) {
-      return next(); // what is to be confirmed is VS Code's own affair
+      return next(); // VS Code shows a preview of it, and applies it itself
     }
     const applied = this.last.then(() => this.applyToEditor(params, edits, next));
     this.last = applied.catch(() => undefined); // in order, one at a time
@@ -51,7 +51,7 @@ export class OneUndo {
     const [change, ...others] = edit?.entries() ?? [];
     const editor = change && vscode.window.visibleTextEditors.find((e) => e.document.uri.toString() === change[0].toString());
     if (change === undefined || others.length > 0 || editor === undefined) {
-      return next(); // an editor that nobody sees has no undo steps to join
+      return next(); // without a visible editor there are no undo steps to join
     }
     if (versions(params).some((version) => version !== editor.document.version)) {
       return { applied: false, failureReason: "the document has changed" };

@@ -9,9 +9,13 @@ import { createClient } from "./client";
 import { Crashes } from "./crashes";
 import { findServer, sameVersion, type Machine } from "./find";
 import { needsRestart, serverKeys, userTree, type Inspect, type Key, type Tree } from "./settings";
-import type { Situation } from "./status";
+import type { ServerStatus, Situation } from "./status";
 
-export const OFFERED = "devstral.serverCommands";
+/** Context key: the commands of the server that runs. */
+const OFFERED = "devstral.serverCommands";
+
+/** Context key: true when the server has a model. */
+const HAS_MODEL = "devstral.hasModel";
 
 /** For the first answer of a server; Python on a busy machine takes seconds. */
 const START_TIMEOUT_MS = 60_000;
@@ -81,6 +85,11 @@ export class Server implements vscode.Disposable {
     return this.client.sendRequest("workspace/executeCommand", { command, arguments: args });
   }
 
+  /** Converts values of VS Code to the protocol's; `undefined` while no server runs. */
+  get converter(): LanguageClient["code2ProtocolConverter"] | undefined {
+    return this.client?.state === State.Running ? this.client.code2ProtocolConverter : undefined;
+  }
+
   setPaused(paused: boolean): void {
     this.set({ ...this.situation, paused });
   }
@@ -112,7 +121,7 @@ export class Server implements vscode.Disposable {
     await fs.promises.mkdir(folder, { recursive: true });
     this.sent = userTree(this.keys, inspect);
     const client: LanguageClient = createClient(found.command, folder, this.sent, this.keys, inspect, this.log, {
-      onStatus: (server) => client === this.client && this.set({ ...this.situation, client: "running", server }),
+      onStatus: (server) => client === this.client && this.heard(server),
       onClosed: () => client === this.client && this.crashed(),
     });
     this.client = client;
@@ -139,6 +148,11 @@ export class Server implements vscode.Disposable {
     const offered = client.initializeResult?.capabilities.executeCommandProvider?.commands ?? [];
     await vscode.commands.executeCommand("setContext", OFFERED, offered);
     this.set({ ...this.situation, client: "running" });
+  }
+
+  private heard(server: ServerStatus): void {
+    this.set({ ...this.situation, client: "running", server });
+    void vscode.commands.executeCommand("setContext", HAS_MODEL, Boolean(server.model));
   }
 
   private crashed(): void {

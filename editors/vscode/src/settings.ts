@@ -46,7 +46,7 @@ export function workspaceTree(keys: readonly Key[], inspect: Inspect): Tree {
 }
 
 /**
- * Must the server be started again for `now`?
+ * True when the server must be started again for `now`.
  *
  * The rest reaches a running one through `workspace/configuration`; user-only values do not, by design, and neither does
  * that a value was taken back.

@@ -23,7 +23,7 @@ test("the extension's own settings are not the server's", () => {
   ]);
 });
 
-test("what nobody has set is not sent", () => {
+test("a setting that is not set is not sent", () => {
   const inspect = inspecting({ "model.name": {}, "inline.enable": { globalValue: false } });
   assert.deepEqual(userTree(KEYS, inspect), { inline: { enable: false } });
   assert.deepEqual(workspaceTree(KEYS, () => undefined), {});

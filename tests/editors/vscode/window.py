@@ -9,6 +9,7 @@ import select
 import signal
 import socket
 import subprocess
+import sysconfig
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 from urllib.request import urlopen
 
-from tests.server.lsp_client import ROOT
+from devstral_ls.testing.lsp_client import ROOT
 
 EXTENSION = ROOT / "editors" / "vscode"
 TIMEOUT_S = 30.0
@@ -112,7 +113,10 @@ class CodeServer:
                 "HOME": str(folder),
                 **{f"XDG_{kind}_HOME": str(folder / kind.lower()) for kind in ("CONFIG", "DATA", "CACHE")},
                 "EXTENSIONS_GALLERY": json.dumps({"serviceUrl": "http://127.0.0.1:9"}),
-                "PYTHONPATH": str(ROOT),
+                "PYTHONPATH": os.pathsep.join((str(ROOT), sysconfig.get_path("purelib"))),
+                # What the server needs is found by PYTHONPATH: an installation fetches nothing in tests.
+                "PIP_NO_INDEX": "1",
+                "PIP_NO_DEPS": "1",
             }
             | self.own_folders
         )
@@ -295,6 +299,17 @@ class Window:
                 self.wait("!document.querySelector('.tab.active.dirty')", again_s)
                 return path.read_bytes().decode()
         raise AssertionError(f"{path.name} cannot be saved")
+
+    def confirm(self, button: str, picture: Path | None = None) -> str:
+        """Press a button of the dialog that is open; what it said."""
+        dialog = "document.querySelector('.monaco-dialog-box')"
+        self.wait(dialog)
+        said = str(self.call("evaluate", f"{dialog}.textContent"))
+        if picture is not None:
+            self.screenshot(picture)
+        self.call("click", f".monaco-dialog-box .monaco-button:has-text('{button}')")
+        self.wait(f"!{dialog}")
+        return said
 
     def notifications(self) -> list[str]:
         """The messages that have popped up."""

@@ -1,4 +1,4 @@
--- `textDocument/inlineCompletion`: asked at every key, and a request taken back as soon as there is a newer one.
+-- `textDocument/inlineCompletion`: requested at every key; a newer request cancels the one before.
 local session = require('devstral.session')
 local suggestions = require('devstral.suggestion')
 
@@ -8,7 +8,7 @@ local METHOD = 'textDocument/inlineCompletion'
 
 local TRIGGER = { Invoked = 1, Automatic = 2 }
 
---- Has Neovim an inline completion of its own?
+--- True when Neovim has inline completion of its own.
 M.native = vim.lsp.inline_completion ~= nil
 
 ---@class devstral.Asked
@@ -23,7 +23,7 @@ local number = 0
 ---@type table<integer, fun(items: lsp.InlineCompletionItem[])>
 local natives = {}
 
---- Take back what is asked in a buffer.
+--- Cancel the request of a buffer.
 ---@param buf integer
 function M.cancel(buf)
   local running = asked[buf]
@@ -33,10 +33,10 @@ function M.cancel(buf)
   end
 end
 
---- Send a request; `native` is who else waits for the answer.
+--- Send a request. `native` is Neovim's own handler of the answer, if Neovim sent the request.
 local function send(request, client, params, buf, native)
   M.cancel(buf)
-  if vim.api.nvim_get_current_buf() ~= buf then -- a timer of Neovim's came late
+  if vim.api.nvim_get_current_buf() ~= buf then -- by a late timer of Neovim's
     return false
   end
   number = number + 1
@@ -67,7 +67,7 @@ end
 ---@type table<integer, function> the clients' own way to send a request
 local originals = {}
 
---- Neovim's own inline completion asks through the client and cancels nothing: its requests go our way.
+--- Send the requests of Neovim's own inline completion, which cancels none, through `send`.
 ---@param client vim.lsp.Client
 function M.intercept(client)
   local original = client.request
@@ -94,7 +94,7 @@ function M.ask(buf, trigger)
   return (send(originals[client.id] or client.request, client, params, buf))
 end
 
---- Nothing of a buffer is kept.
+--- Forget a buffer.
 ---@param buf integer
 function M.forget(buf)
   asked[buf], natives[buf] = nil, nil

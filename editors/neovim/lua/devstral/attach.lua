@@ -1,6 +1,7 @@
--- What belongs to a buffer that the server knows: autocommands and keys, from attaching to detaching.
+-- Autocommands and keys of a buffer, from attaching the server to detaching it.
 local ask = require('devstral.ask')
 local diagnostics = require('devstral.diagnostics')
+local edits = require('devstral.edits')
 local keys = require('devstral.keys')
 local session = require('devstral.session')
 
@@ -10,14 +11,21 @@ local group = vim.api.nvim_create_augroup('devstral.buffers', {})
 
 local intercepted = {}
 
--- Neovim 0.12 asks by itself (after 200 ms of its own); before, we do, at once: when to bother the model is the
--- server's decision.
-local function ask_by_itself(client, buf)
-  if ask.native then
-    if not intercepted[client.id] then
-      intercepted[client.id] = true
+-- Once for each server; a buffer more is no reason to do it again.
+local function intercept(client)
+  if not intercepted[client.id] then
+    intercepted[client.id] = true
+    edits.intercept(client)
+    if ask.native then
       ask.intercept(client)
     end
+  end
+end
+
+-- Neovim 0.12 sends automatic requests itself, 200 ms after a key; for 0.11 the plugin does, at once: whether the model
+-- is asked is the server's decision.
+local function ask_by_itself(client, buf)
+  if ask.native then
     vim.lsp.inline_completion.enable(true, { bufnr = buf })
     return
   end
@@ -26,7 +34,7 @@ local function ask_by_itself(client, buf)
     group = group,
     buffer = buf,
     callback = function(event)
-      -- Several events speak of one key.
+      -- One key raises several events.
       local cursor = vim.api.nvim_win_get_cursor(0)
       local now = ('%d:%d:%d'):format(vim.api.nvim_buf_get_changedtick(buf), cursor[1], cursor[2])
       if now ~= last or event.event == 'InsertEnter' then
@@ -40,6 +48,7 @@ end
 ---@param client vim.lsp.Client
 ---@param buf integer
 function M.attach(client, buf)
+  intercept(client)
   vim.api.nvim_clear_autocmds({ group = group, buffer = buf })
   vim.api.nvim_create_autocmd({ 'CursorMovedI', 'TextChangedI', 'TextChangedP' }, {
     group = group,

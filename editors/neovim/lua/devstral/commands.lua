@@ -1,51 +1,37 @@
 -- :Devstral
+local actions = require('devstral.actions')
+local client_of = require('devstral.client')
+local pause = require('devstral.pause')
+
 local M = {}
 
-local function say(text, level)
-  vim.notify('devstral: ' .. text, level or vim.log.levels.INFO)
-end
+local say, ours, execute = client_of.say, client_of.ours, client_of.execute
 
-local function ours()
-  local client = vim.lsp.get_clients({ bufnr = 0, name = 'devstral' })[1]
-  if not client then
-    say("no server runs for this buffer; vim.lsp.enable('devstral') starts one", vim.log.levels.WARN)
-  end
-  return client
-end
-
---- Run a command of the server; `answered` gets its result.
-local function execute(command, arguments, answered)
+local function cancel()
   local client = ours()
-  if not client then
-    return
-  end
-  local known = vim.tbl_get(client.server_capabilities, 'executeCommandProvider', 'commands') or {}
-  if not vim.tbl_contains(known, command) then
-    say(('this server has no %s'):format(command), vim.log.levels.WARN)
-    return
-  end
-  client:exec_cmd({ title = command, command = command, arguments = arguments }, { bufnr = 0 }, function(err, result)
-    if err then
-      say(err.message, vim.log.levels.WARN)
-    elseif answered then
-      answered(result ~= vim.NIL and result or nil)
+  if client then
+    local number = require('devstral.progress').cancel(client)
+    if number == 0 then
+      say('nothing runs that could be cancelled')
     end
-  end)
-end
-
-function M.toggle()
-  execute('devstral.toggleInline', nil, function(on)
-    say(on and 'automatic suggestions are on' or 'automatic suggestions are off')
-  end)
+  end
 end
 
 local function status()
   local body = require('devstral.status').body()
   if not body then
-    say("no server runs for this buffer; vim.lsp.enable('devstral') starts one")
+    ours() -- says what is missing
     return
   end
-  local lines = { 'state: ' .. body.state }
+  local client = vim.lsp.get_clients({ bufnr = 0, name = 'devstral' })[1]
+  local progress, id = require('devstral.progress'), client and client.id or 0
+  local lines = progress.lines(id)
+  if progress.fetching(id) then -- says more than that there is no model
+    body = vim.tbl_extend('force', body, { message = false, hint = false })
+  else
+    local percent = body.progress and (', %d%%'):format(math.floor(body.progress * 100)) or ''
+    table.insert(lines, 1, 'state: ' .. body.state .. percent)
+  end
   for _, name in ipairs({ 'model', 'engine', 'message', 'hint' }) do
     if body[name] then
       lines[#lines + 1] = ('%s: %s'):format(name, body[name])
@@ -57,101 +43,39 @@ local function status()
   say(table.concat(lines, '\n'))
 end
 
+-- What became of a request: the sentence and the advice that the server has for it, then the details.
+---@param trace table the answer to `devstral.why`
+---@return string[]
+local function explained(trace)
+  trace = vim.tbl_map(function(value)
+    return value ~= vim.NIL and value or nil
+  end, trace)
+  local details = { trace.sentence and trace.reason, trace.cached and 'from memory', trace.model }
+  local words = {}
+  for i = 1, 3 do
+    words[#words + 1] = details[i] or nil
+  end
+  for name, ms in vim.spairs(trace.stages or {}) do
+    words[#words + 1] = ('%s %.1f ms'):format(name, ms)
+  end
+  local lines = { trace.sentence or trace.reason }
+  if trace.hint then
+    lines[#lines + 1] = trace.hint
+  end
+  if #words > 0 then
+    lines[#lines + 1] = 'Details: ' .. table.concat(words, ', ')
+  end
+  return lines
+end
+
 local function why()
   execute('devstral.why', { vim.uri_from_bufnr(0) }, function(trace)
     if not trace then
       say('nothing was asked in this buffer yet')
       return
     end
-    local stages = {}
-    for name, ms in vim.spairs(trace.stages or {}) do
-      stages[#stages + 1] = ('%s %.1f ms'):format(name, ms)
-    end
-    local cached = trace.cached and trace.cached ~= vim.NIL and ' (from memory)' or ''
-    say(('%s%s\n%s'):format(trace.reason, cached, table.concat(stages, ', ')))
+    say(table.concat(explained(trace), '\n'))
   end)
-end
-
--- Lines, from the command's range or a visual selection.
-local function lines_of(command, client)
-  local first, last = vim.fn.line('.'), vim.fn.line('.')
-  if command.range > 0 then
-    first, last = command.line1, command.line2
-  end
-  local text = vim.api.nvim_buf_get_lines(0, last - 1, last, false)[1] or ''
-  return {
-    start = { line = first - 1, character = 0 },
-    ['end'] = { line = last - 1, character = vim.str_utfindex(text, client.offset_encoding) },
-  }
-end
-
-local function rewrite(command, words)
-  local client = ours()
-  if not client then
-    return
-  end
-  execute('devstral.runAction', {
-    {
-      action = 'rewrite',
-      uri = vim.uri_from_bufnr(0),
-      version = vim.lsp.util.buf_versions[vim.api.nvim_get_current_buf()],
-      range = lines_of(command, client),
-      instruction = #words > 0 and table.concat(words, ' ') or nil,
-    },
-  })
-end
-
-local function send_action(client, request, buf)
-  local params = { command = 'devstral.runAction', arguments = { request } }
-  client:request('workspace/executeCommand', params, function(err)
-    if err then
-      say(err.message, vim.log.levels.WARN)
-    end
-  end, buf)
-end
-
---- Have the server run an action, once its user has said what a rewrite needs. The result comes as edits.
----@param command lsp.Command `devstral.runAction`
----@param context { client_id: integer, bufnr: integer }
-function M.run_action(command, context)
-  local client = assert(vim.lsp.get_client_by_id(context.client_id))
-  local request = vim.deepcopy((command.arguments or {})[1] or {})
-  local function go(instruction)
-    if not instruction or vim.trim(instruction) == '' then
-      return
-    end
-    request.instruction = instruction
-    send_action(client, request, context.bufnr)
-  end
-  if request.action == 'rewrite' and not request.instruction then
-    vim.ui.input({ prompt = 'Rewrite: ' }, go)
-  else
-    send_action(client, request, context.bufnr)
-  end
-end
-
-local function clear()
-  execute('devstral.clearReview', nil, function(number)
-    say(('%d findings are cleared'):format(number))
-  end)
-end
-
-local function action(command, words)
-  local options = {
-    context = words[1] and { only = { words[1] } } or nil,
-    filter = function(offer, client_id)
-      if not client_id then -- Neovim 0.11 does not say whose it is
-        return vim.startswith(offer.title, 'Devstral: ')
-      end
-      local client = vim.lsp.get_client_by_id(client_id)
-      return client ~= nil and client.name == 'devstral'
-    end,
-  }
-  if command.range > 0 then
-    local last = vim.api.nvim_buf_get_lines(0, command.line2 - 1, command.line2, false)[1] or ''
-    options.range = { start = { command.line1, 0 }, ['end'] = { command.line2, #last } }
-  end
-  vim.lsp.buf.code_action(options)
 end
 
 local function restart()
@@ -173,12 +97,17 @@ end
 M.commands = {
   status = status,
   why = why,
-  toggle = M.toggle,
+  toggle = pause.toggle,
+  snooze = function(_, words)
+    pause.snooze(words)
+  end,
+  language = pause.language,
+  cancel = cancel,
   restart = restart,
   log = log,
-  action = action,
-  rewrite = rewrite,
-  clear = clear,
+  action = actions.action,
+  rewrite = actions.rewrite,
+  clear = actions.clear,
 }
 
 --- Run `:Devstral NAME ...`; `status` without a name.

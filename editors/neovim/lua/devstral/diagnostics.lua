@@ -1,7 +1,7 @@
--- What other servers and linters say of a buffer, told to ours: a server hears of no other. It decides what is of use.
+-- Sends our server the diagnostics of other servers and linters, which it cannot see otherwise.
 local M = {}
 
-local DELAY_MS = 150 -- several tools speak of one change
+local DELAY_MS = 150 -- several tools report one change
 
 local MOST = 100 -- the nearest to the cursor
 
@@ -45,7 +45,7 @@ local function tell(client, buf)
   })
 end
 
---- Tell what is said of the buffer, soon, if it is the one that is worked in then.
+--- Send the diagnostics of the buffer soon, if it is the current one then.
 ---@param client vim.lsp.Client
 ---@param buf integer
 function M.changed(client, buf)

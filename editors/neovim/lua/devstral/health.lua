@@ -1,4 +1,6 @@
 -- :checkhealth devstral
+local program = require('devstral.program')
+
 local M = {}
 
 local health = vim.health
@@ -13,18 +15,14 @@ local function neovim()
   end
 end
 
-local function program()
-  local config = vim.lsp.config.devstral
-  local cmd = config and config.cmd
-  if type(cmd) ~= 'table' then
+local function server_program()
+  local name, missing = program.configured(), program.missing()
+  if not name then
     health.info('the server is started by a function')
-  elseif vim.fn.executable(cmd[1]) == 1 then
-    health.ok(('the server is %s'):format(vim.fn.exepath(cmd[1])))
+  elseif missing then
+    health.error(missing, { program.how_to_install(), 'Or add to init.lua: ' .. program.line_to_add() })
   else
-    health.error(('%s is not to be found'):format(cmd[1]), {
-      'Install it: pip install devstral-ls',
-      "Or say where it is: vim.lsp.config('devstral', { cmd = { '/path/to/devstral-ls' } })",
-    })
+    health.ok(('the server is %s'):format(vim.fn.exepath(name)))
   end
   if not vim.lsp.is_enabled('devstral') then
     health.warn('the server is not enabled', { "vim.lsp.enable('devstral') in your init.lua" })
@@ -55,7 +53,7 @@ local function keys()
     if not key then
       health.info(('%s: no key, by your choice'):format(name))
     elseif by and not vim.startswith(by, 'devstral') and not vim.startswith(by, 'vim.snippet.jump') then
-      health.info(('%s: %s is mapped by somebody else (%s); map require("devstral").%s'):format(name, key, by, name))
+      health.info(('%s: %s is mapped already (%s); map require("devstral").%s'):format(name, key, by, name))
     else
       health.ok(('%s: %s'):format(name, key))
     end
@@ -65,7 +63,7 @@ end
 function M.check()
   health.start('devstral')
   neovim()
-  program()
+  server_program()
   servers()
   health.start('devstral: keys of insert mode')
   keys()

@@ -12,13 +12,26 @@ M.keys = {
   request = [[<M-\>]],
 }
 
+---@alias devstral.TabRule
+---| 'auto' indent where the suggestion itself begins with an indentation, else take it
+---| 'indent' always indent
+---| 'accept' always take the suggestion
+
+--- What <Tab> does at the start of a line, with nothing but white space before the cursor.
+---@type devstral.TabRule
+M.tab_at_line_start = 'auto'
+
 --- Change the defaults. Needs to be called only for that, and before the server starts.
----@param options? { keys?: false|table<string, string|false> }
+---@param options? { keys?: false|table<string, string|false>, tab_at_line_start?: devstral.TabRule }
 function M.setup(options)
   options = options or {}
   vim.validate('keys', options.keys, function(keys)
     return keys == nil or keys == false or type(keys) == 'table'
   end, 'false or a table')
+  vim.validate('tab_at_line_start', options.tab_at_line_start, function(rule)
+    return rule == nil or vim.list_contains({ 'auto', 'indent', 'accept' }, rule)
+  end, "'auto', 'indent' or 'accept'")
+  M.tab_at_line_start = options.tab_at_line_start or M.tab_at_line_start
   if options.keys == false then
     M.keys = {}
   end
@@ -31,7 +44,7 @@ local function shown()
   return require('devstral.session')
 end
 
---- Is a suggestion shown in the current buffer?
+--- True when a suggestion is shown in the current buffer.
 ---@return boolean
 function M.visible()
   return shown().visible(vim.api.nvim_get_current_buf())
@@ -81,7 +94,7 @@ end
 
 --- Switch automatic suggestions off and on, for the server's session.
 function M.toggle()
-  require('devstral.commands').toggle()
+  require('devstral.pause').toggle()
 end
 
 --- For a statusline: how the server is, short; empty if none runs for the current buffer.

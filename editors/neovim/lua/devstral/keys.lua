@@ -1,4 +1,6 @@
--- Keys of insert mode, in the buffers that the server knows, and only those that nobody has mapped.
+-- Keys of insert mode, in the buffers that the server knows, and only those that are not mapped otherwise.
+local session = require('devstral.session')
+
 local M = {}
 
 ---@type table<integer, string[]>
@@ -8,7 +10,7 @@ local function jump(direction)
   return vim.snippet.active({ direction = direction }) and ('<Cmd>lua vim.snippet.jump(%d)<CR>'):format(direction)
 end
 
---- Is the key free? Neovim's own default for <Tab> (jump in a snippet, else a tab) counts, and is kept.
+--- True when the key is free. Neovim's own default for <Tab> (jump in a snippet, else a tab) counts as free, and is kept.
 ---@param key string
 ---@return boolean free, boolean snippet
 local function free(key)
@@ -32,7 +34,8 @@ function M.map(buf)
     end
     if is_free then
       vim.keymap.set('i', key, function()
-        if name == 'request' or devstral.visible() then
+        local indents = name == 'accept' and key:lower() == '<tab>' and session.tab_indents(devstral.tab_at_line_start)
+        if name == 'request' or (devstral.visible() and not indents) then
           -- <Cmd> is done in its turn, before the keys that were typed after it; text may be changed in it.
           return ("<Cmd>lua require('devstral').%s()<CR>"):format(name)
         end

@@ -1,15 +1,15 @@
--- A server that ended by accident is started again, a few times.
+-- Starts a server that ended by accident again, a few times.
 local status = require('devstral.status')
 
 local M = {}
 
 local SIGTERM = 15 -- how Neovim itself ends a server that does not leave
 
-local MOST, WITHIN_MS = 4, 180000 -- then something is wrong that starting again does not cure
+local MOST, WITHIN_MS = 4, 180000 -- more often, and starting again does not help
 
 local starts = {}
 
---- Begin counting anew: somebody asked for a start.
+--- Start the server because the user asked for it: earlier failures do not count.
 function M.start()
   starts = {}
   vim.lsp.enable('devstral', false)

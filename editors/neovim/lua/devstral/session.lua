@@ -1,5 +1,5 @@
--- What is suggested in each buffer at the moment, and what the user does about it. It decides nothing: a suggestion
--- is shown as long as what stands before the cursor is its beginning.
+-- The suggestions of each buffer, and what the user does with them. A suggestion is shown as long as the text before
+-- the cursor is its beginning.
 local draw = require('devstral.draw')
 local suggestions = require('devstral.suggestion')
 
@@ -91,7 +91,7 @@ function M.clear(buf)
   end
 end
 
---- The server is gone: forget without telling anybody.
+--- The server is gone: forget the suggestions without a request.
 ---@param buf integer
 function M.drop(buf)
   sessions[buf] = nil
@@ -102,6 +102,22 @@ end
 ---@return boolean
 function M.visible(buf)
   return sessions[buf] ~= nil and #(fitting(buf)) > 0
+end
+
+--- True when <Tab> is to indent instead of taking the suggestion in the current buffer.
+---@param rule devstral.TabRule
+---@return boolean
+function M.tab_indents(rule)
+  local buf = vim.api.nvim_get_current_buf()
+  local found, here = {}, suggestions.here()
+  if sessions[buf] then
+    found = fitting(buf)
+  end
+  if rule == 'accept' or #found == 0 or here.line:sub(1, here.col):find('%S') then
+    return false
+  end
+  local indentation = found[1].rest:match('^[ \t]*')
+  return rule == 'indent' or vim.fn.strdisplaywidth(indentation, here.col) >= vim.fn.shiftwidth()
 end
 
 ---@param session devstral.Session
@@ -175,7 +191,7 @@ function M.cycle(buf, by)
   return true
 end
 
---- The user does not want it.
+--- Dismiss the suggestion and tell the server.
 ---@param buf integer
 ---@return boolean
 function M.dismiss(buf)

@@ -4,12 +4,13 @@ local M = {}
 ---@type table<integer, table> what each server said last, by client id
 local bodies = {}
 
----@type table? what is known when no server runs, and one should
+---@type table? status to show while no server runs although one should
 local without = nil
 
-local WORDS = { absent = 'no model', calibrating = 'measuring' }
+local WORDS = { absent = 'no model', calibrating = 'measuring', missing = 'not installed' }
 
-local function changed()
+--- Have the statusline drawn anew.
+function M.changed()
   vim.cmd.redrawstatus({ bang = true })
   vim.api.nvim_exec_autocmds('User', { pattern = 'DevstralStatus' })
 end
@@ -21,7 +22,7 @@ function M.heard(client_id, body)
   bodies[client_id] = vim.tbl_map(function(value)
     return value ~= vim.NIL and value or nil
   end, body)
-  changed()
+  M.changed()
 end
 
 --- The server has ended; `body` says why, if it should not have.
@@ -29,8 +30,15 @@ end
 ---@param body? table
 function M.ended(client_id, body)
   bodies[client_id] = nil
+  require('devstral.progress').forget(client_id)
+  M.without(body)
+end
+
+--- What to show while no server runs.
+---@param body? table
+function M.without(body)
   without = body
-  changed()
+  M.changed()
 end
 
 --- What the server of a buffer said last.
@@ -48,9 +56,12 @@ function M.line()
   if not body then
     return ''
   end
-  local words = { 'devstral:', WORDS[body.state] or body.state }
-  if body.progress then
-    words[#words + 1] = ('%d%%'):format(math.floor(body.progress * 100))
+  local client = vim.lsp.get_clients({ bufnr = 0, name = 'devstral' })[1]
+  local fetched, percentage = require('devstral.progress').fetching(client and client.id or 0)
+  local words = { 'devstral:', fetched and 'fetching ' .. fetched or WORDS[body.state] or body.state }
+  percentage = percentage or body.progress and math.floor(body.progress * 100)
+  if percentage then
+    words[#words + 1] = ('%d%%'):format(percentage)
   end
   if body.model then
     words[#words + 1] = body.model

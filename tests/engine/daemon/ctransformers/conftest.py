@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import gguf_files
+from devstral_ls.testing import gguf_files
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from devstral_ls.engine.status import EngineStatus
 from devstral_ls.errors import GenerationFailed, ModelCorrupt, ModelUnsupported, PromptTooLong
 from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, Text
 from devstral_ls.platform.paths import Directories
-from tests import gguf_files
+from devstral_ls.testing import gguf_files
 
 
 def spec(home: Directories, model: Path, backend: str = "ctransformers", **more: float) -> EngineSpec:

@@ -15,7 +15,7 @@ from devstral_ls.engine.spec import EngineOptions, EngineSpec, spec_of
 from devstral_ls.errors import ModelCorrupt, ModelLoadFailed, ModelUnsupported, PromptTooLong
 from devstral_ls.generation import FinishReason, GenerationRequest
 from devstral_ls.platform.paths import Directories
-from tests import gguf_files
+from devstral_ls.testing import gguf_files
 
 
 def spec(home: Directories, model: Path) -> EngineSpec:
