@@ -29,7 +29,7 @@ from pathlib import Path
 
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.connection import Connection, connect
-from devstral_ls.engine.report import report
+from devstral_ls.engine.engine_report import engine_report
 from devstral_ls.engine.spec import EngineOptions, spec_of
 from devstral_ls.generation import GenerationRequest, Priority, Text
 from devstral_ls.platform.paths import Directories
@@ -104,7 +104,7 @@ async def watch(folder: Path, n_requests: int, *, leak: int = 0, seed: int = 1) 
         turns = iter(range(n_requests))
         works = [_edit(documents[n::N_EDITORS], clients[n % N_CLIENTS], turns, leak, found) for n in range(N_EDITORS)]
         await asyncio.gather(*works)
-        found.resumed = ((await report(clients[0].state, home)).runs or 0) - found.asked
+        found.resumed = ((await engine_report(clients[0].state, home)).runs or 0) - found.asked
     finally:
         for client in clients:
             await client.aclose()

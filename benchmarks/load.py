@@ -35,7 +35,7 @@ from benchmarks.rig import Arm, Bench, Rig, rig
 from benchmarks.stats import percentile
 from benchmarks.typist import Typist
 from devstral_ls.engine import rendezvous
-from devstral_ls.engine.report import report
+from devstral_ls.engine.engine_report import engine_report
 from devstral_ls.errors import DevstralError
 from devstral_ls.testing.interruptible import run_interruptible
 from devstral_ls.testing.process_usage import usage
@@ -92,7 +92,7 @@ async def type_on(typist: Typist, number: int, end: float) -> None:
 def look(running: Rig) -> dict[str, Any]:
     """The engine's work, as in ``engine status --json``."""
     (state,) = rendezvous.engines(running.places)
-    found = asyncio.run(report(state, running.places))  # looked at from a thread
+    found = asyncio.run(engine_report(state, running.places))  # looked at from a thread
     memory = usage(state.pid) if state.pid else None
     return {
         "t": time.monotonic(),

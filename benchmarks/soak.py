@@ -33,7 +33,7 @@ from benchmarks.rig import Arm, Bench, Rig, ask, rig
 from benchmarks.session_noise import CAPABLE, SessionNoise
 from benchmarks.typist import Typist
 from devstral_ls.engine import rendezvous
-from devstral_ls.engine.report import report
+from devstral_ls.engine.engine_report import engine_report
 from devstral_ls.errors import DevstralError
 from devstral_ls.testing.interruptible import run_interruptible
 from devstral_ls.testing.lsp_client import LspClient
@@ -113,7 +113,7 @@ class Soak:
         found = {name: usage(pid) for name, pid in pids.items()}
         if gone := [name for name, one in found.items() if one is None]:
             raise Ended(f"gone: {', '.join(gone)}")
-        engine = asyncio.run(report(states[0], self.running.places))  # looked at from a thread
+        engine = asyncio.run(engine_report(states[0], self.running.places))  # looked at from a thread
         return {
             "t": round(time.monotonic() - self.begun, 1),
             "pids": pids,

@@ -199,7 +199,7 @@ def _passes_on(owner: ast.ClassDef) -> bool:
 
 async def traced(root: Path) -> tuple[dict[str, dict[str, Any]], str]:
     """The trace of each process of ``root`` for one cold request, by command line, and the request's reason and tokens."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         model = gguf_files.write_qwen_fim(folder / "model.gguf")
         (folder / "settings.toml").write_text(SETTINGS.format(model=json.dumps(str(model))), encoding="utf-8")

@@ -138,7 +138,7 @@ class ModelInfo:
     lines_tokens: int = LINES_TOKENS
     """The most tokens of a suggestion of several lines."""
     slow: bool = False
-    """Is it too slow on this machine to suggest by itself? It still answers who asks."""
+    """True when it is too slow on this machine for automatic suggestions; manual requests still work."""
     parameters: int | None = None
     """The number of the model's parameters; None where the engine does not tell it."""
 
@@ -167,15 +167,11 @@ class GenerationObserver(Protocol):
     """Told by an engine client how each generation goes. Its methods return at once and raise nothing.
 
     ``started`` is followed by exactly one ``finished``, whatever becomes of the generation: it ends by itself, fails, or
-    its caller leaves. ``first_chunk`` comes between them at most once.
+    its caller leaves.
     """
 
     def started(self, request: GenerationRequest) -> None:
         """The engine was asked to run ``request``."""
-        ...
-
-    def first_chunk(self, request: GenerationRequest) -> None:
-        """The first piece of the answer has arrived, or, with ``max_tokens`` 0, the prompt is in the KV cache."""
         ...
 
     def finished(self, request: GenerationRequest) -> None:

@@ -25,9 +25,9 @@ from devstral_ls.engine.daemon.statistics import Statistics
 
 from devstral_ls.engine.client import EngineClient
 from devstral_ls.engine.daemon.app import App
+from devstral_ls.engine.daemon.backend_engine import BackendEngine, queue_for
 from devstral_ls.engine.daemon.backends.remote.backend import RemoteBackend
 from devstral_ls.engine.daemon.backends.remote.options import RemoteOptions
-from devstral_ls.engine.daemon.generator import Generator, queue_for
 from devstral_ls.engine.daemon.neighbours import Neighbours
 from devstral_ls.engine.endpoint import Endpoint
 from devstral_ls.engine.tuning.rates import Rates
@@ -86,7 +86,7 @@ async def _serve_daemon(port: int, path: str) -> None:
     backend = await _started(port)
     queue = queue_for(backend)
     usage = Statistics(backend.info, queue, Rates(Path(path).with_name("rates")), None)
-    generator = Generator(backend, queue, on_usage=usage.add)
+    generator = BackendEngine(backend, queue, on_usage=usage.add)
     await App(generator, usage, Neighbours(queue, on_processor=False), _KEY, lambda: None).listen(Path(path))
     await asyncio.Event().wait()
 
@@ -120,7 +120,7 @@ async def _one(engine: Engine) -> Times:
 async def _measure(port: int, path: str, n_pairs: int) -> list[tuple[Times, Times]]:
     await _until_listening(lambda: asyncio.open_unix_connection(path))
     backend = await _started(port)
-    straight = Generator(backend, model=backend.probed.model)
+    straight = BackendEngine(backend, model=backend.probed.model)
     through = EngineClient(Endpoint(f"unix:{path}", _KEY), backend.probed.model)
     pairs = [(await _one(straight), await _one(through)) for _ in range(n_pairs + _WARM_UP)]
     await through.aclose()

@@ -104,9 +104,6 @@ class IdleCalibration(GenerationObserver):
             if self._measuring is not None:
                 self._measuring.cancel()
 
-    def first_chunk(self, request: GenerationRequest) -> None:
-        """Nothing to note."""
-
     def finished(self, request: GenerationRequest) -> None:
         """A request has ended: from now on the engine may be idle."""
         if request.conversation != CONVERSATION:

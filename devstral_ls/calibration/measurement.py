@@ -17,7 +17,7 @@ from devstral_ls.errors import ModelUnsupported, PromptTooLong
 from devstral_ls.generation import Engine, ModelInfo, Priority
 from devstral_ls.prompt.layouts import suffix_share
 from devstral_ls.prompt.window import CHARACTERS_PER_TOKEN, cut_window
-from devstral_ls.suggest.answer_stream import read, request_for
+from devstral_ls.suggest.answer_stream import read_answer, request_for
 from devstral_ls.suggest.postprocess.steps import postprocess
 from devstral_ls.suggest.trace import NothingToShow, Trace
 
@@ -57,7 +57,9 @@ def begin(subject: Subject) -> Record:
     return load(subject.file) or Record(subject.model.name, subject.threads, subject.build)
 
 
-def steps(record: Record, subject: Subject, cases: Sequence[Hole] | None = None, *, layouts: bool = True) -> list[Step]:
+def calibration_steps(
+    record: Record, subject: Subject, cases: Sequence[Hole] | None = None, *, layouts: bool = True
+) -> list[Step]:
     """The steps that ``record`` lacks: samples of the rates, then each hole in all layouts, unless only rates are wanted."""
     lengths = (0, *speed.lengths(subject.batch, subject.model.context_tokens))
     found = [
@@ -87,7 +89,7 @@ async def calibrate(
         EngineError: the engine failed; the steps before are stored.
     """
     record = begin(subject)
-    todo = steps(record, subject, cases, layouts=layouts)
+    todo = calibration_steps(record, subject, cases, layouts=layouts)
     for number, step in enumerate(todo, 1):
         if step.optional and record.spent_s > MOST_S:
             break
@@ -150,7 +152,7 @@ async def _answer(engine: Engine, hole: Hole, model: ModelInfo) -> HoleAnswer:
             window, hole.snapshot.uri, model, MAX_TOKENS, TIME_LIMIT_MS,
             conversation=speed.CONVERSATION, priority=Priority.BACKGROUND,
         )  # fmt: skip
-        draft = await read(engine, request, place, trace)
+        draft = await read_answer(engine, request, place, trace)
         written = draft.text
         text = postprocess(draft).text
     answer = compare(hole.expected, text)

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from typing import Any
 
 from devstral_ls.cli import DONE, NOTHING
+from devstral_ls.engine.engine_report import EngineReport, QueuedRequest, engine_report
 from devstral_ls.engine.rendezvous import engines, log_tail, stop
-from devstral_ls.engine.report import EngineReport, QueuedRequest, report
 from devstral_ls.engine.state import EngineState
 from devstral_ls.models.memory import gigabytes
 from devstral_ls.platform.paths import Directories, directories
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
 
 async def _reports(folders: Directories) -> list[EngineReport]:
     """Of all engines, asked at the same time."""
-    return await asyncio.gather(*(report(state, folders) for state in engines(folders)))
+    return await asyncio.gather(*(engine_report(state, folders) for state in engines(folders)))
 
 
 def _as_json(found: EngineReport) -> dict[str, Any]:

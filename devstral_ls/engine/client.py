@@ -126,10 +126,10 @@ class EngineClient:
         """Run ``request``; see ``generation.Engine``."""
         body = private_api.request_to_json(request, self._conversation(request.conversation))
         waits = Interruptible()
-        with self._watchdog.watching(waits.interrupt) as heard:
+        with self._watchdog.watching(waits.interrupt) as note_event:
             response = await waits.wait(_send(self._session, "POST", private_api.GENERATE, body))
             try:
-                async with aclosing(_chunks(response, waits, heard)) as chunks:
+                async with aclosing(_chunks(response, waits, note_event)) as chunks:
                     yield chunks
             finally:
                 response.close()  # a connection that is closed cancels what is left
@@ -176,7 +176,7 @@ async def _send(session: ClientSession, method: str, path: str, body: object = N
     """The response, of which only the head is read.
 
     Raises:
-        EngineUnavailable: nobody answers, or it is a daemon of another version or with another key.
+        EngineUnavailable: the daemon does not answer, or it is a daemon of another version or with another key.
     """
     try:
         response = await session.request(method, path, json=body, allow_redirects=False)
@@ -212,14 +212,14 @@ async def _answer(session: ClientSession, method: str, path: str, body: object =
 
 
 async def _chunks(
-    response: ClientResponse, waits: Interruptible, heard: Callable[[], None]
+    response: ClientResponse, waits: Interruptible, note_event: Callable[[], None]
 ) -> AsyncGenerator[Chunk, None]:
     """The answer, to its last chunk."""
     while True:
         line = await waits.wait(_line(response))
         if not line.endswith(b"\n"):
             raise GenerationFailed("the engine broke off in the middle of an answer")
-        heard()
+        note_event()
         chunk = private_api.chunk_from_line(line)
         yield chunk
         if chunk.finish is not None:

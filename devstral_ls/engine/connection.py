@@ -8,18 +8,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from devstral_ls.engine.client import SILENCE_SECONDS, Attachment, EngineClient
+from devstral_ls.engine.last_words import last_words
 from devstral_ls.engine.model_info import model_info
-from devstral_ls.engine.rendezvous import Joined, join, kill, last_words
+from devstral_ls.engine.rendezvous import Joined, join, kill
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.engine.state import EngineState
 from devstral_ls.engine.tuning.budget import LATENCY_MS
 from devstral_ls.engine.tuning.calibration import Subject, calibration_file, read_calibrated
 from devstral_ls.engine.tuning.rates import Rate
+from devstral_ls.errors import EngineUnavailable
 from devstral_ls.generation import ModelInfo
 from devstral_ls.models.families.table import layouts_of
 from devstral_ls.models.gguf.header import GgufHeader, read_header
 from devstral_ls.platform.paths import Directories
 from devstral_ls.platform.processes import is_stopped
+
+_ATTEMPTS = 3
+"""To attach to a daemon, each of which may leave at that moment."""
 
 _SMALL = 1 / 3
 """A change of the prompt budget by less than this part of it is not worth what it costs."""
@@ -57,7 +62,7 @@ class Connection:
         Raises:
             EngineUnavailable: it has left.
         """
-        self._attachment = await self.client.attach(self._heard_rate)
+        self._attachment = await self.client.attach(self._note_rate)
         self._attachment.on_end(on_end)
 
     @property
@@ -119,7 +124,7 @@ class Connection:
             await self._attachment.close()
         await self.client.aclose()
 
-    def _heard_rate(self, prefill: float, decode: float | None) -> None:
+    def _note_rate(self, prefill: float, decode: float | None) -> None:
         """The daemon measured: let the prompt budget follow."""
         self._rate = Rate(prefill, decode)
         model, now = self._model(), self.client.model
@@ -153,11 +158,18 @@ async def connect(
         EngineUnavailable: no daemon could be started.
     """
     header = await asyncio.to_thread(read_header, Path(spec.model_path))
-    joined = await join(spec, directories, on_state, lost=lost)
-    connection = Connection(joined, spec, header, directories.data, latency_ms, silence)
-    try:
-        await connection.open(on_end)
-    except BaseException:
-        await connection.aclose()
-        raise
-    return connection
+    for attempt in range(_ATTEMPTS):
+        joined = await join(spec, directories, on_state, lost=lost)
+        connection = Connection(joined, spec, header, directories.data, latency_ms, silence)
+        try:
+            await connection.open(on_end)
+            return connection
+        except EngineUnavailable:
+            await connection.aclose()
+            if attempt + 1 == _ATTEMPTS or joined.alive:
+                raise
+            lost = joined.state.nonce  # it left between its last look for clients and our coming
+        except BaseException:
+            await connection.aclose()
+            raise
+    raise AssertionError  # the last attempt returned or raised

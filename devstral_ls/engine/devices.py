@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from devstral_ls.models.memory import total_memory
+from devstral_ls.platform.child_environment import child_environment
+from devstral_ls.platform.processes import child_command
 
 _SECONDS = 20.0
 """The first look at a GPU may load its driver."""
@@ -27,13 +27,13 @@ class Device:
 
     @property
     def is_gpu(self) -> bool:
-        """Can layers be put on it?"""
+        """True when layers of a model can be put on it."""
         return self.kind in ("GPU", "IGPU")
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a machine has in all, in bytes."""
+    """All memory of a machine, in bytes."""
 
     ram: int | None
     """``None`` where the system does not say."""
@@ -44,14 +44,13 @@ class Memory:
 
 def devices(seconds: float = _SECONDS) -> list[Device] | None:
     """What llama.cpp sees; ``None`` if it cannot be asked. Blocks."""
-    root = str(Path(__file__).resolve().parents[2])
-    program = f"import sys; sys.path.append({root!r}); from devstral_ls.engine.daemon.backends.llama_cpp import print_devices; print_devices()"
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-c", program],
+            child_command("devstral_ls.engine.daemon.backends.llama_library"),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=seconds,
+            env=child_environment(),
             check=True,
         )
         return [Device(**values) for values in json.loads(done.stdout.splitlines()[-1])]

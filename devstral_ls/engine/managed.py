@@ -83,7 +83,7 @@ class ManagedEngine(Supervisor):
         return self._connection.subject if self._connection is not None else None
 
     def calibrating(self, begins: bool) -> None:
-        """A calibration begins or ends; it shows while nobody asks for anything."""
+        """A calibration begins or ends; it shows in the status instead of what runs."""
         self._calibrating = begins
         self._running(0)
 
@@ -170,8 +170,8 @@ class ManagedEngine(Supervisor):
         connection = await connect(
             spec,
             self._directories,
-            self._heard,
-            on_end=self.poke,
+            self._on_state,
+            on_end=self.check_now,
             latency_ms=latency_ms,
             silence=silence,
             lost=self._lost,
@@ -189,8 +189,8 @@ class ManagedEngine(Supervisor):
 
     async def _watch(self, connection: Connection, spec: EngineSpec) -> None:
         while connection.alive:
-            poked = await self._pause(self._policy.look)
-            if poked and connection.alive and not _same(await asyncio.to_thread(self._wanted), spec):
+            check_requested = await self._pause(self._policy.look)
+            if check_requested and connection.alive and not _same(await asyncio.to_thread(self._wanted), spec):
                 return
             stopped = self._n_running > 0 and connection.is_stopped
             if self._n_silent or stopped:
@@ -247,7 +247,7 @@ class ManagedEngine(Supervisor):
 
     # Status.
 
-    def _heard(self, state: EngineState) -> None:
+    def _on_state(self, state: EngineState) -> None:
         """The daemon's state changed while it starts."""
         if state.phase in ("starting", "loading"):
             self._say(state.phase, message=f"loading {state.model}" if state.phase == "loading" else None)

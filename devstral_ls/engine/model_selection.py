@@ -1,4 +1,4 @@
-"""Which model file the user's options mean, of those that are installed."""
+"""Which of the installed model files the user's options mean."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LINE_TOKENS = 12
 """Of one line of code, about."""
 
 _TOO_LATE = 4
-"""Times the latency budget: a line that takes longer is of no use while somebody types."""
+"""Times the latency budget: a line that takes longer is of no use while the user types."""
 
 
 def wanted(options: EngineOptions, directories: Directories, unfit: Collection[str] = ()) -> EngineSpec:

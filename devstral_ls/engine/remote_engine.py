@@ -11,12 +11,12 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from devstral_ls.engine.daemon.backend_engine import BackendEngine
 from devstral_ls.engine.daemon.backends.remote.backend import RemoteBackend
 from devstral_ls.engine.daemon.backends.remote.guards import checked_address, key_of
 from devstral_ls.engine.daemon.backends.remote.http import SILENCE_SECONDS
 from devstral_ls.engine.daemon.backends.remote.options import RemoteOptions
 from devstral_ls.engine.daemon.backends.remote.probing import Probed
-from devstral_ls.engine.daemon.generator import Generator
 from devstral_ls.engine.endpoint import Endpoint
 from devstral_ls.engine.restart_policy import RestartPolicy
 from devstral_ls.engine.status import EngineStatus, State
@@ -122,7 +122,7 @@ class RemoteEngine(Supervisor):
         backend = RemoteBackend(endpoint, options, silence=self._silence)
         try:
             await backend.start()
-            self._client = Generator(backend, model=backend.probed.model, silence=self._silence)
+            self._client = BackendEngine(backend, model=backend.probed.model, silence=self._silence)
             self._n_failures = 0
             self._say("ready", probed=backend.probed)
             await self._watch(backend)
@@ -137,8 +137,8 @@ class RemoteEngine(Supervisor):
             EngineUnavailable: it is away.
         """
         while True:
-            poked = await self._pause(self._policy.look)
-            if poked and (await backend.probe()).model != backend.probed.model:
+            check_requested = await self._pause(self._policy.look)
+            if check_requested and (await backend.probe()).model != backend.probed.model:
                 return
             if not await backend.health():
                 await asyncio.sleep(self._policy.first)  # once may be chance

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from devstral_ls.engine.client import leave, session_for
 from devstral_ls.engine.endpoint import Endpoint
+from devstral_ls.engine.last_words import last_words
 from devstral_ls.engine.runtime_dir import RuntimeFiles, runtime_files, unusable
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.engine.start import spawn
@@ -36,8 +35,6 @@ _STOPPED_SECONDS = 5.0
 
 _MAX_STARTS = 3
 """How often one ``join`` starts an engine that is stopped or dies as soon as it is ready."""
-
-_SMALL_TALK = re.compile(r"^\d+\.[\d.]+ [DIW] |send_error|launch slot|ready: EngineState")
 
 _LEAVE_SECONDS = 3.0
 """For a daemon that said it leaves."""
@@ -132,14 +129,21 @@ def kill(joined: Joined) -> None:
 
 
 async def stop_unused(directories: Directories, key: str | None = None) -> None:
-    """Ask the daemon with ``key``, or each one of this user, to leave if no client is attached to it."""
+    """Stop the daemon with ``key``, or each one of this user, unless a client is attached to it.
+
+    One that still loads cannot be asked, and is stopped; a server that waits for it starts it again.
+    """
     for files in runtime_files(directories.runtime):
         state = read_state(files.state)
-        if key in (None, files.key) and state is not None and state.phase == "ready" and locks.is_held(files.lock):
-            with contextlib.suppress(OSError, EngineUnavailable):
-                async with session_for(endpoint_of(files, state)) as session:
-                    if await leave(session):
-                        await asyncio.to_thread(_wait_for_end, files)
+        if key not in (None, files.key) or state is None or not locks.is_held(files.lock):
+            continue
+        if state.phase != "ready":
+            await asyncio.to_thread(_stop, files, first=state)
+            continue
+        with contextlib.suppress(OSError, EngineUnavailable):
+            async with session_for(endpoint_of(files, state)) as session:
+                if await leave(session):
+                    await asyncio.to_thread(_wait_for_end, files)
 
 
 def _wait_for_end(files: RuntimeFiles) -> None:
@@ -236,16 +240,6 @@ def _death(files: RuntimeFiles, state: EngineState | None, seen: dict[str, Engin
         words = last_words(files.log)
         return ModelLoadFailed(f"the engine died while it loaded {state.model}" + (f": {words}" if words else ""))
     return None
-
-
-def last_words(log: Path) -> str:
-    """What the log says last that is worth telling a person, or nothing: llama.cpp's small talk is not."""
-    try:
-        lines = log.read_text(encoding="utf-8", errors="replace")[-10_000:].splitlines()
-    except OSError:
-        return ""
-    told = (line.strip() for line in reversed(lines) if not _SMALL_TALK.search(line))
-    return next((line[-200:] for line in told if line), "")
 
 
 def _start(files: RuntimeFiles, spec: EngineSpec, state: EngineState, claim: _Claim) -> None:

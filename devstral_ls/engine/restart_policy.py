@@ -1,4 +1,4 @@
-"""How long to wait before an engine that died is started again, and when to give up."""
+"""How long to wait before an engine that died is started again, and when to give it up."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
-    """With an engine that dies. Times in seconds."""
+    """For an engine that dies. Times in seconds."""
 
     look: float = 1.0
-    """Between two looks whether it still lives, or whether a model has come."""
+    """Between two checks whether it still lives, or whether a model has come."""
     first: float = 0.5
     """Before the first restart; each further one waits twice as long."""
     most: float = 30.0
@@ -23,11 +23,11 @@ class RestartPolicy:
     silence: float = 20.0
     """Without an event while a request runs, at least; see ``connection.connect``."""
     pulse: float = 5.0
-    """For an engine that was silent to say that it is well."""
+    """For an engine that was silent to answer a health check."""
     stopped: float = 2.0
-    """For an engine that somebody stopped by a signal to go on, while somebody waits for it."""
+    """For an engine that was stopped by a signal to go on, while a request runs."""
     silences: int = 2
-    """In a row, with an engine that says it is well: then it is not."""
+    """Silent requests in a row after which an engine is ended although it answers health checks."""
 
 
 class Deaths:

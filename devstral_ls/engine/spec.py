@@ -31,7 +31,7 @@ class EngineOptions:
     idle_minutes: float = 30.0
     """How long the engine stays when no server is connected."""
     backend: str = "auto"
-    """``llama.cpp``, ``ctransformers``, or ``auto``: see ``backends``."""
+    """``llama.cpp``, ``ctransformers``, or ``auto``: see ``daemon.backends.table``."""
     latency_budget_ms: int = 600
     """How soon a suggestion should be there: sets how much of the code a model is shown, and which one ``auto`` takes."""
 
@@ -52,7 +52,7 @@ class EngineOptions:
 
 
 Options = EngineOptions | RemoteOptions
-"""Of an engine of our own, or of one somebody else runs."""
+"""Of a daemon of our own, or of a remote engine."""
 
 
 def options_of(settings: Settings) -> Options:
@@ -62,7 +62,7 @@ def options_of(settings: Settings) -> Options:
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """Everything the host needs to know; ``auto`` stays ``auto`` until the host resolves it.
+    """Everything the daemon needs to know; ``auto`` stays ``auto`` until the daemon resolves it.
 
     That is why racing servers agree on the key: what they would resolve ``auto`` to depends on the memory that is free
     at the moment, what they ask for does not.
@@ -95,7 +95,7 @@ class EngineSpec:
         return _digest(self.file_key, self.context_tokens, self.threads, self.gpu_layers, self.slots, self.backend)
 
     def to_json(self) -> str:
-        """The spec as the host reads it."""
+        """The spec as the daemon reads it."""
         return json.dumps(asdict(self))
 
     @staticmethod

@@ -15,13 +15,14 @@ import time
 from devstral_ls.engine.runtime_dir import RuntimeFiles
 from devstral_ls.errors import EngineUnavailable
 from devstral_ls.platform import locks
-from devstral_ls.platform.processes import child_command, child_environment
+from devstral_ls.platform.child_environment import child_environment
+from devstral_ls.platform.processes import child_command
 
 DAEMON = "devstral_ls.engine.daemon"
 """The module of the daemon's process."""
 
 TAKE_SECONDS = 5.0
-"""The longest a started daemon may take to get the life lock, against others who only look whether it is held."""
+"""The longest a started daemon may take to get the life lock, while other processes only look whether it is held."""
 
 _START_SECONDS = 30.0
 """The longest start of Python on a busy machine."""

@@ -26,5 +26,5 @@ class EngineStatus:
 
     @property
     def settled(self) -> bool:
-        """Is there nothing to wait for, unless something outside changes?"""
+        """True when there is nothing to wait for, unless something outside changes."""
         return self.state in ("absent", "calibrating", "ready", "generating", "slow", "failed")

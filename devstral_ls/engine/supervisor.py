@@ -32,7 +32,7 @@ class Supervisor(ABC):
         self._n_running = 0
         self._halted = False
         self._changed = asyncio.Event()
-        self._poked = asyncio.Event()
+        self._check_requested = asyncio.Event()
         self._settled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -74,9 +74,9 @@ class Supervisor(ABC):
             self._halted = True
             self._changed.set()
 
-    def poke(self) -> None:
+    def check_now(self) -> None:
         """Look now: something may have come, or the engine may be gone."""
-        self._poked.set()
+        self._check_requested.set()
 
     @contextmanager
     def using(self) -> Iterator[Engine]:
@@ -92,7 +92,7 @@ class Supervisor(ABC):
             self._note(None)
         except (EngineUnavailable, GenerationFailed) as error:
             self._note(error)
-            self.poke()
+            self.check_now()
             raise
         finally:
             self._running(-1)
@@ -125,10 +125,10 @@ class Supervisor(ABC):
         """Wait ``seconds`` or until ``poke`` is called; True when it was called."""
         try:
             async with asyncio.timeout(seconds):  # Python 3.11's wait_for loses a cancellation that comes with the poke
-                await self._poked.wait()
+                await self._check_requested.wait()
         except TimeoutError:
             return False
-        self._poked.clear()
+        self._check_requested.clear()
         return True
 
     def _set(self, status: EngineStatus) -> None:

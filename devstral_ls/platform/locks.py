@@ -26,8 +26,27 @@ CAN_HAND_OVER = sys.platform != "win32"
 a child inherits holds the lock until the child has closed it too; Windows locks belong to one process."""
 
 
-def try_lock(path: Path) -> FileLock | None:
-    """The lock file at ``path``, held until ``release`` or the end of ``with``; None when another process holds it.
+class HeldLock:
+    """A lock that is held, until ``release`` or the end of ``with``. A ``FileLock`` itself would be taken once more by
+    ``with``, and given back once too few.
+    """
+
+    def __init__(self, lock: FileLock) -> None:
+        self._lock = lock
+
+    def release(self) -> None:
+        """Give it back. Again does nothing."""
+        self._lock.release(force=True)
+
+    def __enter__(self) -> HeldLock:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.release()
+
+
+def try_lock(path: Path) -> HeldLock | None:
+    """The lock file at ``path``, held; None when another process holds it.
 
     The file stays behind: deleting it would let two processes lock two different files.
 
@@ -39,7 +58,7 @@ def try_lock(path: Path) -> FileLock | None:
         lock.acquire(blocking=False)
     except Timeout:
         return None
-    return lock
+    return HeldLock(lock)
 
 
 @contextmanager
@@ -121,7 +140,7 @@ def _open(path: Path) -> int:
 if sys.platform == "win32":  # never run on a real Windows
     import msvcrt
 
-    _FAR = 1 << 30  # behind the end of the file: Windows lets nobody else read the bytes that are locked
+    _FAR = 1 << 30  # behind the end of the file: on Windows no other process can read the bytes that are locked
 
     def _try(descriptor: int, *, shared: bool) -> bool:
         os.lseek(descriptor, _FAR, os.SEEK_SET)

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import site
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import psutil
-
-import devstral_ls
 
 
 def lives(pid: int | None) -> bool:
@@ -63,18 +58,6 @@ class StoppedClock:
         if pid != self._pid:
             self._pid, self._since = pid, self._clock()
         return self._clock() - self._since
-
-
-def child_environment() -> dict[str, str]:
-    """The environment of a child that runs a module of ours: ours, and the folder of this package in Python's path where
-    it would not be found by itself.
-
-    Such children run with ``-P`` in a folder of ours: nothing from a workspace is ever imported.
-    """
-    root = str(Path(devstral_ls.__file__).resolve().parent.parent)
-    if root in (*site.getsitepackages(), site.getusersitepackages()):
-        return dict(os.environ)
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])}
 
 
 def child_command(module: str, *arguments: str) -> list[str]:

@@ -15,7 +15,7 @@ MAX_FOUND = 512
 
 
 @dataclass(slots=True)
-class Lookup:
+class IndexResults:
     """What the index was asked for a document, and what it answered. Another one is made when the imports change."""
 
     imports: tuple[str, ...]
@@ -63,21 +63,21 @@ class DocumentContext:
     uri: str
     recent: RecentPlace | None = None
     diagnostics: DocumentDiagnostics = field(default_factory=DocumentDiagnostics)
-    lookup: Lookup | None = None
+    results: IndexResults | None = None
     """``None`` until a suggestion is asked for in the document."""
     is_visible: bool | None = None
-    """Whether a document without a lookup may be shown; ``None`` until the index was asked."""
+    """Whether a document without results may be shown; ``None`` until the index was asked."""
     epoch: int = 0
     """Counts how often all that was found was dropped, as it may be what must not be shown any more."""
 
     @property
     def is_allowed(self) -> bool:
         """True when the index has said that the document may be shown."""
-        return self.lookup.is_allowed if self.lookup is not None else bool(self.is_visible)
+        return self.results.is_allowed if self.results is not None else bool(self.is_visible)
 
     def reset(self) -> None:
         """Drop what the index said."""
-        self.lookup, self.is_visible = None, None
+        self.results, self.is_visible = None, None
         self.epoch += 1
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from devstral_ls.code_context import Definition, EnclosingDefinition, Excerpt
 from devstral_ls.languages.lexing import qualified_names
 from devstral_ls.languages.scopes.cursor import CursorScope
 from devstral_ls.languages.table import language_of
-from devstral_ls.retrieval.document_context import Lookup
+from devstral_ls.retrieval.document_context import IndexResults
 from devstral_ls.retrieval.redact import redacted
 from devstral_ls.settings.tree import PrivacySettings
 from devstral_ls.text import Snapshot, Span
@@ -44,29 +44,29 @@ _MAX_OCCURRENCES = 300
 
 
 def definition_candidates(
-    snapshot: Snapshot, offset: int, lookup: Lookup, privacy: PrivacySettings
+    snapshot: Snapshot, offset: int, results: IndexResults, privacy: PrivacySettings
 ) -> Iterator[Excerpt]:
     """Signatures of what the code around ``offset`` uses, and of the test's subject."""
     line = snapshot.text[max(snapshot.line_starts[snapshot.line_at(offset)], offset - NEAR) : offset]
     here = set(qualified_names(line))
-    words = _words(lookup.imports)
-    for name, match in lookup.found.items():
+    words = _words(results.imports)
+    for name, match in results.found.items():
         if match is None:
             continue
         source, definition = match
-        if source == "names" and (name in words or name not in lookup.near or _is_own(name, snapshot.text)):
+        if source == "names" and (name in words or name not in results.near or _is_own(name, snapshot.text)):
             continue
-        rank = AT_CURSOR if name in here else NEARBY if name in lookup.near else IMPORTED
-        yield _signature(source, definition, lookup.root, rank, privacy)
-    for number, definition in enumerate(lookup.counterpart[:12]):
-        yield _signature("test", definition, lookup.root, SUBJECT - number / 100, privacy)
+        rank = AT_CURSOR if name in here else NEARBY if name in results.near else IMPORTED
+        yield _signature(source, definition, results.root, rank, privacy)
+    for number, definition in enumerate(results.counterpart[:12]):
+        yield _signature("test", definition, results.root, SUBJECT - number / 100, privacy)
 
 
 def sibling_candidates(
     snapshot: Snapshot,
     offset: int,
     scope: CursorScope,
-    lookup: Lookup,
+    results: IndexResults,
     reach: int,
     siblings: Sequence[Span],
     privacy: PrivacySettings,
@@ -75,9 +75,9 @@ def sibling_candidates(
     rank = EXAMPLE if _is_empty(snapshot, scope) else SIBLING
     above, below = snapshot.line_starts[snapshot.line_at(offset)] - reach, offset + reach
     outside = [span for span in siblings if span.end <= above or span.start >= below]
-    own = relative(path_of(snapshot.uri) or snapshot.uri, lookup.root)
+    own = relative(path_of(snapshot.uri) or snapshot.uri, results.root)
     examples = [(own, snapshot.of(span)) for span in outside[:MAX_SIBLINGS]]
-    examples += [(relative(path, lookup.root), text) for path, text in lookup.siblings]
+    examples += [(relative(path, results.root), text) for path, text in results.siblings]
     for number, (path, text) in enumerate(examples):
         text = text if len(text) <= MAX_SIBLING else text[: text.rfind("\n", 0, MAX_SIBLING) + 1].rstrip()
         shown = redacted_again(text) if privacy.redact_secrets else text

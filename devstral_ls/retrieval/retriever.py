@@ -16,7 +16,7 @@ from weakref import WeakSet
 
 from devstral_ls.code_context import EnclosingDefinition, Excerpt
 from devstral_ls.languages.scopes.cursor import CursorScope
-from devstral_ls.retrieval.document_context import DocumentContext, Lookup
+from devstral_ls.retrieval.document_context import DocumentContext, IndexResults
 from devstral_ls.retrieval.index.workspace_index import IndexScope, WorkspaceIndex
 from devstral_ls.retrieval.ranking import (
     EDITED,
@@ -71,7 +71,7 @@ class ContextRetriever:
         self._contexts: WeakSet[DocumentContext] = WeakSet()
         self._order = itertools.count(1)
         self.asking: set[asyncio.Task[None]] = set()
-        """Questions to the index that are on their way."""
+        """Queries to the index that are on their way."""
 
     def context_of(self, uri: str) -> DocumentContext:
         """What retrieval is to know of a document that is open from now on. It lasts as long as the caller keeps it."""
@@ -111,8 +111,8 @@ class ContextRetriever:
 
     async def aclose(self) -> None:
         """Let go of the index."""
-        for question in self.asking:
-            question.cancel()
+        for query in self.asking:
+            query.cancel()
         if self.index is not None:
             await self.index.aclose()
 
@@ -140,23 +140,23 @@ class ContextRetriever:
         anyway; with 0 there is no room for other code, and there are no candidates.
         """
         sources = settings.inline.context if reach else ()
-        lookup = await self._look_up(context, snapshot, offset, scope, sources)
-        if not lookup.is_allowed and settings.privacy.respect_ignore_files:
+        results = await self._look_up(context, snapshot, offset, scope, sources)
+        if not results.is_allowed and settings.privacy.respect_ignore_files:
             return Retrieved(False)
         self._viewed(context, snapshot, offset)
         if not sources:
             return Retrieved(True)
-        if lookup.is_asking:
+        if results.is_asking:
             return Retrieved(True, None, epoch=context.epoch)
         candidates = [
-            *definition_candidates(snapshot, offset, lookup, settings.privacy),
-            *self._recent_candidates(context, lookup, settings),
+            *definition_candidates(snapshot, offset, results, settings.privacy),
+            *self._recent_candidates(context, results, settings),
         ]
         candidates = [one for one in candidates if one.source in sources]
         if "sibling" in sources:
-            candidates += sibling_candidates(snapshot, offset, scope, lookup, reach, siblings, settings.privacy)
+            candidates += sibling_candidates(snapshot, offset, scope, results, reach, siblings, settings.privacy)
         scopes = tuple(one.name for one in scope.scopes)
-        key = (scopes, lookup.imports, lookup.is_answered, lookup.siblings, reach, sources, settings.privacy)
+        key = (scopes, results.imports, results.is_answered, results.siblings, reach, sources, settings.privacy)
         return Retrieved(True, tuple(candidates), key, context.epoch)
 
     def _viewed(self, context: DocumentContext, snapshot: Snapshot, offset: int) -> None:
@@ -167,8 +167,8 @@ class ContextRetriever:
     def _outdated(self, but: str = "") -> None:
         """Other files have changed: what was found is asked for again, what was chosen stays."""
         for context in self._contexts:
-            if context.uri != but and context.lookup is not None:
-                context.lookup.found.clear()
+            if context.uri != but and context.results is not None:
+                context.results.found.clear()
 
     def _reset(self) -> None:
         for context in self._contexts:
@@ -178,28 +178,28 @@ class ContextRetriever:
 
     async def _look_up(
         self, context: DocumentContext, snapshot: Snapshot, offset: int, scope: CursorScope, sources: Sequence[str]
-    ) -> Lookup:
-        lookup = _lookup_for(context, tuple(snapshot.of(span) for span in scope.imports))
-        is_new = not (lookup.is_answered or lookup.is_asking)
-        names = _new_names(lookup, snapshot, offset) if sources else []
+    ) -> IndexResults:
+        results = _results_for(context, tuple(snapshot.of(span) for span in scope.imports))
+        is_new = not (results.is_answered or results.is_asking)
+        names = _new_names(results, snapshot, offset) if sources else []
         like = surroundings(snapshot, offset, scope) if "sibling" in sources else None
-        is_elsewhere = like != lookup.like
+        is_elsewhere = like != results.like
         if self.index is None:
-            return lookup
+            return results
         due: set[asyncio.Task[None]] = set()
         if names or is_new or is_elsewhere:
-            lookup.found.update(dict.fromkeys(names))
-            lookup.like, lookup.siblings = like, () if is_elsewhere else lookup.siblings
+            results.found.update(dict.fromkeys(names))
+            results.like, results.siblings = like, () if is_elsewhere else results.siblings
             like = like if is_elsewhere else None
-            lookup.asking = self._ask(self._find(self.index, lookup, names, snapshot, like, counterpart=is_new))
-            due.add(lookup.asking)
+            results.asking = self._ask(self._find(self.index, results, names, snapshot, like, counterpart=is_new))
+            due.add(results.asking)
         due |= {self._ask(self._find_visibility(self.index, other)) for other in self._unknown(context, sources)}
         if due:
-            await asyncio.wait(due, timeout=self._wait_s if lookup.knows_allowed else None)
-        return lookup
+            await asyncio.wait(due, timeout=self._wait_s if results.knows_allowed else None)
+        return results
 
-    def _ask(self, question: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(question)
+    def _ask(self, query: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(query)
         self.asking.add(task)
         task.add_done_callback(self.asking.discard)
         return task
@@ -208,7 +208,7 @@ class ContextRetriever:
         """Documents the user was in without asking for a suggestion, if nothing says yet whether they may be shown."""
         if not {"edited", "viewed"}.intersection(sources):
             return []
-        return [one for one in self._recent_elsewhere(context) if one.lookup is None and one.is_visible is None]
+        return [one for one in self._recent_elsewhere(context) if one.results is None and one.is_visible is None]
 
     async def _find_visibility(self, index: WorkspaceIndex, context: DocumentContext) -> None:
         context.is_visible = False
@@ -218,7 +218,7 @@ class ContextRetriever:
     async def _find(
         self,
         index: WorkspaceIndex,
-        lookup: Lookup,
+        results: IndexResults,
         names: list[str],
         snapshot: Snapshot,
         like: EnclosingDefinition | None,
@@ -226,19 +226,19 @@ class ContextRetriever:
         counterpart: bool,
     ) -> None:
         answer = await index.find(
-            names, snapshot.uri, lookup.imports, snapshot.language, counterpart=counterpart, like=like
+            names, snapshot.uri, results.imports, snapshot.language, counterpart=counterpart, like=like
         )
         if not answer.answered:  # what was known still holds; the next key asks again
             for name in names:
-                lookup.found.pop(name, None)
-            lookup.like = None if like else lookup.like
+                results.found.pop(name, None)
+            results.like = None if like else results.like
             return
-        if like is not None and like == lookup.like:
-            lookup.siblings = answer.siblings
-        lookup.is_allowed, lookup.root = answer.allowed, answer.root
-        lookup.knows_allowed = lookup.is_answered = True
-        lookup.counterpart = answer.counterpart if counterpart else lookup.counterpart
-        lookup.found.update({name: (source, definition) for source, name, definition in answer.definitions})
+        if like is not None and like == results.like:
+            results.siblings = answer.siblings
+        results.is_allowed, results.root = answer.allowed, answer.root
+        results.knows_allowed = results.is_answered = True
+        results.counterpart = answer.counterpart if counterpart else results.counterpart
+        results.found.update({name: (source, definition) for source, name, definition in answer.definitions})
 
     # --- other documents ---
 
@@ -248,7 +248,9 @@ class ContextRetriever:
         places.sort(key=lambda place: -place[0])
         return [one for _, one in places[:MAX_REGIONS] if one.uri != context.uri]
 
-    def _recent_candidates(self, context: DocumentContext, lookup: Lookup, settings: Settings) -> Iterator[Excerpt]:
+    def _recent_candidates(
+        self, context: DocumentContext, results: IndexResults, settings: Settings
+    ) -> Iterator[Excerpt]:
         for number, other in enumerate(self._recent_elsewhere(context)):
             path = PurePath(displayed_path(other.uri))
             if other.recent is None or not other.is_allowed or is_excluded(path, settings.privacy.exclude):
@@ -256,24 +258,24 @@ class ContextRetriever:
             edited, text = other.recent.edited, other.recent.region
             rank = (EDITED if edited else VIEWED) - number / 100
             shown = redacted_again(text) if settings.privacy.redact_secrets else text
-            yield Excerpt("edited" if edited else "viewed", relative(str(path), lookup.root), shown, rank)
+            yield Excerpt("edited" if edited else "viewed", relative(str(path), results.root), shown, rank)
 
 
-def _lookup_for(context: DocumentContext, imports: tuple[str, ...]) -> Lookup:
-    """The document's lookup; where the imports have changed, another one, which late answers for the old do not reach."""
-    lookup = context.lookup
-    if lookup is None or lookup.imports != imports:
-        last = lookup or Lookup(imports)
-        lookup = replace(last, imports=imports, found={}, counterpart=(), is_answered=False, asking=None)
-        context.lookup = lookup
-    return lookup
+def _results_for(context: DocumentContext, imports: tuple[str, ...]) -> IndexResults:
+    """The document's results; where the imports have changed, another one, which late answers for the old do not reach."""
+    results = context.results
+    if results is None or results.imports != imports:
+        last = results or IndexResults(imports)
+        results = replace(last, imports=imports, found={}, counterpart=(), is_answered=False, asking=None)
+        context.results = results
+    return results
 
 
-def _new_names(lookup: Lookup, snapshot: Snapshot, offset: int) -> list[str]:
+def _new_names(results: IndexResults, snapshot: Snapshot, offset: int) -> list[str]:
     """The names around the cursor that the index was not asked for yet, the nearest."""
     place = (snapshot.version, offset)
-    if lookup.place != place:
-        lookup.near, lookup.place = names_near(snapshot, offset), place
-    wanted = {**lookup.near, **dict.fromkeys(imported_names(lookup.imports))}
-    lookup.forget_all_but(wanted)
-    return [name for name in wanted if name not in lookup.found][:MAX_NAMES]
+    if results.place != place:
+        results.near, results.place = names_near(snapshot, offset), place
+    wanted = {**results.near, **dict.fromkeys(imported_names(results.imports))}
+    results.forget_all_but(wanted)
+    return [name for name in wanted if name not in results.found][:MAX_NAMES]

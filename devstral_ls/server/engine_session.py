@@ -153,7 +153,7 @@ class EngineSession(DocumentObserver):
     def check_now(self) -> None:
         """Look for a model now: one may have been installed."""
         if self._engine is not None:
-            self._engine.poke()
+            self._engine.check_now()
 
     def second_engine(self, options: Options) -> ServedEngine:
         """An engine beside the usual one, whose status is not reported.

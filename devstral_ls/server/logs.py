@@ -13,7 +13,7 @@ from devstral_ls.settings.tree import LogSettings, Problem
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-def apply(settings: LogSettings) -> Problem | None:
+def configure_logging(settings: LogSettings) -> Problem | None:
     """Log as ``settings`` say; returns the problem with them, if any.
 
     Only errors of pygls are logged: below that it may log parts of messages, which may be document text.

@@ -16,7 +16,7 @@ from devstral_ls.errors import ModelError
 from devstral_ls.server.client_port import Client
 from devstral_ls.server.protocols import Fetching
 from devstral_ls.server.reporting import BackgroundTasks, Reporter
-from devstral_ls.server.work_done_progress import WorkDoneProgress
+from devstral_ls.server.rpc.work_done_progress import WorkDoneProgress
 from devstral_ls.settings.tree import Settings
 
 if TYPE_CHECKING:

@@ -45,7 +45,7 @@ class ServedEngine(Engine, Protocol):
         """Stop loading, if it loads: the user cancelled that."""
         ...
 
-    def poke(self) -> None:
+    def check_now(self) -> None:
         """Look for a model now: one may have been installed."""
         ...
 

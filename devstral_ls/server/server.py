@@ -199,7 +199,7 @@ class DevstralServer:
         """Log as the settings say."""
         if self._log_settings != self.settings.log:
             self._log_settings = self.settings.log
-            problem = logs.apply(self._log_settings)
+            problem = logs.configure_logging(self._log_settings)
             self.show_problems([] if problem is None else [problem])
 
     def tell_state(self) -> None:

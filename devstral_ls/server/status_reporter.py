@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from devstral_ls.generation import GenerationObserver, GenerationRequest, Priority
 from devstral_ls.server.client_port import Client
 from devstral_ls.server.reporting import BackgroundTasks
-from devstral_ls.server.work_done_progress import WorkDoneProgress
+from devstral_ls.server.rpc.work_done_progress import WorkDoneProgress
 
 if TYPE_CHECKING:
     from devstral_ls.engine.status import EngineStatus
@@ -74,9 +74,6 @@ class StatusReporter(GenerationObserver):
         if request.priority is not Priority.BACKGROUND:
             self._n_running += 1
             self._publish()
-
-    def first_chunk(self, request: GenerationRequest) -> None:
-        """Nothing shows yet: an answer's latency is told by ``answered``."""
 
     def finished(self, request: GenerationRequest) -> None:
         """A generation has ended."""

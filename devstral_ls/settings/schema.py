@@ -101,10 +101,10 @@ def vscode_configuration() -> list[dict[str, Any]]:
 def _vscode_property(key: str, entry: dict[str, Any], order: int) -> dict[str, Any]:
     is_users = key.split(".")[0] in USER_ONLY or key in USER_ONLY_KEYS
     names = {"description": "markdownDescription", "deprecated": "markdownDeprecationMessage"}
-    told = {
+    described = {
         names.get(word, word): entry["description"] if word == "deprecated" else value for word, value in entry.items()
     }
-    return {**told, "scope": "machine" if is_users else "window", "order": order}
+    return {**described, "scope": "machine" if is_users else "window", "order": order}
 
 
 def markdown() -> str:

@@ -55,7 +55,7 @@ class _Shown:
     end: int = 0
     """Offset at which its last edit ended."""
     read: bool = False
-    told: bool = False
+    is_counted: bool = False
     """True when the client reported its acceptance, or the edits showed it."""
     typed: bool = False
     """True when it was counted as typed to its end."""
@@ -113,7 +113,7 @@ class AcceptanceTracker:
         n_in = _n_common(text, snapshot.text, offset)
         shown = _Shown(suggestion_id, snapshot.uri, language, model, offset, text, self._clock(), n_in, end=offset)
         shown.read = again is not None and again.read
-        shown.told = again is not None and again.told
+        shown.is_counted = again is not None and again.is_counted
         self._open[snapshot.uri] = shown
         if again is None:
             self._add(shown, names.SHOWN)
@@ -123,7 +123,7 @@ class AcceptanceTracker:
         """True when it continues the one on the screen: a block whose first lines were shown first. Counted once."""
         suggestion_id, text = suggestion
         rest = shown.text[shown.n_in :]
-        if shown.told or offset != shown.offset + shown.n_in or text == rest or not text.startswith(rest):
+        if shown.is_counted or offset != shown.offset + shown.n_in or text == rest or not text.startswith(rest):
             return False
         self._add(shown, names.SHOWN_CHARS, len(text) - len(rest))
         shown.id, shown.text = suggestion_id, shown.text[: shown.n_in] + text
@@ -132,9 +132,9 @@ class AcceptanceTracker:
     def accepted(self, suggestion_id: str) -> None:
         """Record that the client reported a full acceptance; the edit may come before or after the report."""
         shown = self._find(suggestion_id)
-        if shown is None or shown.told:
+        if shown is None or shown.is_counted:
             return
-        shown.told = True
+        shown.is_counted = True
         if shown.typed:  # typing and accepting a single character look the same
             self._add(shown, names.TYPED, -1)
             shown.n_taken = shown.n_last
@@ -169,7 +169,7 @@ class AcceptanceTracker:
         self._taken = [
             replace(taken, span=moved(taken.span, edit)) if taken.uri == uri else taken for taken in self._taken
         ]
-        if shown is not None and (shown.n_in == len(shown.text) or shown.told):
+        if shown is not None and (shown.n_in == len(shown.text) or shown.is_counted):
             self._finish(shown)
 
     def nothing_shown(self, uri: str) -> None:
@@ -218,7 +218,7 @@ class AcceptanceTracker:
             if n_solid >= MIN_AT_ONCE or (shown.n_in == 0 and n_in == len(shown.text) and n_solid > 1):
                 shown.n_taken += len(grown)
             shown.n_in, shown.n_last = n_in, len(grown)
-        elif not shown.told:
+        elif not shown.is_counted:
             return n_in == shown.n_in and edit.span.start > shown.offset + n_in
         shown.end = max(shown.offset + n_in, edit.span.start + len(edit.text))
         return True
@@ -226,19 +226,19 @@ class AcceptanceTracker:
     def _finish(self, shown: _Shown) -> None:
         """Count a suggestion whose whole text is in the document."""
         self._close(shown)
-        if not shown.told and not shown.n_taken:
+        if not shown.is_counted and not shown.n_taken:
             shown.typed = True
             self._add(shown, names.TYPED)
             self._read(shown)
             return
-        if not shown.told:
-            shown.told = True
+        if not shown.is_counted:
+            shown.is_counted = True
             self._accept(shown, shown.n_taken)
         self._follow(shown, Span(shown.offset, shown.end))
 
     def _end(self, shown: _Shown) -> None:
         """Count a suggestion that left the screen before its whole text was inserted; an accepted part is tracked."""
-        if shown.n_taken and not shown.told:
+        if shown.n_taken and not shown.is_counted:
             self._add(shown, names.PARTLY)
             self._add(shown, names.ACCEPTED_CHARS, shown.n_taken)
             self._read(shown)

@@ -51,7 +51,7 @@ def _ignore(_text: str) -> None:
     return
 
 
-async def read(
+async def read_answer(
     engine: Engine,
     request: GenerationRequest,
     place: CursorContext,

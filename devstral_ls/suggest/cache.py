@@ -76,7 +76,7 @@ class CacheKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _CacheEntry:
     offset: int
     answer: Answer
 
@@ -87,11 +87,11 @@ class SuggestionCache:
     def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
         self._max_entries = max_entries
         # Looked through at every key, which in an LRUCache counts as use, and takes its time.
-        self._entries: OrderedDict[CacheKey, _Entry] = OrderedDict()
+        self._entries: OrderedDict[CacheKey, _CacheEntry] = OrderedDict()
 
     def put(self, key: CacheKey, offset: int, answer: Answer) -> None:
         """Remember ``answer`` for the place."""
-        self._entries[key] = _Entry(offset, answer)
+        self._entries[key] = _CacheEntry(offset, answer)
         self._entries.move_to_end(key)
         if len(self._entries) > self._max_entries:
             self._entries.popitem(last=False)
@@ -120,7 +120,7 @@ class SuggestionCache:
                     return Recalled(replace(answer, text=rest, n_replaced=answer.n_replaced + n_closed), len(typed))
         return None
 
-    def _begun(self, snapshot: Snapshot, offset: int, fingerprint: str) -> list[tuple[CacheKey, _Entry]]:
+    def _begun(self, snapshot: Snapshot, offset: int, fingerprint: str) -> list[tuple[CacheKey, _CacheEntry]]:
         """Entries whose answer begins with what stands between their cursor and ``offset``, the nearest first."""
         text = snapshot.text
         begun = [

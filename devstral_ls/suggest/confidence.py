@@ -25,7 +25,7 @@ class Confidence:
 
     def __init__(self, forced: str, least: float) -> None:
         self._n_forced = len(forced)
-        self._n_unheard = 0 if forced.isspace() else len(forced)
+        self._n_uncounted = 0 if forced.isspace() else len(forced)
         self._least = math.log(least) if least > 0 else -math.inf
         self._line = 0.0
         self._first: float | None = None
@@ -37,8 +37,8 @@ class Confidence:
 
     def cut(self, before: str, text: str, logprobs: tuple[float, ...]) -> str | None:
         """The answer as far as it is sure, if ``text``, which comes behind ``before``, is not; ``None`` to go on."""
-        heard = len(before) >= self._n_unheard and len(before) + len(text) > self._n_forced
-        if heard and logprobs:
+        counts = len(before) >= self._n_uncounted and len(before) + len(text) > self._n_forced
+        if counts and logprobs:
             self._line += sum(logprobs)
             if "\n" not in before[self._n_forced :]:
                 self._first = self._line

@@ -1,4 +1,4 @@
-"""What the user did with suggestions: a dismissed one does not come back by itself, and what is taken moves how sure the
+"""What the user did with suggestions: a dismissed one does not come back by itself, and what is accepted moves how sure the
 model must be.
 """
 

@@ -19,7 +19,7 @@ from devstral_ls.prompt.window import Window, cut_window
 from devstral_ls.retrieval.redact import redacted_around
 from devstral_ls.retrieval.retriever import ContextRetriever
 from devstral_ls.settings.tree import PrivacySettings
-from devstral_ls.suggest.answer_stream import read, request_for
+from devstral_ls.suggest.answer_stream import read_answer, request_for
 from devstral_ls.suggest.cache import Answer
 from devstral_ls.suggest.excerpt_selection import reach
 from devstral_ls.suggest.in_flight import InFlightGeneration, OnText
@@ -119,7 +119,9 @@ class SuggestionGenerator:
                 prompt = self._prompt(request, budget, excerpts, trace)
             try:
                 with trace.stage("engine", self._clock):
-                    return await read(self._engine, prompt, request.place, trace, on_text, request.min_confidence)
+                    return await read_answer(
+                        self._engine, prompt, request.place, trace, on_text, request.min_confidence
+                    )
             except PromptTooLong as too_long:
                 excerpts = ()
                 budget = min(budget // 2, too_long.limit)

@@ -66,7 +66,7 @@ class Suggester:
 
         Raises:
             EngineError: the engine could not answer; see ``errors``.
-            asyncio.CancelledError: the request was taken back.
+            asyncio.CancelledError: the editor cancelled the request.
         """
         session = self._sessions.of(query.snapshot.uri)
         outcome = await session.single_flight.join(query)

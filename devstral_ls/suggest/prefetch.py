@@ -28,7 +28,7 @@ IDLE_S = 0.4
 """Seconds without a request before a prompt is read: longer than the gap between two keys (120 to 350 ms)."""
 
 PAUSE_S = 0.02
-"""Seconds until something is prefetched: what is shown is sent first, and a key that was typed meanwhile is heard."""
+"""Seconds until something is prefetched: what is shown is sent first, and a key that was typed meanwhile is handled."""
 
 
 class Prefetch:
@@ -80,7 +80,7 @@ class Prefetch:
             try:
                 await work()
             except (NothingToShow, DevstralError):
-                return  # a request at that place is told
+                return  # a request at that place reports it
 
         self.stop()
         self._session, self._task = session, asyncio.create_task(quietly())

@@ -38,7 +38,7 @@ def cut(text: str, place: CursorContext) -> str | None:
         return _cut_filling(text, place)
     if place.multiline:
         return _cut_lines(text, place)
-    # Behind a suggestion that was taken, the line end that comes first is part of the next one.
+    # Behind an accepted suggestion, the line end that comes first is part of the next one.
     lead = len(text) - len(text.lstrip()) if place.follows_accepted and not text.lstrip(" \t")[:1].strip("\n") else 0
     end = text.find("\n", lead)
     return None if end < 0 else text[:end]

@@ -76,7 +76,7 @@ class Engine(ScriptedEngine):
     def restart(self) -> None:
         self.n_restarts += 1
 
-    def poke(self) -> None:
+    def check_now(self) -> None:
         if self.pulled:
             self.set_status(READY)
 

@@ -196,7 +196,7 @@ async def test_a_folder_that_cannot_be_written_is_given_up(tmp_path: Path) -> No
 def test_steps_have_titles_for_people(tmp_path: Path) -> None:
     subject = BenchEngine(tmp_path / "c.json").subject
     assert subject is not None
-    titles = [step.title for step in measurement.steps(measurement.begin(subject), subject, CASES)]
+    titles = [step.title for step in measurement.calibration_steps(measurement.begin(subject), subject, CASES)]
     assert titles[0] == "decoding"
     assert titles[-1] == CASES[-1].id
 

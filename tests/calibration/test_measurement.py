@@ -132,14 +132,14 @@ async def test_other_holes_are_measured_where_they_are_missing_only(tmp_path: Pa
     assert record is not None
     gone = CASES[0].id
     fewer = {layout: {k: v for k, v in found.items() if k != gone} for layout, found in record.answers.items()}
-    assert len(measurement.steps(replace(record, answers=fewer), subject_of(engine), CASES)) == 1
+    assert len(measurement.calibration_steps(replace(record, answers=fewer), subject_of(engine), CASES)) == 1
 
 
 def test_only_the_rates_are_measured_again_by_command(tmp_path: Path) -> None:
     engine = BenchEngine(tmp_path / "c.json")
     record = Record("m", 1, "b", finished=True).without_rates()
     assert not record.finished
-    assert len(measurement.steps(record, subject_of(engine), [])) == N_SAMPLES
+    assert len(measurement.calibration_steps(record, subject_of(engine), [])) == N_SAMPLES
 
 
 def test_another_build_or_thread_count_is_another_calibration(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from devstral_ls.calibration import measurement
 from devstral_ls.calibration.cases import holes
 from devstral_ls.calibration.check import check
 from devstral_ls.engine import rendezvous
-from devstral_ls.engine.managed import EngineOptions, ManagedEngine
+from devstral_ls.engine.spec import EngineOptions
+from devstral_ls.engine.switch import ConfiguredEngine
 from devstral_ls.engine.tuning.calibration import read_calibrated
 from devstral_ls.platform.paths import Directories
 from devstral_ls.settings.tree import Settings
@@ -26,7 +27,7 @@ def home(tmp_path: Path) -> Iterator[Directories]:
 
 async def test_a_real_model_is_measured_and_used(home: Directories, tiny_model: Path) -> None:
     options = EngineOptions(str(tiny_model), slots=1, context_tokens=1024)
-    engine = ManagedEngine(options, home, lambda status: None)
+    engine = ConfiguredEngine(options, home)
     engine.start()
     try:
         await engine.ready()

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from devstral_ls.engine.daemon.backend_engine import BackendEngine, queue_for
 from devstral_ls.engine.daemon.backends.llama_cpp import LlamaCpp
-from devstral_ls.engine.daemon.generator import Generator, queue_for
 from devstral_ls.engine.daemon.queue import Queue
 from devstral_ls.engine.runtime_dir import RuntimeFiles
 from devstral_ls.engine.spec import EngineOptions, spec_of
@@ -23,7 +23,7 @@ class Loaded:
 
     backend: LlamaCpp
     queue: Queue
-    generator: Generator
+    generator: BackendEngine
     runs: list[Usage] = field(default_factory=list)
     """What each run of the model cost."""
 
@@ -58,6 +58,6 @@ async def loaded(home: Directories, model: Path, **options: object) -> AsyncIter
     runs: list[Usage] = []
     queue = queue_for(backend)
     try:
-        yield Loaded(backend, queue, Generator(backend, queue, on_usage=runs.append), runs)
+        yield Loaded(backend, queue, BackendEngine(backend, queue, on_usage=runs.append), runs)
     finally:
         await backend.stop()

@@ -16,7 +16,7 @@ from devstral_ls.engine.client import EngineClient, leave, session_for, status
 from devstral_ls.engine.daemon import app as module
 from devstral_ls.engine.daemon import neighbours, private_api
 from devstral_ls.engine.daemon.app import App
-from devstral_ls.engine.daemon.generator import Generator, queue_for
+from devstral_ls.engine.daemon.backend_engine import BackendEngine, queue_for
 from devstral_ls.engine.daemon.metrics import Metrics
 from devstral_ls.engine.daemon.neighbours import Neighbours
 from devstral_ls.engine.daemon.queue import Queue, Rank
@@ -58,7 +58,7 @@ async def daemon(folder: Path, name: str = "s", backend: ScriptedBackend | None 
     rates.put(backend.info.rate_key, Rate(100.0, 10.0))
     metrics = Metrics(backend.info, queue, rates, None)
     neighbours = Neighbours(queue, on_processor=True)
-    generator = Generator(backend, queue, on_usage=metrics.add)
+    generator = BackendEngine(backend, queue, on_usage=metrics.add)
     told = asyncio.Event()
     app = App(generator, metrics, neighbours, "secret", told.set)
     address = await app.listen(folder / name)

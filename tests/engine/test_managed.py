@@ -125,7 +125,7 @@ async def test_without_a_model_it_waits_for_one(home: Directories, devstral_shap
         with pytest.raises(ModelNotFound):
             await answer(watched.engine)
         store.import_file(home.models, devstral_shaped, "mine")
-        watched.engine.poke()
+        watched.engine.check_now()
         status = await watched.until(lambda status: status.state == "ready")
         assert status.model == "mine"
         assert await answer(watched.engine)
@@ -195,7 +195,7 @@ async def test_a_better_model_replaces_the_one_in_use(home: Directories, devstra
     async with managed(home, "auto") as watched:
         assert (await watched.engine.ready()).model == "small"
         store.import_file(home.models, devstral_shaped, "devstral-small")
-        watched.engine.poke()
+        watched.engine.check_now()
         await watched.until(lambda status: status.state == "ready" and status.model == "devstral-small")
         assert [state.model for state in rendezvous.engines(home)] == ["devstral-small"]
 

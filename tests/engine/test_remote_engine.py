@@ -481,7 +481,7 @@ async def test_down_and_back() -> None:
         await watched.until("ready")
         assert said(await answer(watched.engine)) == "x_1"
     fake.pages.clear()
-    watched.engine.poke()
+    watched.engine.check_now()
     await watched.until("lost")
     assert [status.state for status in watched.said][:2] == ["lost", "ready"]
     await watched.engine.aclose()

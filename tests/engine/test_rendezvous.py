@@ -442,3 +442,23 @@ async def test_the_engine_of_another_version_is_left_alone(home: Directories, de
         assert rendezvous.stop(home) == 0
         assert held.is_at(lock)
     assert {path: path.read_text() for path in old} == old
+
+
+async def test_a_loading_engine_can_be_stopped_and_a_waiting_server_starts_it_again(
+    home: Directories, devstral_shaped: Path
+) -> None:
+    spec = wish(home, devstral_shaped)
+    place = RuntimeFiles(home.runtime, spec.key)
+    place.prepare()
+    lock = locks.try_life_lock(place.lock)
+    assert lock is not None
+    waits = (sys.executable, "-c", "import signal; signal.pause()")
+    loading = await asyncio.create_subprocess_exec(*waits, pass_fds=(lock.descriptor,))
+    lock.close()
+    write_state(place.state, EngineState("n", spec.key, "loading", "m", "p", pid=loading.pid))
+    seen = asyncio.Event()
+    waiting = asyncio.create_task(join(spec, home, lambda state: seen.set()))
+    await asyncio.wait_for(seen.wait(), PATIENCE)
+    await rendezvous.stop_unused(home, spec.key)
+    assert await asyncio.wait_for(loading.wait(), PATIENCE) == -signal.SIGTERM
+    assert (await asyncio.wait_for(waiting, PATIENCE)).alive

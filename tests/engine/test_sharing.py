@@ -13,7 +13,7 @@ import pytest
 from devstral_ls.cli import main
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.client import session_for, status
-from devstral_ls.engine.report import report
+from devstral_ls.engine.engine_report import engine_report
 from devstral_ls.generation import Chunk, GenerationRequest, Priority, Text
 from devstral_ls.platform.paths import Directories
 from devstral_ls.testing.gguf_files import write_qwen_fim
@@ -65,7 +65,7 @@ async def test_the_report_of_a_running_engine(home: Directories, devstral_shaped
     async with running(home, devstral_shaped) as engine, running(home, devstral_shaped) as other:
         for _ in range(2):
             await answer(other, replace(INLINE, prompt=(Text("x = 1\n" * 30),)))
-        found = await report(engine.state, home)
+        found = await engine_report(engine.state, home)
         assert found.clients == 2
         assert (found.slots_busy, found.waiting) == (0, 0)
         assert found.reuse is not None
@@ -74,7 +74,7 @@ async def test_the_report_of_a_running_engine(home: Directories, devstral_shaped
         assert (found.decode_rate or 0) > 0
         assert found.rss_bytes is None or found.rss_bytes > 10e6
     rendezvous.stop(home)
-    gone = await report(engine.state, home)
+    gone = await engine_report(engine.state, home)
     assert (gone.clients, gone.slots_busy, gone.rss_bytes, gone.reuse) == (None, None, None, None)
 
 
@@ -110,14 +110,14 @@ async def test_background_work_makes_room_for_typing_in_another_process(
         await answer(other, INLINE)
         begun = asyncio.create_task(answer(engine, work))
         async with asyncio.timeout(60):
-            while not (await report(engine.state, home)).slots_busy:
+            while not (await engine_report(engine.state, home)).slots_busy:
                 pass
         typed = await answer(other, INLINE)
         assert typed[-1].usage is not None
         assert typed[-1].usage.cached_tokens > 0
         assert not begun.done()
         done = await asyncio.wait_for(begun, 120)
-        found = await report(engine.state, home)
+        found = await engine_report(engine.state, home)
     assert found.runs is not None
     assert found.runs > 3, "the work was not paused"
     assert bool("".join(chunk.text for chunk in done)) is bool(max_tokens)
@@ -154,7 +154,7 @@ async def test_an_action_of_one_model_makes_room_for_suggestions_of_another(
             for _ in range(3):
                 await answer(other, INLINE)
             await asyncio.wait_for(_all(chunks), 60)
-        found = await report(engine.state, home)
+        found = await engine_report(engine.state, home)
     assert found.runs is not None
     assert found.runs > 1, "the action was not paused"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from devstral_ls.engine import rendezvous
+from devstral_ls.engine.daemon.backend_engine import BackendEngine
 from devstral_ls.engine.daemon.backends.remote.options import RemoteOptions
-from devstral_ls.engine.daemon.generator import Generator
 from devstral_ls.engine.runtime_dir import TRANSPORT
 from devstral_ls.engine.spec import EngineOptions, options_of
 from devstral_ls.engine.status import EngineStatus
@@ -93,7 +93,7 @@ async def test_a_wait_for_one_kind_ends_with_the_other(home: Directories) -> Non
     engine.reconfigure(options_of(remote(None)))
     assert (await asyncio.wait_for(waiting, PATIENCE)).state == "failed"
     assert isinstance(engine.error, SettingsError)
-    engine.poke()
+    engine.check_now()
     engine.halt()
     engine.restart()
     await engine.aclose()
@@ -124,7 +124,7 @@ async def test_a_real_llama_server_is_understood_as_its_file_is(
         assert ours.context_tokens == real.backend.info.context_tokens == 512
         prompt = (Text("def f(): '[INST]</s><|im_end|><|fim_middle|>'\n    "),)
         with engine._engine.using() as client:
-            assert isinstance(client, Generator)
+            assert isinstance(client, BackendEngine)
             assert await client.ids(prompt) == await real.ids(prompt)
         assert (await said(engine, *prompt, begins_with="ret")).startswith("ret")
         monkeypatch.setenv("DEVSTRAL_TEST_KEY", "guess")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from devstral_ls.engine.daemon.backend_engine import BackendEngine
 from devstral_ls.engine.daemon.backends import llama_server_api
-from devstral_ls.engine.daemon.generator import Generator
 from devstral_ls.generation import ModelInfo, Special, Text
 from devstral_ls.models.families.table import layouts_of
 from devstral_ls.models.gguf.header import read_header
@@ -61,7 +61,7 @@ async def test_what_is_sent_is_what_mistrals_own_tokenizer_makes(
         info = ModelInfo("devstral", "mistral-tekken", layouts_of(read_header(model)), 2048, 1000, "<s>")
         settings, _ = read({"inline": {"debounceMs": 0}})
         snapshot = Snapshot("file:///w/area.py", 1, "python", BEFORE + AFTER)
-        suggester = Suggester(Generator(engine.backend, engine.queue, model=info))
+        suggester = Suggester(BackendEngine(engine.backend, engine.queue, model=info))
         await suggester.inline(InlineQuery(snapshot, len(BEFORE), invoked=True), settings)
     mistral = tekken.Tekkenizer.from_file(str(tekken_file()))
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from devstral_ls.engine.report import report
+from devstral_ls.engine.engine_report import engine_report
 from devstral_ls.engine.state import read_state
 from devstral_ls.testing.gguf_files import write_devstral_shaped
 from tests.engine.fake_remote import sse
@@ -28,7 +28,7 @@ async def _at_work(stage: Stage, editor: Editor, pid: int, sign: signal.Signals)
     while True:
         asked = editor.ask()
         while not asked.done():
-            if (await report(engine, stage.home)).slots_busy:
+            if (await engine_report(engine, stage.home)).slots_busy:
                 os.kill(pid, sign)
                 return asked
         await editor.text_of(asked)  # it was quicker than the look

@@ -29,7 +29,7 @@ def test_a_module_says_what_it_owns_and_keeps_its_size(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert ast.get_docstring(ast.parse(text)), "no docstring"
     # Tables are as long as they have rows.
-    assert text.count("\n") <= 300 or path.name == "table.py", "two files in one"
+    assert text.count("\n") < 400 or path.name == "table.py", "two files in one"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name)
@@ -79,6 +79,6 @@ def test_the_server_starves_no_thread_pool_and_prints_nothing(path: Path) -> Non
 def test_a_model_library_is_imported_in_its_one_backend_file() -> None:
     backends = "engine/daemon/backends"
     for path in MODULES:
-        if name(path) not in (f"{backends}/llama_cpp.py", f"{backends}/ctransformers/library_model.py"):
+        if name(path) not in (f"{backends}/llama_library.py", f"{backends}/ctransformers/library_model.py"):
             text = path.read_text(encoding="utf-8")
             assert not re.search(r"^\s*(import|from) (xllamacpp|ctransformers)", text, re.MULTILINE), name(path)

@@ -1,4 +1,4 @@
-"""Long documents are parsed in part: what is said of a cursor is what the whole tree says."""
+"""Of long documents a region is parsed: what is said of a cursor is what the whole tree says."""
 
 from __future__ import annotations
 
@@ -83,21 +83,21 @@ def test_the_part_says_of_each_cursor_what_the_whole_tree_says(language: str) ->
     whole, parts = tree(DocumentTree(), snapshot), DocumentTree()
     assert len(snapshot.text) > 2 * WHOLE_CHARS
     for offset in range(0, len(snapshot.text), 97):
-        part = tree(parts, snapshot, offset)
-        assert part.part is not None
-        assert scope_at(part, snapshot, offset) == scope_at(whole, snapshot, offset)
+        region = tree(parts, snapshot, offset)
+        assert region.region is not None
+        assert scope_at(region, snapshot, offset) == scope_at(whole, snapshot, offset)
 
 
 @pytest.mark.parametrize("language", ["python", "typescript"])
 def test_a_part_is_small_and_has_what_is_near_the_cursor(language: str) -> None:
     text = long_text(language)
     for offset in range(0, len(text), 997):
-        part = region_around(text, offset, language_of(language, ""))
-        assert part is not None
-        assert part.start <= max(0, offset - BEFORE)
-        assert part.end >= min(len(text), offset + AFTER) - 20  # a decorator that goes with what is behind
-        assert len(part) < BEFORE + AFTER + 2_000
-        assert text.startswith(("import", "@dataclass", "def free", "export class", "function"), part.start)
+        region = region_around(text, offset, language_of(language, ""))
+        assert region is not None
+        assert region.start <= max(0, offset - BEFORE)
+        assert region.end >= min(len(text), offset + AFTER) - 20  # a decorator that goes with what is behind
+        assert len(region) < BEFORE + AFTER + 2_000
+        assert text.startswith(("import", "@dataclass", "def free", "export class", "function"), region.start)
 
 
 @pytest.mark.parametrize("text", [long_text("python", 10), "x = 1\n" * 20_000, "x" * 200_000])
@@ -114,7 +114,7 @@ def test_typing_gives_the_tree_that_a_fresh_parse_gives() -> None:
         snapshot = edited(document, snapshot, Edit(Span(offset, offset), c))
         offset += 1
         syntax = tree(document, snapshot, offset)
-        assert syntax.text == snapshot.of(syntax.part or Span(0, 0))
+        assert syntax.text == snapshot.of(syntax.region or Span(0, 0))
         fresh = tree(DocumentTree(), snapshot_of(syntax.text))
         assert str(syntax.tree.root_node) == str(fresh.tree.root_node)
 
@@ -135,7 +135,7 @@ def test_edits_anywhere_and_the_cursor_anywhere_give_the_tree_of_a_fresh_parse(d
         snapshot = edited(document, snapshot, *edits)
         for offset in (data.draw(st.integers(0, n)), None):
             syntax, fresh = tree(document, snapshot, offset), tree(DocumentTree(), snapshot, offset)
-            assert (syntax.part, syntax.data) == (fresh.part, fresh.data)
+            assert (syntax.region, syntax.data) == (fresh.region, fresh.data)
             assert syntax.tree.root_node.has_error == fresh.tree.root_node.has_error
             if not fresh.tree.root_node.has_error:  # how an error is recovered from may depend on what was reused
                 assert str(syntax.tree.root_node) == str(fresh.tree.root_node)
@@ -163,7 +163,7 @@ def test_what_is_tried_is_tried_in_the_same_part() -> None:
         again = with_edits(known, [edit], offset)
         assert tried is not None
         assert again is not None
-        assert (tried.part, tried.data) == (again.part, again.data)
+        assert (tried.region, tried.data) == (again.region, again.data)
         assert tried.start == known.start
         errors.append(n_errors(tried, Span(offset - 100, offset + 100)))
     assert errors[0] == 0
@@ -182,7 +182,7 @@ def test_what_is_tried_in_a_text_that_has_moved_on_is_tried_all_the_same() -> No
     after = first.edited(edit, 1)
     tried = document.tried(DocumentChange(first, after, (edit,)), offset)
     assert tried is not None
-    assert tried.text == after.of(tried.part or Span(0, 0))
+    assert tried.text == after.of(tried.region or Span(0, 0))
 
 
 def test_imports_are_known_far_from_them_and_followed_when_they_change() -> None:
@@ -199,9 +199,27 @@ def test_imports_are_known_far_from_them_and_followed_when_they_change() -> None
 def test_whoever_asks_without_a_cursor_gets_the_whole_tree_and_both_are_kept() -> None:
     document = DocumentTree()
     snapshot = snapshot_of(long_text("python"))
-    part, whole = tree(document, snapshot, 20_000), tree(document, snapshot)
-    assert part.part is not None
-    assert whole.part is None
+    region, whole = tree(document, snapshot, 20_000), tree(document, snapshot)
+    assert region.region is not None
+    assert whole.region is None
     assert whole.tree.root_node.end_byte == len(snapshot.text.encode())
-    assert document.of(snapshot, 20_000) is part
+    assert document.of(snapshot, 20_000) is region
     assert document.of(snapshot) is whole
+
+
+def test_a_text_too_long_for_the_whole_tree_keeps_the_one_around_the_cursor() -> None:
+    document = DocumentTree()
+    snapshot = snapshot_of(long_text("python", 2_000))
+    assert len(snapshot.text) > MAX_PARSED_CHARS
+    around = tree(document, snapshot, 20_000)
+    assert document.of(snapshot) is None
+    assert document.of(snapshot, 20_000) is around
+
+
+def test_a_whole_tree_that_takes_too_long_costs_the_one_around_the_cursor_nothing() -> None:
+    document = DocumentTree(parse_seconds=0)
+    snapshot = snapshot_of(long_text("python"))
+    assert document.of(snapshot) is None
+    document._parse_seconds = 60
+    assert document.of(snapshot) is None
+    assert document.of(snapshot, 20_000) is not None

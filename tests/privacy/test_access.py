@@ -51,8 +51,9 @@ class Running:
     engine: int
     server: int
 
-    def file(self, suffix: str) -> Path:
-        (path,) = self.home.runtime.glob(f"*.{suffix}")
+    def file(self, suffix: str, whose: str = "engine") -> Path:
+        """The daemon's file, or that of llama.cpp's own server behind it (``llama``)."""
+        (path,) = self.home.runtime.glob(f"{whose}-*.{suffix}")
         return path
 
 
@@ -97,11 +98,13 @@ async def test_the_runtime_folder_is_the_users_own(running: Running) -> None:
     assert mode(running.home.runtime) == 0o700
     assert mode(running.file("key")) == 0o600
     assert mode(running.file("sock")) == 0o600
+    assert mode(running.file("sock", "llama")) == 0o600
 
 
 @pytest.mark.skipif(not may(*AS_SOMEBODY_ELSE, sys.executable, "-c", ""), reason="a second user needs root on Linux")
-async def test_another_user_gets_at_nothing(running: Running) -> None:
-    files = [str(running.file(suffix)) for suffix in ("sock", "key", "json")]
+@pytest.mark.parametrize("whose", ["engine", "llama"])
+async def test_another_user_gets_at_nothing(whose: str, running: Running) -> None:
+    files = [str(running.file("sock", whose)), *(str(running.file(suffix)) for suffix in ("key", "json"))]
     tries = [sys.executable, "-c", TRIES, str(running.home.runtime), *files]
     told = await as_somebody_else(tries)
     assert told.splitlines() == [

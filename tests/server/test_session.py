@@ -237,22 +237,22 @@ async def test_only_little_is_imported_before_initialize_is_answered(tmp_path: P
 
 def test_the_log_is_a_file_of_the_users_own(tmp_path: Path) -> None:
     path = tmp_path / "logs" / "server.log"
-    assert logs.apply(LogSettings(file=str(path))) is None
+    assert logs.configure_logging(LogSettings(file=str(path))) is None
     assert path.stat().st_mode & 0o777 == 0o600
-    assert "log.file" in str(logs.apply(LogSettings(file=str(path / "below a file"))))
-    logs.apply(LogSettings())
+    assert "log.file" in str(logs.configure_logging(LogSettings(file=str(path / "below a file"))))
+    logs.configure_logging(LogSettings())
 
 
 def test_a_log_that_cannot_be_written_costs_its_lines_only(capsys: pytest.CaptureFixture[str]) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no disk that is always full")
-    assert logs.apply(LogSettings(file="/dev/full", level="debug")) is None
+    assert logs.configure_logging(LogSettings(file="/dev/full", level="debug")) is None
     for _ in range(3):
         logging.getLogger("devstral_ls").warning("the canary %s", "sings")
     said = capsys.readouterr().err
     assert said.splitlines() == ["devstral-ls: the log cannot be written: [Errno 28] No space left on device"]
-    assert logs.apply(LogSettings()) is None  # closing it is no trouble either
+    assert logs.configure_logging(LogSettings()) is None  # closing it is no trouble either
 
 
 def test_a_log_in_a_home_that_is_not_known_is_a_problem_and_nothing_else() -> None:
-    assert "no such home folder" in str(logs.apply(LogSettings(file="~nobody-of-that-name/log")))
+    assert "no such home folder" in str(logs.configure_logging(LogSettings(file="~nobody-of-that-name/log")))

@@ -30,7 +30,6 @@ def generating(reported: StatusReporter) -> Iterator[None]:
     """The engine's client runs a generation in the block."""
     request = GenerationRequest((), 1)
     reported.started(request)
-    reported.first_chunk(request)
     yield
     reported.finished(request)
 

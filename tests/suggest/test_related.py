@@ -257,8 +257,8 @@ async def test_names_that_were_typed_are_forgotten_in_the_end_but_not_those_arou
     for n in range(2 * MAX_FOUND // n_names):
         names = ", ".join(f"name_{n}_{i}" for i in range(n_names))
         assert "def area(width)" in await desk.prompt(f"x = area({names}▮)\n")
-        lookups = [one.lookup for one in related._contexts if one.lookup is not None]
-        assert [len(one.found) <= MAX_FOUND + n_names for one in lookups] == [True]
+        results = [one.results for one in related._contexts if one.results is not None]
+        assert [len(one.found) <= MAX_FOUND + n_names for one in results] == [True]
     assert len(index.asked) == len(set(index.asked)) > 1.9 * MAX_FOUND
     await related.aclose()
 

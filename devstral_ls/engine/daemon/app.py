@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from devstral_ls.engine.daemon import private_api
-from devstral_ls.engine.daemon.generator import Generator
+from devstral_ls.engine.daemon.backend_engine import BackendEngine
 from devstral_ls.engine.daemon.metrics import Metrics
 from devstral_ls.engine.daemon.neighbours import Neighbours
 from devstral_ls.engine.runtime_dir import LOOPBACK
@@ -34,7 +34,7 @@ class App:
 
     def __init__(
         self,
-        generator: Generator,
+        generator: BackendEngine,
         metrics: Metrics,
         neighbours: Neighbours,
         api_key: str,
@@ -77,7 +77,7 @@ class App:
         return f"unix:{socket}"
 
     async def close(self) -> None:
-        """Answer nobody any more."""
+        """Close all connections and stop listening."""
         if self._runner is not None:
             await self._runner.cleanup()
 

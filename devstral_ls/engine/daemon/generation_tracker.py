@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 
 from devstral_ls.engine.daemon.answer_prefix import AnswerPrefix
@@ -57,15 +57,6 @@ class GenerationTracker:
         if self._limit_ms is not None and self._decode_ms > self._limit_ms:
             return Chunk(text + self._prefix.rest(), FinishReason.LENGTH, self.usage, logprobs)
         return Chunk(text, usage=self.usage, logprobs=logprobs) if text else None
-
-    async def chunks(self, events: AsyncIterator[Event]) -> AsyncGenerator[Chunk, None]:
-        """What ``events`` are for the one who asked, to the last chunk."""
-        async for event in events:
-            chunk = self.take(event)
-            if chunk is not None:
-                yield chunk
-            if chunk is not None and chunk.finish is not None:
-                return
 
     @property
     def usage(self) -> Usage:

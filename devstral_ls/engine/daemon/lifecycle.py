@@ -19,9 +19,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devstral_ls.engine.daemon.app import App
+from devstral_ls.engine.daemon.backend_engine import BackendEngine, queue_for, silence_of
 from devstral_ls.engine.daemon.backends.backend import Backend, BackendInfo
 from devstral_ls.engine.daemon.backends.table import backend_for
-from devstral_ls.engine.daemon.generator import Generator, queue_for, silence_of
 from devstral_ls.engine.daemon.metrics import Metrics
 from devstral_ls.engine.daemon.neighbours import Neighbours
 from devstral_ls.engine.runtime_dir import RuntimeFiles, uses_tcp
@@ -50,7 +50,7 @@ class OwnFiles:
 
     @property
     def are_ours(self) -> bool:
-        """True while nobody has replaced the lock file."""
+        """True while the lock file has not been replaced."""
         return self.lock.is_at(self.files.lock)
 
     def clear(self) -> None:
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _take(path: Path, seconds: float) -> locks.LifeLock | None:
-    """The life lock, or None if it is not free for ``seconds``: whoever looks whether it is held has it for a moment."""
+    """The life lock, or None if it is not free for ``seconds``: a process that looks whether it is held has it for a moment."""
     deadline = time.monotonic() + seconds
     while (lock := locks.try_life_lock(path)) is None and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -146,7 +146,7 @@ def _parts(
     info = backend.info
     calibration = calibration_file(rates_file.parent, info.rate_key) if info.rate_key else None
     metrics = Metrics(info, queue, Rates(rates_file), calibration)
-    generator = Generator(backend, queue, silence=silence_of(info), on_usage=metrics.add)
+    generator = BackendEngine(backend, queue, silence=silence_of(info), on_usage=metrics.add)
     neighbours = Neighbours(queue, on_processor=state.on_processor)
     return metrics, App(generator, metrics, neighbours, api_key, leave.set), neighbours
 

@@ -1,4 +1,4 @@
-"""What the daemon knows of its work: who waits, the slots, the rates measured and how much of the prompts was cached."""
+"""What the daemon knows of its work: its queue and slots, the rates measured and the share of prompts that was cached."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Metrics:
         self._totals = Usage(0, 0, 0, 0.0, 0.0)
         self._n_runs = 0
         self._watchers = set[OnRate]()
-        self._told: Rate | None = rates.get(info.rate_key)
+        self._announced: Rate | None = rates.get(info.rate_key)
 
     def add(self, usage: Usage) -> None:
         """A run of the backend cost ``usage``."""
@@ -72,8 +72,8 @@ class Metrics:
         returned to stop that.
         """
         self._watchers.add(on_rate)
-        if self._told is not None:
-            on_rate([self._told.prefill, self._told.decode])
+        if self._announced is not None:
+            on_rate([self._announced.prefill, self._announced.decode])
         return lambda: self._watchers.discard(on_rate)
 
     def remember(self, *, at_once: bool = False) -> None:
@@ -116,9 +116,9 @@ class Metrics:
 
     def _news(self) -> None:
         rate = self._rates.get(self._info.rate_key)
-        if rate is None or (self._told is not None and _is_like(rate, self._told)):
+        if rate is None or (self._announced is not None and _is_like(rate, self._announced)):
             return
-        self._told = rate
+        self._announced = rate
         for watcher in list(self._watchers):
             watcher([rate.prefill, rate.decode])
 

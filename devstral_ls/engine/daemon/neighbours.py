@@ -26,7 +26,7 @@ _REPEAT_SECONDS = 1.0
 """Between two messages while the demand does not change."""
 
 _FORGET_SECONDS = 5.0
-"""A neighbour that wanted the processor and has been silent for so long was stopped: it keeps nobody waiting."""
+"""A neighbour that wanted the processor and has been silent for so long was stopped: it is not waited for any more."""
 
 
 class Socket(Protocol):
@@ -122,16 +122,16 @@ def _demand_of(message: str) -> Demand:
 
 
 async def _talk(socket: Socket, queue: Queue, changed: asyncio.Event) -> None:
-    told = Demand()
+    announced = Demand()
     while True:
         try:
-            async with asyncio.timeout(_REPEAT_SECONDS if told.wanted is not None else None):
+            async with asyncio.timeout(_REPEAT_SECONDS if announced.wanted is not None else None):
                 await changed.wait()
         except TimeoutError:
             pass
         changed.clear()
         demand = queue.demand
-        if demand != told or demand.wanted is not None:
-            told = demand
+        if demand != announced or demand.wanted is not None:
+            announced = demand
             wanted = None if demand.wanted is None else demand.wanted.name
             await socket.send_str(json.dumps({"wanted": wanted, "runs_inline": demand.runs_inline}))

@@ -24,7 +24,7 @@ class Watchdog:
         """Watch one stream during the block: call what is given at each event. ``fail`` gets the error."""
         watch = _Watch(self._seconds, self._progress, fail)
         try:
-            yield watch.heard
+            yield watch.note_event
         finally:
             watch.close()
 
@@ -43,7 +43,7 @@ class _Watch:
         self._task: asyncio.Task[None] | None = None
         self._timer = self._loop.call_later(seconds, self._look)
 
-    def heard(self) -> None:
+    def note_event(self) -> None:
         self._last = self._loop.time()
 
     def close(self) -> None:

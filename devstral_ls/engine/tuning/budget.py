@@ -31,7 +31,7 @@ class Budget:
     prompt_tokens: int
     """Of code; what a layout says around it comes on top, and is counted in the times."""
     by_floor: bool
-    """Is ``prompt_tokens`` what keeps suggestions useful, because the latency budget has no room for it?"""
+    """True when ``prompt_tokens`` is the least that keeps suggestions useful: the latency budget has no room for it."""
     line_tokens: int
     lines_tokens: int
     cold_ms: float
@@ -39,7 +39,7 @@ class Budget:
     warm_ms: float
     """The same at the next key."""
     slow: bool
-    """Does a usual line take longer while typing than any may, ``LINE_TIME`` times the latency budget?"""
+    """True when a usual line takes longer while typing than ``LINE_TIME`` times the latency budget."""
 
 
 def budget_for(found: Calibrated, batch: int, context_tokens: int, latency_ms: int = LATENCY_MS) -> Budget:

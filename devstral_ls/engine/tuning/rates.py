@@ -38,7 +38,7 @@ class Rates:
 
     @property
     def unsaved(self) -> bool:
-        """Is there anything new to ``save``?"""
+        """True when there is something new to ``save``."""
         return self._unsaved
 
     def get(self, key: str) -> Rate | None:

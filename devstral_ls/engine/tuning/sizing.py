@@ -139,7 +139,7 @@ def prompt_budget(prefill_rate: float, gpu_layers: int, context_tokens: int) -> 
 
 
 def estimated_rate(n_params: int, threads: int) -> float:
-    """Prefill tokens a second on a CPU nobody has measured: two operations a parameter and token."""
+    """Prefill tokens a second on a CPU that was not measured: two operations a parameter and token."""
     return threads * _FLOPS_PER_THREAD / (2 * max(n_params, 1))
 
 

@@ -51,7 +51,7 @@ def scope_at(syntax: Syntax | None, snapshot: Snapshot, offset: int) -> CursorSc
 
 def literal_end(syntax: Syntax | None, offset: int) -> int:
     """The end of the comment or string around ``offset``; ``offset`` itself outside of them, and without a tree there."""
-    if syntax is None or offset <= syntax.start or (syntax.part is not None and offset > syntax.part.end):
+    if syntax is None or offset <= syntax.start or (syntax.region is not None and offset > syntax.region.end):
         return offset
     byte = syntax.offsets.to_byte(offset)
     captures = captures_at(syntax.tree, syntax.grammar, byte)

@@ -52,21 +52,21 @@ def with_edits(
     return tree_of_trial(EditedTree(syntax).then(edits), after, offset, parse_seconds)
 
 
-def tree_of_trial(kept: EditedTree, after: Snapshot, offset: int, seconds: float) -> Syntax | None:
-    """The tree of ``after``, a text that ``kept`` has become, around ``offset``; ``None`` where that takes too long."""
-    part = _same_part(kept, after.text, offset)
-    if part is None and len(after.text) > MAX_TRIED_CHARS:
+def tree_of_trial(earlier: EditedTree, after: Snapshot, offset: int, seconds: float) -> Syntax | None:
+    """The tree of ``after``, a text that the text of ``earlier`` has become, around ``offset``; ``None`` where that takes too long."""
+    region = _same_region(earlier, after.text, offset)
+    if region is None and len(after.text) > MAX_TRIED_CHARS:
         return None
-    last = kept.syntax
-    return parse_region(after, last.language, last.grammar, kept, seconds, part)
+    last = earlier.syntax
+    return parse_region(after, last.language, last.grammar, earlier, seconds, region)
 
 
-def _same_part(kept: EditedTree, text: str, offset: int) -> Span | None:
-    """The part of ``text`` that the kept tree has of its own; another around ``offset`` where an edit reaches out of it."""
-    last, replaced = kept.syntax, kept.replaced
-    if last.part is None:
+def _same_region(earlier: EditedTree, text: str, offset: int) -> Span | None:
+    """The region of ``text`` that the earlier tree has of its own; another around ``offset`` where an edit reaches out of it."""
+    last, replaced = earlier.syntax, earlier.replaced
+    if last.region is None:
         return region_around(text, offset, last.language) if len(text) > MAX_TRIED_CHARS else None
-    start, end = last.part.start, last.part.end
+    start, end = last.region.start, last.region.end
     if replaced is None or (start <= replaced.start and replaced.old_end <= end):
         end += 0 if replaced is None else replaced.delta
         if start <= offset <= end:
@@ -78,47 +78,51 @@ def parse_region(
     snapshot: Snapshot,
     language: Language,
     grammar: LoadedGrammar,
-    kept: EditedTree | None,
+    earlier: EditedTree | None,
     seconds: float,
-    part: Span | None,
+    region: Span | None,
 ) -> Syntax | None:
-    """The tree of ``part`` of ``snapshot``; ``None`` when it takes longer than ``seconds``."""
-    text = snapshot.text if part is None else snapshot.of(part)
+    """The tree of ``region`` of ``snapshot``; ``None`` when it takes longer than ``seconds``."""
+    text = snapshot.text if region is None else snapshot.of(region)
     data = encode(text)
-    edited = None if kept is None else _edited(kept, data, part or Span(0, len(snapshot.text)))
+    edited = None if earlier is None else _edited(earlier, data, region or Span(0, len(snapshot.text)))
     tree = parse_bytes(grammar.language, data, edited, seconds)
     if tree is None:
         return None
-    head = _head(snapshot, language, grammar, kept, seconds) if part is not None and part.start else None
-    return Syntax(snapshot, language, tree, grammar, data, part, head)
+    head = _head(snapshot, language, grammar, earlier, seconds) if region is not None and region.start else None
+    return Syntax(snapshot, language, tree, grammar, data, region, head)
 
 
 def _head(
-    snapshot: Snapshot, language: Language, grammar: LoadedGrammar, kept: EditedTree | None, seconds: float
+    snapshot: Snapshot, language: Language, grammar: LoadedGrammar, earlier: EditedTree | None, seconds: float
 ) -> Syntax | None:
     """The tree of the beginning: the last one as long as nothing in it was edited."""
-    last = None if kept is None else kept.syntax.head
-    if kept is not None and last is not None and (kept.replaced is None or kept.replaced.start >= len(last.text)):
+    last = None if earlier is None else earlier.syntax.head
+    if (
+        earlier is not None
+        and last is not None
+        and (earlier.replaced is None or earlier.replaced.start >= len(last.text))
+    ):
         return last
-    part = head_region(snapshot.text, language)
-    data = encode(snapshot.of(part))
+    region = head_region(snapshot.text, language)
+    data = encode(snapshot.of(region))
     tree = parse_bytes(grammar.language, data, None, seconds)
-    return None if tree is None else Syntax(snapshot, language, tree, grammar, data, part)
+    return None if tree is None else Syntax(snapshot, language, tree, grammar, data, region)
 
 
-def _edited(kept: EditedTree, data: bytes, part: Span) -> tree_sitter.Tree | None:
+def _edited(earlier: EditedTree, data: bytes, region: Span) -> tree_sitter.Tree | None:
     """A copy of the last tree, told what changed; the last one stays as it is, since requests may still hold it.
 
-    ``None`` where it is no use for ``part``, which begins elsewhere or behind an edit.
+    ``None`` where it is no use for ``region``, which begins elsewhere or behind an edit.
     """
-    last, replaced = kept.syntax, kept.replaced
-    old = last.part or Span(0, len(last.snapshot.text))
+    last, replaced = earlier.syntax, earlier.replaced
+    old = last.region or Span(0, len(last.snapshot.text))
     if replaced is None:
         replaced = Replacement(old.end, old.end, old.end)
-    if part.start != old.start or replaced.start < old.start:
+    if region.start != old.start or replaced.start < old.start:
         return None
-    if replaced.old_end > old.end or part.end != old.end + replaced.delta:  # it ends at another place than it did
-        replaced = Replacement(min(replaced.start, old.end, part.end), old.end, part.end)
+    if replaced.old_end > old.end or region.end != old.end + replaced.delta:  # it ends at another place than it did
+        replaced = Replacement(min(replaced.start, old.end, region.end), old.end, region.end)
     start = last.offsets.to_byte(replaced.start)
     old_end = last.offsets.to_byte(replaced.old_end)
     new_end = len(data) - (len(last.data) - old_end)

@@ -1,4 +1,4 @@
-"""``Syntax``: the tree of a text, or of the part of it around a cursor, as a value."""
+"""``Syntax``: the tree of a text, or of the region of it around a cursor, as a value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_ERROR_NODES = 2_000
 
 @dataclass(frozen=True)
 class Syntax:
-    """The tree of one snapshot, or of a part of it. Stays valid when the document moves on."""
+    """The tree of one snapshot, or of a region of it. Stays valid when the document moves on."""
 
     snapshot: Snapshot
     language: Language
@@ -28,20 +28,20 @@ class Syntax:
     grammar: LoadedGrammar
     data: bytes
     """The text as the tree has it; byte offsets do not leave this package."""
-    part: Span | None = None
+    region: Span | None = None
     """What of the snapshot was parsed; ``None``: all of it."""
     head: Syntax | None = None
-    """The tree of its beginning, where that is not in the part."""
+    """The tree of its beginning, where that is not in the region."""
 
     @property
     def start(self) -> int:
         """Where in the snapshot the tree begins, in code points."""
-        return 0 if self.part is None else self.part.start
+        return 0 if self.region is None else self.region.start
 
     @cached_property
     def text(self) -> str:
         """What was parsed."""
-        return self.snapshot.text if self.part is None else self.snapshot.of(self.part)
+        return self.snapshot.text if self.region is None else self.snapshot.of(self.region)
 
     @cached_property
     def offsets(self) -> Offsets:

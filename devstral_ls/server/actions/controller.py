@@ -14,7 +14,7 @@ from devstral_ls.errors import DevstralError
 from devstral_ls.server.actions.action_engine import ActionEngine
 from devstral_ls.server.actions.delivery import Delivery
 from devstral_ls.server.reporting import BackgroundTasks
-from devstral_ls.server.work_done_progress import WorkDoneProgress
+from devstral_ls.server.rpc.work_done_progress import WorkDoneProgress
 
 if TYPE_CHECKING:
     from devstral_ls.actions.runner import ActionRunner

@@ -15,7 +15,7 @@ from devstral_ls.actions.table import ACTIONS, OutputKind
 from devstral_ls.errors import EditConflict
 from devstral_ls.retrieval.project import ProjectFiles
 from devstral_ls.server.actions.applied_fixes import AppliedFixes
-from devstral_ls.server.actions.edit_stream import EditStream, apply
+from devstral_ls.server.actions.edit_stream import EditStream, apply_in_client
 from devstral_ls.server.actions.explanation import Explanations
 from devstral_ls.server.actions.review_findings import ReviewFindings
 from devstral_ls.server.actions.workspace_edit import edit_of, edit_of_files
@@ -100,7 +100,7 @@ class Delivery:
         elif result.files:
             title = f"Devstral: {result.title}"
             edit = edit_of_files(self.documents, result.files, _uris(project), self.client.abilities, title)
-            await apply(self.client, edit, result.title)
+            await apply_in_client(self.client, edit, result.title)
         elif result.markdown:
             await self.explanations.show(result.title, result.markdown)
         elif result.reviewed is not None:

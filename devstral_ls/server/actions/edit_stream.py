@@ -28,7 +28,7 @@ DRAFT_S = 0.15
 """Seconds between two drafts: each is an edit for the editor to draw."""
 
 
-async def apply(client: Client, edit: types.WorkspaceEdit, label: str) -> None:
+async def apply_in_client(client: Client, edit: types.WorkspaceEdit, label: str) -> None:
     """Have the client apply ``edit``.
 
     Raises:
@@ -168,7 +168,7 @@ class EditStream:
             await asyncio.wait({self._step}, timeout=SEEN_S)
 
     async def _applied(self, now: Snapshot, edit: Edit, wanted: StreamedEdit) -> None:
-        await apply(self._client, edit_of(self._documents, now, edit, self._client.abilities), self._label)
+        await apply_in_client(self._client, edit_of(self._documents, now, edit, self._client.abilities), self._label)
         self._stream = wanted
         try:
             async with asyncio.timeout(SEEN_S):

@@ -64,7 +64,7 @@ def _change(
     if change is None:
         _log.warning("a change of a document that is not open")
     elif change.edits and isinstance(changes[-1], types.TextDocumentContentChangePartial):
-        # The protocol tells of no cursor; it is taken to be where the last change was made.
+        # The protocol reports no cursor; it is assumed to be where the last change was made.
         last = change.edits[-1]
         ls.on_cursor_idle(change.after, last.span.start + len(last.text))
 

@@ -26,7 +26,7 @@ def inline_completion_list(
                 insert_text=suggestion.text,
                 filter_text=filter_text(snapshot, suggestion),
                 range=documents.range(snapshot, suggestion.replaces),
-                command=accepted(suggestion),
+                command=accepted_command(suggestion),
             )
             for suggestion in suggestions
         ]
@@ -54,14 +54,14 @@ def completion_list(
                 ),
                 insert_text_format=types.InsertTextFormat.PlainText,
                 insert_text_mode=types.InsertTextMode.AsIs,
-                command=accepted(suggestion),
+                command=accepted_command(suggestion),
             )
             for suggestion in suggestions
         ],
     )
 
 
-def accepted(suggestion: Suggestion) -> types.Command:
+def accepted_command(suggestion: Suggestion) -> types.Command:
     """The command to run when ``suggestion`` was accepted."""
     return types.Command(title="Accepted", command=ACCEPTED, arguments=[suggestion.id])
 

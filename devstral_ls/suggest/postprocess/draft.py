@@ -102,6 +102,8 @@ class CursorContext:
     @cached_property
     def missing(self) -> str:
         """The closers that are due at the cursor and that no line below gives, innermost first."""
+        if not self.before.due:  # of most cursors in Python: the lines below are not looked at
+            return ""
         below = self.scan("\n".join([self.line_after, *self.lines_below]))
         n_given = sum(c in self.before.due for _, c in below.closing)
         return self.before.due[: max(0, len(self.before.due) - n_given)]

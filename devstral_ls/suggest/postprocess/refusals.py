@@ -45,7 +45,7 @@ def refuse_prose(draft: Draft) -> Draft:
 
 
 def refuse_what_was_removed(draft: Draft) -> Draft:
-    """What the user has just taken out is not put in again."""
+    """What the user has just deleted is not put in again."""
     removed, text = draft.place.removed.strip(), draft.text.strip()
     if removed and text and (text.startswith(removed) or removed.startswith(text)):
         raise NothingToShow(Reason.UNDOES_EDIT)

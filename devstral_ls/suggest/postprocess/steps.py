@@ -138,10 +138,10 @@ def fit_what_follows(draft: Draft) -> Draft:
     closed = [c for _, c in place.scan(text).closing]
     n_replaced = _n_closed(after, closed)
     n_replaced += _n_punctuation(after[n_replaced:], text) if n_replaced else 0
-    n_spare = len(closed) + _n_without_opener(place)
+    n_surplus = len(closed) + _n_without_opener(place)
     for n in range(min(len(after), len(text)), n_replaced, -1):  # what the answer ends with is no longer than it
         common = after[:n]
-        if text.endswith(common) and _is_overlap(common) and len(place.scan(common).closing) <= n_spare:
+        if text.endswith(common) and _is_overlap(common) and len(place.scan(common).closing) <= n_surplus:
             n_replaced = n
             break
     return replace(draft, n_replaced=n_replaced)

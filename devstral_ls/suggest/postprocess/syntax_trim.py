@@ -117,7 +117,7 @@ def _errors_near(syntax: Syntax, edit: Edit, place: CursorContext, written: str)
     """Errors near ``edit``, with the closers behind its line that are due there after ``written`` and come nowhere."""
     start, end = edit.span.start, edit.span.start + len(edit.text)
     missing = list(place.missing)
-    for _, closer in place.scan(written).closing:
+    for _, closer in place.scan(written).closing if missing else ():
         if missing and closer == missing[0]:
             del missing[0]
     edits = [edit]

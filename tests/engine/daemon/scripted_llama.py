@@ -7,9 +7,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from devstral_ls.engine.daemon.backend_engine import BackendEngine
 from devstral_ls.engine.daemon.backends.backend import BackendInfo, BackendRequest, Capabilities, Event
 from devstral_ls.engine.daemon.backends.llama_server_client import LlamaServerClient
-from devstral_ls.engine.daemon.generator import Generator
 from devstral_ls.engine.endpoint import Endpoint
 from tests.engine.fake_llama import FakeLlama, listening
 
@@ -49,7 +49,7 @@ async def talking(
     space_prefix: bool = False,
     batch: int = 100,
     **more: Any,
-) -> AsyncIterator[Generator]:
+) -> AsyncIterator[BackendEngine]:
     info = BackendInfo(
         "fake",
         context_tokens=200,
@@ -63,6 +63,6 @@ async def talking(
     async with listening(fake, folder / "s") as address:
         backend = LlamaBackend(address, info)
         try:
-            yield Generator(backend, **more)
+            yield BackendEngine(backend, **more)
         finally:
             await backend.stop()

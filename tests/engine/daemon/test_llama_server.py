@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from devstral_ls.engine.daemon.backend_engine import BackendEngine
 from devstral_ls.engine.daemon.backends.llama_server_client import LlamaServerClient
-from devstral_ls.engine.daemon.generator import Generator
 from devstral_ls.engine.endpoint import Endpoint
 from devstral_ls.errors import (
     DevstralError,
@@ -29,7 +29,7 @@ def asking(*parts: Special | Text, **more: Any) -> GenerationRequest:
     return GenerationRequest(prompt=parts or (Text("abc"),), **{"max_tokens": 16, **more})
 
 
-async def answer(client: Generator, request: GenerationRequest) -> list[Chunk]:
+async def answer(client: BackendEngine, request: GenerationRequest) -> list[Chunk]:
     async with client.generate(request) as chunks:
         return [chunk async for chunk in chunks]
 
@@ -241,7 +241,7 @@ async def test_an_exception_in_the_block_hangs_up_and_passes(tmp_path: Path) -> 
         await asyncio.wait_for(fake.left.wait(), 2)
 
 
-async def _leave_by_exception(client: Generator) -> None:
+async def _leave_by_exception(client: BackendEngine) -> None:
     async with client.generate(asking()) as chunks:
         await anext(chunks)
         raise KeyError

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from devstral_ls.engine.daemon.backend_engine import BackendEngine, queue_for
 from devstral_ls.engine.daemon.backends.backend import BackendInfo
-from devstral_ls.engine.daemon.generator import Generator, queue_for
 from devstral_ls.engine.daemon.queue import Rank
 from devstral_ls.errors import EngineSilent
 from devstral_ls.generation import Chunk, FinishReason, GenerationRequest, Priority, Text
@@ -30,7 +30,7 @@ async def interrupted(
     async with listening(fake, folder / "s") as address:
         backend = LlamaBackend(address, BackendInfo("fake", 200, 2))
         queue = queue_for(backend)
-        client = Generator(backend, queue)
+        client = BackendEngine(backend, queue)
         request = GenerationRequest((Text("ab"),), **{"max_tokens": 16, "priority": Priority.ACTION, **more})
         chunks: list[Chunk] = []
         async with client.generate(request) as answer:
@@ -95,7 +95,7 @@ async def test_a_cold_inline_request_makes_room_until_its_prompt_is_known(tmp_pa
     async with listening(fake, tmp_path / "s") as address:
         backend = LlamaBackend(address, BackendInfo("fake", 200, 2, batch=1))
         queue = queue_for(backend)
-        client = Generator(backend, queue)
+        client = BackendEngine(backend, queue)
         with queue.enter(Rank.INLINE_CACHED, ""):
             cold = asyncio.create_task(_ask(client, "abcdefghi", conversation="a"))
             while len(queue.tickets) < 2:  # noqa: ASYNC110
@@ -107,7 +107,7 @@ async def test_a_cold_inline_request_makes_room_until_its_prompt_is_known(tmp_pa
         await backend.stop()
 
 
-async def _ask(client: Generator, text: str, **more: Any) -> str:
+async def _ask(client: BackendEngine, text: str, **more: Any) -> str:
     async with client.generate(GenerationRequest((Text(text),), **{"max_tokens": 8, **more})) as chunks:
         return "".join([chunk.text async for chunk in chunks])
 
@@ -135,7 +135,7 @@ async def test_it_leaves_in_the_middle_of_a_batch(priority: Priority, tmp_path: 
     async with listening(fake, tmp_path / "s") as address:
         backend = LlamaBackend(address, BackendInfo("fake", 200, 2))
         queue = queue_for(backend)
-        client = Generator(backend, queue)
+        client = BackendEngine(backend, queue)
         work = asyncio.create_task(_ask(client, "ab", max_tokens=0, priority=priority, conversation="a"))
         await asyncio.wait_for(fake.asked.wait(), 5)
         with queue.enter(Rank.INLINE_CACHED, ""):

@@ -166,7 +166,7 @@ class Backend(Protocol):
         """The ids of ``text`` without BOS. With ``parse_special`` names of control tokens become their ids.
 
         Raises:
-            GenerationFailed: the answer makes no sense. EngineUnavailable: nobody answers.
+            GenerationFailed: the answer makes no sense. EngineUnavailable: the backend does not answer.
         """
         ...
 

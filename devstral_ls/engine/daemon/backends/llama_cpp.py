@@ -7,7 +7,6 @@ call for the tokenizer, a thread for each request, and another shape of events. 
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 import sys
@@ -25,6 +24,7 @@ from devstral_ls.engine.daemon.backends.backend import (
     Capabilities,
     Event,
 )
+from devstral_ls.engine.daemon.backends.llama_library import load_xllamacpp
 from devstral_ls.engine.daemon.backends.llama_server_client import LlamaServerClient
 from devstral_ls.engine.endpoint import Endpoint
 from devstral_ls.engine.model_info import reserved_tokens
@@ -111,7 +111,7 @@ class LlamaCpp:
             ModelError: it cannot be loaded.
         """
         header = read_header(Path(self._spec.model_path))
-        xllamacpp = _xllamacpp()
+        xllamacpp = load_xllamacpp()
         self._info = info = _plan(xllamacpp, self._spec, header)
         self._capabilities = replace(self._capabilities, is_shared_processor=info.gpu_layers != -1)
         key = secrets.token_urlsafe(32)
@@ -185,31 +185,6 @@ def _plan(xllamacpp: Any, spec: EngineSpec, header: GgufHeader) -> BackendInfo:
         bytes_needed=plan.fit.total,
         versions={"devstral-ls": __version__, "xllamacpp": xllamacpp.__version__},
     )
-
-
-def print_devices() -> None:
-    """Print what llama.cpp sees as JSON, for ``devices``, which calls this in a process of its own."""
-    found = [
-        {
-            "name": str(device["name"]),
-            "description": str(device["description"]),
-            "kind": device["type"].name.removeprefix("GGML_BACKEND_DEVICE_TYPE_"),
-            "free": int(device["memory_free"]),
-            "total": int(device["memory_total"]),
-        }
-        for device in _xllamacpp().get_device_info()
-    ]
-    sys.stdout.write(json.dumps(found) + "\n")
-
-
-def _xllamacpp() -> Any:
-    try:
-        import xllamacpp
-    except ImportError as error:
-        raise ModelLoadFailed(
-            f"llama.cpp cannot be used: {error}", hint="Install it: `pip install xllamacpp`; see `devstral-ls doctor`."
-        ) from error
-    return xllamacpp
 
 
 def _parameters(xllamacpp: Any, spec: EngineSpec, info: BackendInfo, socket: Path, api_key: str) -> Any:

@@ -1,6 +1,6 @@
 """llama-server's own API: token ids in, server-sent events out; its paths, and what bodies, events and errors mean.
 
-llama.cpp in process speaks it, and so does any ``llama-server`` that somebody else runs.
+llama.cpp in process speaks it, and so does any other ``llama-server``.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ def event_of(line: bytes) -> Event | None:
 
 def _logprobs(event: Mapping[str, Any]) -> tuple[float, ...]:
     """Of the tokens of one event, as the model gave them before any sampler looked at them; an impossible one is null."""
-    told = (token["logprob"] for token in event.get("completion_probabilities") or ())
-    return tuple(-100.0 if logprob is None else max(-100.0, float(logprob)) for logprob in told)
+    logprobs = (token["logprob"] for token in event.get("completion_probabilities") or ())
+    return tuple(-100.0 if logprob is None else max(-100.0, float(logprob)) for logprob in logprobs)
 
 
 def _end_of(event: Mapping[str, Any]) -> End:

@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from devstral_ls.engine.daemon.backend_engine import BackendEngine
 from devstral_ls.engine.daemon.backends.remote.backend import RemoteBackend
 from devstral_ls.engine.daemon.backends.remote.options import RemoteOptions
-from devstral_ls.engine.daemon.generator import Generator
 from devstral_ls.engine.endpoint import Endpoint
 from devstral_ls.errors import DevstralError
 from devstral_ls.generation import GenerationRequest, Text
@@ -173,7 +173,7 @@ async def _asked(socket: Path, said: dict[str, Any], number: int) -> str:
     backend = RemoteBackend(Endpoint(f"unix:{socket}", "key"), options, silence=SILENCE_S)
     try:
         await backend.start()
-        generator = Generator(backend, model=backend.probed.model, silence=SILENCE_S)
+        generator = BackendEngine(backend, model=backend.probed.model, silence=SILENCE_S)
         forced = "x" if number % 3 == 0 else ""
         request = GenerationRequest(
             (Text("a = <|fim_middle|>\ud83d"),), 16, begins_with=forced, logprobs=number % 2 == 0

@@ -13,8 +13,8 @@ import pytest
 
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.connection import Connection, connect
+from devstral_ls.engine.daemon.backend_engine import BackendEngine
 from devstral_ls.engine.daemon.backends.table import backend_for, backend_of
-from devstral_ls.engine.daemon.generator import Generator
 from devstral_ls.engine.managed import ManagedEngine
 from devstral_ls.engine.restart_policy import RestartPolicy
 from devstral_ls.engine.runtime_dir import RuntimeFiles
@@ -91,7 +91,7 @@ async def test_its_ids_are_those_of_llama_cpp(home: Directories, spm: Path) -> N
         RuntimeFiles(home.runtime, spec(home, spm, name).key).prepare()
         backend = backend_for(spec(home, spm, name), home.runtime)
         await backend.start()
-        ids.append(await Generator(backend).ids((Text("def f():\n    return é"),)))
+        ids.append(await BackendEngine(backend).ids((Text("def f():\n    return é"),)))
         await backend.stop()
     assert ids[0] == ids[1]
 

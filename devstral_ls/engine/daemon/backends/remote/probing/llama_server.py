@@ -13,10 +13,10 @@ from devstral_ls.engine.daemon.backends.remote.options import RemoteOptions
 from devstral_ls.engine.daemon.backends.remote.probing.probed import (
     UNKNOWN_FAMILY,
     Probed,
-    accepted,
+    accepted_specials,
     bos_of,
-    model_info,
     refuse,
+    remote_model_info,
     reserved_names,
 )
 from devstral_ls.errors import EngineUnavailable
@@ -42,7 +42,7 @@ async def probe(http: Http, options: RemoteOptions) -> Probed:
         refuse(status)
         return tokens_of(content)
 
-    specials = await accepted(SENTINELS, ids)
+    specials = await accepted_specials(SENTINELS, ids)
     tokens = frozenset(specials)
     template = props.get("chat_template")
     evidence = Evidence(
@@ -57,7 +57,7 @@ async def probe(http: Http, options: RemoteOptions) -> Probed:
     context = _number(per_slot.get("n_ctx") if isinstance(per_slot, dict) else None) or _FALLBACK_CONTEXT
     return Probed(
         dialect=DIALECTS["llama-server"],
-        model=model_info(_name(props, options), family, tokens, context, bos),
+        model=remote_model_info(_name(props, options), family, tokens, context, bos),
         info=BackendInfo(
             software="llama-server",
             context_tokens=context,

@@ -13,8 +13,8 @@ from devstral_ls.engine.daemon.backends.remote.options import RemoteOptions
 from devstral_ls.engine.daemon.backends.remote.probing.probed import (
     UNKNOWN_FAMILY,
     Probed,
-    model_info,
     refuse,
+    remote_model_info,
     reserved_names,
 )
 from devstral_ls.errors import EngineUnavailable, ModelNotFound
@@ -50,7 +50,7 @@ async def probe(http: Http, options: RemoteOptions) -> Probed:
     context = _context(facts if isinstance(facts, dict) else {}, evidence.architecture, options)
     return Probed(
         dialect=replace(DIALECTS["ollama"], body=body_for(context)),
-        model=model_info(name, family, tokens, context, None),
+        model=remote_model_info(name, family, tokens, context, None),
         info=BackendInfo(
             software="Ollama",
             context_tokens=context,

@@ -13,10 +13,10 @@ from devstral_ls.engine.daemon.backends.remote.options import RemoteOptions
 from devstral_ls.engine.daemon.backends.remote.probing.probed import (
     UNKNOWN_FAMILY,
     Probed,
-    accepted,
+    accepted_specials,
     bos_of,
-    model_info,
     refuse,
+    remote_model_info,
     reserved_names,
 )
 from devstral_ls.errors import EngineUnavailable, GenerationFailed, ModelNotFound
@@ -109,7 +109,7 @@ async def _takes(http: Http, dialect: str, name: str, prompt: Any) -> bool:
 
 
 async def _by_ids(http: Http, name: str, context: int, ids: Any) -> Probed:
-    specials = await accepted(SENTINELS, ids)
+    specials = await accepted_specials(SENTINELS, ids)
     tokens = frozenset(specials)
     family = family_by_evidence(Evidence(tokens=tokens))
     bos = await bos_of(await ids("x", front=True), await ids("x"), specials, ids)
@@ -158,7 +158,7 @@ def _probed(
     as_text = dialect.capabilities.prompt == "text"
     return Probed(
         dialect=dialect,
-        model=model_info(name.rpartition("/")[2] or name, family, tokens, context, bos),
+        model=remote_model_info(name.rpartition("/")[2] or name, family, tokens, context, bos),
         info=BackendInfo(
             software="OpenAI-compatible",
             context_tokens=context,

@@ -58,7 +58,9 @@ def refuse(status: int) -> None:
         )
 
 
-def model_info(name: str, family: Family, tokens: Collection[str], context_tokens: int, bos: str | None) -> ModelInfo:
+def remote_model_info(
+    name: str, family: Family, tokens: Collection[str], context_tokens: int, bos: str | None
+) -> ModelInfo:
     """The model as suggestions and actions see it, with the prompt budget of a model on a GPU."""
     return ModelInfo(
         name=name,
@@ -75,7 +77,7 @@ def reserved_names(family: Family, tokens: Collection[str], bos: str | None) -> 
     return (reserved_of(family) & frozenset(tokens)) | ({bos} if bos else frozenset())
 
 
-async def accepted(names: Collection[str], tokenize: Tokenize) -> dict[str, int]:
+async def accepted_specials(names: Collection[str], tokenize: Tokenize) -> dict[str, int]:
     """Those of ``names`` that the server's tokenizer makes one token of, with their ids."""
     room = asyncio.Semaphore(_AT_ONCE)
 
@@ -103,7 +105,7 @@ async def bos_of(with_bos: list[int], without: list[int], specials: dict[str, in
     if len(with_bos) <= len(without) or with_bos[-len(without) :] != without:
         return None
     first = with_bos[0]
-    specials |= await accepted(_BOS_NAMES, tokenize)
+    specials |= await accepted_specials(_BOS_NAMES, tokenize)
     known = next((name for name, token in specials.items() if token == first), f"<bos {first}>")
     specials[known] = first
     return known

@@ -61,7 +61,7 @@ def silence_of(info: BackendInfo) -> float:
     return max(SILENCE_SECONDS, _SILENT_BATCHES * info.batch / info.prefill_rate if info.prefill_rate > 0 else 0.0)
 
 
-class Generator:
+class BackendEngine:
     """Runs requests in a started backend."""
 
     def __init__(
@@ -160,14 +160,14 @@ class Generator:
             return not answer.complete and not (ticket.rank is Rank.INLINE_COLD and tracker.has_begun)
 
         async with AsyncExitStack() as stack:
-            heard = stack.enter_context(self._watchdog.watching(ticket.fail))
+            note_event = stack.enter_context(self._watchdog.watching(ticket.fail))
             opening = stack.enter_async_context(self._backend.stream(run))
             events = await ticket.wait(opening, pausable=pausable())
             while True:
                 event = await ticket.wait(_next(events), pausable=pausable())
                 if event is None:
                     return
-                heard()
+                note_event()
                 yield event
 
     async def _prepare(self, request: GenerationRequest) -> tuple[PreparedPrompt, int]:

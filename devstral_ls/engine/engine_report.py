@@ -52,7 +52,7 @@ class EngineReport:
     """The share of all prompt tokens since its start that were in the KV cache already, 0 to 1."""
 
 
-async def report(state: EngineState, directories: Directories) -> EngineReport:
+async def engine_report(state: EngineState, directories: Directories) -> EngineReport:
     """Ask the daemon that ``state`` is of, for some seconds at most."""
     found = EngineReport(state, max(0.0, time.time() - state.started), rss_bytes=resident_bytes(state.pid))
     if state.phase != "ready":
