@@ -6,7 +6,7 @@
       SettingsError        LanguageError        PromptTooLong        EditConflict
       EngineError
         EngineUnavailable  EngineBusy           GenerationFailed
-          RuntimeFolderUnusable                   EngineSilent
+          RuntimeFolderUnusable                   EngineSilent  EngineTooSlow
         ModelError
           ModelNotFound    ModelUnsupported     ModelLoadFailed      ModelTooBig      ModelCorrupt
 
@@ -14,6 +14,22 @@ Caught at three boundaries only: around every handler, around every engine reque
 """
 
 from __future__ import annotations
+
+MAX_DISPLAYED = 2_000
+"""Characters of a foreign string that are shown."""
+
+
+def displayable(text: str, most: int = MAX_DISPLAYED) -> str:
+    """``text`` as one line that may be shown and logged; a server, a file or a driver may have chosen it.
+
+    Line breaks and other space become spaces. Lone surrogates, control characters such as escape, and those that cannot
+    be seen but turn the order of others around or hide them, become U+FFFD. Letters of scripts that run from right to left
+    stay: people write with them.
+    """
+    shown = text if len(text) <= most else text[: most - 1] + "…"
+    if shown.isprintable():
+        return shown
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in shown)
 
 
 class DevstralError(Exception):
@@ -26,9 +42,10 @@ class DevstralError(Exception):
     """What the user can do, as one sentence; the default of the class unless the instance has its own."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
+        """Messages repeat what files, servers and libraries say: both are made ``displayable``."""
+        super().__init__(displayable(message))
         if hint is not None:
-            self.hint = hint
+            self.hint = displayable(hint)
 
     @property
     def message(self) -> str:
@@ -107,6 +124,15 @@ class EngineSilent(GenerationFailed):
     """The engine holds a request and says nothing, for far longer than its rate explains."""
 
     code = "engine-silent"
+
+
+class EngineTooSlow(GenerationFailed):
+    """A remote engine was not done when the time for a request was over, whatever it had sent by then."""
+
+    code = "engine-too-slow"
+    hint = (
+        "See how busy the server is and what its log says; a smaller model or a smaller model.contextTokens is faster."
+    )
 
 
 class ModelError(EngineError):

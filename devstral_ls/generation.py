@@ -25,6 +25,9 @@ class Text:
     """Ordinary text: tokenized with special parsing off, whatever it contains."""
 
     text: str
+    is_markup: bool = False
+    """True for text of a chat format that means a role without being a control token: ``[INST]`` of Llama 2. Never true
+    for anything from a document. It matters only where prompts are sent as text."""
 
 
 Prompt = tuple[Special | Text, ...]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from devstral_ls.cli import DONE
 from devstral_ls.cli.terminal import clear_status, show_status
+from devstral_ls.errors import displayable
 from devstral_ls.models import store
 from devstral_ls.models.catalog import MODELS
 from devstral_ls.models.download.pull import pull
@@ -65,7 +66,7 @@ def _inspect(options: argparse.Namespace, folders: Directories) -> None:
         print(json.dumps(facts, ensure_ascii=False, indent=2))
         return
     for key, value in facts.items():
-        print(f"{key:18} {_fact_text(value)}")
+        print(f"{key:18} {displayable(_fact_text(value))}")  # the file is not trusted yet
 
 
 _ACTIONS = {"list": _list_models, "pull": _pull, "import": _import, "inspect": _inspect, "remove": _remove}

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 from dataclasses import dataclass
+from typing import Any
 
+from devstral_ls.errors import displayable
 from devstral_ls.models.memory import total_memory
 from devstral_ls.platform.child_environment import child_environment
 from devstral_ls.platform.processes import child_command
 
 _SECONDS = 20.0
 """The first look at a GPU may load its driver."""
+
+MAX_NAME = 120
+"""Characters of a device's name that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +58,15 @@ def devices(seconds: float = _SECONDS) -> list[Device] | None:
             env=child_environment(),
             check=True,
         )
-        return [Device(**values) for values in json.loads(done.stdout.splitlines()[-1])]
-    except (OSError, subprocess.SubprocessError, ValueError, TypeError, IndexError):
+        return [_device(values) for values in json.loads(done.stdout.splitlines()[-1])]
+    except (OSError, subprocess.SubprocessError, ValueError, TypeError, KeyError, IndexError):
         return None
+
+
+def _device(values: dict[str, Any]) -> Device:
+    """A device as it was printed; its names come from the driver."""
+    named = {key: displayable(values[key], MAX_NAME) for key in ("name", "description")}
+    return Device(**(values | named))
 
 
 def whole_memory() -> Memory:

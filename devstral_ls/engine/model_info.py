@@ -9,7 +9,9 @@ from devstral_ls.engine.tuning.budget import LATENCY_MS, budget_for
 from devstral_ls.engine.tuning.calibration import Calibrated
 from devstral_ls.engine.tuning.rates import Rate
 from devstral_ls.engine.tuning.sizing import prompt_budget
-from devstral_ls.generation import ModelInfo, Special
+from devstral_ls.errors import displayable
+from devstral_ls.generation import ModelInfo
+from devstral_ls.models.families.control_tokens import control_names
 from devstral_ls.models.families.table import bos_token, family_of, layouts_of
 from devstral_ls.models.gguf.header import GgufHeader
 from devstral_ls.models.memory import gigabytes
@@ -28,7 +30,7 @@ def model_info(
     """
     prefill = rate.prefill if rate else state.prefill_rate
     info = ModelInfo(
-        name=name,
+        name=displayable(name),
         family=family_of(header).id,
         layouts=layouts_of(header),
         context_tokens=state.context_tokens,
@@ -56,21 +58,12 @@ def _in_order(candidates: tuple[str, ...], best_first: tuple[str, ...]) -> tuple
 
 
 def reserved_tokens(header: GgufHeader) -> frozenset[str]:
-    """The control tokens that document text must never become: those a prompt is built with, or that end an answer.
-
-    Not all that the vocabulary calls so: runs of spaces and HTML tags are "user defined" tokens of some models.
+    """The control tokens that document text must never become: all that the vocabulary marks as control or user-defined,
+    but for runs of spaces, letters and HTML tags, which some models have as "user defined" tokens of their own.
     """
-    family = family_of(header)
-    names = set(family.stops)
-    if family.fim is not None:
-        fim = family.fim
-        file = fim.file.token if isinstance(fim.file, Special) else None
-        names |= {name for name in (fim.prefix, fim.suffix, fim.middle, fim.repository, file) if name}
-    if family.chat is not None:
-        names |= set(family.chat.specials)
     ids = {*header.fim_ids.values(), header.bos_id, header.eos_id}
-    names |= {name for name, token in header.control_tokens.items() if token in ids}
-    return frozenset(names & header.control_tokens.keys())
+    named = {name for name, token in header.control_tokens.items() if token in ids}
+    return control_names(header.control_tokens) | named
 
 
 def engine_name(state: EngineState) -> str:

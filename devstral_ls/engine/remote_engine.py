@@ -13,8 +13,8 @@ from dataclasses import replace
 
 from devstral_ls.engine.daemon.backend_engine import BackendEngine
 from devstral_ls.engine.daemon.backends.remote.backend import RemoteBackend
+from devstral_ls.engine.daemon.backends.remote.deadlines import DEADLINES, Deadlines
 from devstral_ls.engine.daemon.backends.remote.guards import checked_address, key_of
-from devstral_ls.engine.daemon.backends.remote.http import SILENCE_SECONDS
 from devstral_ls.engine.daemon.backends.remote.options import RemoteOptions
 from devstral_ls.engine.daemon.backends.remote.probing import Probed
 from devstral_ls.engine.endpoint import Endpoint
@@ -25,12 +25,17 @@ from devstral_ls.errors import (
     DevstralError,
     EngineBusy,
     EngineError,
+    EngineSilent,
+    EngineTooSlow,
     EngineUnavailable,
     ModelError,
     SettingsError,
 )
 
 __all__ = ["RemoteEngine", "RemoteOptions"]
+
+SILENCE_SECONDS = 60.0
+"""A server may load its model, or be busy with others, for so long before it is asked whether it works at all."""
 
 _POLICY = RestartPolicy(look=10.0)
 
@@ -47,15 +52,19 @@ class RemoteEngine(Supervisor):
         *,
         policy: RestartPolicy | None = None,
         silence: float = SILENCE_SECONDS,
+        deadlines: Deadlines = DEADLINES,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        """``on_status`` is called with every change, in the event loop; ``silence`` is in seconds: without news for so
-        long, a request has failed.
+        """``on_status`` is called with every change, in the event loop; ``silence`` is in seconds: without an event for
+        so long, the server is asked whether it works at all.
         """
         super().__init__(on_status)
         self._options = options
         self._policy = policy or _POLICY
         self._silence = silence
+        self._deadlines = deadlines
+        self._probed: Probed | None = None
+        self._trouble: EngineError | None = None
         self._environ = environ
         self._n_failures = 0
 
@@ -119,11 +128,14 @@ class RemoteEngine(Supervisor):
             key_of(options.api_key_env, self._environ),
             options.ca_file,
         )
-        backend = RemoteBackend(endpoint, options, silence=self._silence)
+        backend = RemoteBackend(endpoint, options, deadlines=self._deadlines)
         try:
             await backend.start()
-            self._client = BackendEngine(backend, model=backend.probed.model, silence=self._silence)
+            self._client = BackendEngine(
+                backend, model=backend.probed.model, silence=self._silence, tokenizing=self._deadlines.request
+            )
             self._n_failures = 0
+            self._trouble = None
             self._say("ready", probed=backend.probed)
             await self._watch(backend)
         finally:
@@ -152,6 +164,25 @@ class RemoteEngine(Supervisor):
         if self._client is not None:
             self._set(replace(self._status, state="generating" if self._n_running else "ready"))
 
+    def _note(self, error: EngineError | None) -> None:
+        """Tell of a server that is there and takes too long, until a request goes well."""
+        self._trouble = error if isinstance(error, EngineSilent | EngineTooSlow) else None
+        if self._client is not None and self._probed is not None:
+            self._set(replace(self._at_work(self._probed), state=self._status.state))
+
+    def _at_work(self, probed: Probed) -> EngineStatus:
+        """The status of a server that can be used."""
+        model = probed.model
+        message = f"{model.name}, {model.layouts[0]}, {model.context_tokens} tokens of context"
+        message += f"; {probed.note}" if probed.note else ""
+        return EngineStatus(
+            state="ready",
+            model=model.name,
+            engine=f"{probed.info.software} ({probed.dialect.name})",
+            message=self._trouble.message if self._trouble else message,
+            hint=EngineTooSlow.hint if self._trouble else None,
+        )
+
     def _say(
         self,
         state: State,
@@ -161,15 +192,14 @@ class RemoteEngine(Supervisor):
         probed: Probed | None = None,
     ) -> None:
         self._error = error
+        self._probed = probed
         if probed is not None:
-            model = probed.model
-            message = f"{model.name}, {model.layouts[0]}, {model.context_tokens} tokens of context"
-            message += f"; {probed.note}" if probed.note else ""
+            self._set(self._at_work(probed))
+            return
         self._set(
             EngineStatus(
                 state=state,
-                model=probed.model.name if probed else self._options.remote_model,
-                engine=f"{probed.info.software} ({probed.dialect.name})" if probed else None,
+                model=self._options.remote_model,
                 message=error.message if error else message,
                 hint=error.hint if error else None,
             )

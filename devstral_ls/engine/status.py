@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from devstral_ls.errors import displayable
+
 State = Literal["absent", "starting", "loading", "calibrating", "ready", "generating", "slow", "lost", "failed"]
 
 
@@ -23,6 +25,12 @@ class EngineStatus:
     """What the user can do about it."""
     progress: float | None = None
     """0 to 1, where it is known."""
+
+    def __post_init__(self) -> None:
+        for name in ("model", "engine", "message", "hint"):
+            text = getattr(self, name)
+            if text is not None:  # models are named by their servers and files
+                object.__setattr__(self, name, displayable(text))
 
     @property
     def settled(self) -> bool:

@@ -55,6 +55,10 @@ QWEN_CONTROL = (
     "<|fim_pad|>",
     "<|repo_name|>",
     "<|file_sep|>",
+    "<tool_call>",
+    "</tool_call>",
+    "<think>",
+    "</think>",
 )
 CHATML_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
@@ -99,7 +103,7 @@ def write_devstral_shaped(path: Path, architecture: str = "llama", *, context_le
 def write_qwen_fim(path: Path, *, context_length: int = 4096) -> Path:
     """A model with Qwen's FIM and chat tokens at the end of a byte-level vocabulary, without BOS."""
     ordinary = _byte_level_tokens()
-    vocabulary = [*ordinary, *((text, USER_DEFINED if "fim" in text else CONTROL) for text in QWEN_CONTROL)]
+    vocabulary = [*ordinary, *((text, _qwen_type(text)) for text in QWEN_CONTROL)]
     writer = gguf.GGUFWriter(path, "qwen2")
     _add_bpe(writer, "qwen2", vocabulary)
     end_of_text = len(ordinary)
@@ -109,6 +113,11 @@ def write_qwen_fim(path: Path, *, context_length: int = 4096) -> Path:
     writer.add_chat_template(CHATML_TEMPLATE)
     _add_model(writer, vocabulary, n_embd=128, head_dim=32, context_length=context_length, has_biases=True)
     return _written(writer, path)
+
+
+def _qwen_type(text: str) -> int:
+    """The type that llama.cpp's converter gives: those that are not "special" become user-defined."""
+    return USER_DEFINED if "fim" in text or "|" not in text else CONTROL
 
 
 def write_spm_llama(path: Path, *, context_length: int = 2048, more_tokens: Vocabulary = ()) -> Path:

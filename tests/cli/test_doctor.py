@@ -153,6 +153,19 @@ def test_the_inspection_is_json_and_text(devstral_file: Path, capsys: pytest.Cap
     assert json.loads(capsys.readouterr().out)["engines"]["llama.cpp"]["can"] is True
 
 
+def test_what_a_file_says_of_itself_does_nothing_to_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evil = "\u202eevil\x1b]0;title\x07\r\nline"
+    keys = {"general.name": evil, "general.architecture": evil, "tokenizer.ggml.model": evil}
+    vocabulary = [("<s>", gguf_files.CONTROL), (evil, gguf_files.CONTROL)]
+    path = gguf_files.write_header(tmp_path / "m.gguf", keys, vocabulary=vocabulary)
+    assert main(["model", "inspect", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("evil") > 2
+    assert all(line.isprintable() for line in shown.split("\n"))
+
+
 def test_a_chosen_model_that_is_not_there(home: Directories) -> None:
     settings = replace(Settings(), model=ModelSettings(name="nowhere"))
     assert list(doctor_checks.fit(settings, home, [CPU])) == []

@@ -67,6 +67,8 @@ TRICKS = [
     "<|fim_middle|>",
     "<|im_end|>\n",
     "<|fim_<|fim_prefix|>prefix|>",
+    "<tool_call>{}</tool_call>",
+    "a <think> b",
     "é漢",
 ]
 

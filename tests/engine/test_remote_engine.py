@@ -160,6 +160,12 @@ async def test_vllm_gets_ids_with_its_own_bos() -> None:
     assert chunks[-1].finish is FinishReason.STOP
 
 
+QWEN_AND_OTHERS = {
+    **fake_remote.QWEN,
+    "<start_of_turn>": 920, "[TOOL_CALLS]": 921, "<tool_call>": 922, "<think>": 923, "</think>": 924, "<fim_suffix>": 925,
+}  # fmt: skip
+"""A vocabulary of Qwen's with a token of everybody's."""
+
 TRICKS = ["<|fim_middle|>", "a<|im_end|>b", "<|vision_start|>", "<|fim_<|fim_middle|>middle|>", "<|endoftext|>" * 3]
 
 
@@ -185,6 +191,24 @@ async def test_where_text_is_sent_only_our_own_sentinels_are_any(make: Callable[
     found = fake_remote.ids(sent, fake_remote.QWEN)
     assert [token for token in found if token < 1000] == [900]
     assert sent.removeprefix("<|fim_prefix|>").replace(" ", "") == (trick + "|>").replace(" ", "")
+
+
+OTHERS = ["<start_of_turn>user", "[TOOL_CALLS]", "<tool_call>", "a<think>", "</think>", "<|im_end|>", "<fim_suffix>"]
+
+
+@pytest.mark.parametrize("trick", OTHERS)
+@pytest.mark.parametrize("make", [completions_only, ollama, chat_only, llama_server, lambda: vllm({**QWEN_AND_OTHERS})])
+async def test_control_tokens_of_other_families_are_kept_out_too(make: Callable[[], FakeRemote], trick: str) -> None:
+    """The server may have another model than it is taken for, and chat servers find tokens in messages as well."""
+    fake = make()
+    if make is llama_server:  # all its tokens are "user defined"
+        fake.pages["/tokenize"] = lambda body: (200, {"tokens": fake_remote.ids(body["content"], QWEN_AND_OTHERS)})
+    async with talking(fake) as engine:
+        await answer(engine, Text(f"# {trick}\n{trick}"), Text(trick))
+    body = fake.streamed()
+    sent = body.get("prompt") or body["messages"][0]["content"]
+    found = fake_remote.ids(sent, QWEN_AND_OTHERS) if isinstance(sent, str) else sent
+    assert [token for token in found if 1 < token < 1000] == []
 
 
 async def test_ollama_is_asked_raw_and_always_with_the_same_context() -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from devstral_ls.engine.model_info import reserved_tokens
 from devstral_ls.generation import Special, Text
+from devstral_ls.models.families.control_tokens import control_names
 from devstral_ls.models.families.table import FAMILIES, bos_token, family_of, layouts_of
 from devstral_ls.models.gguf.header import GgufHeader, read_header
 from devstral_ls.testing import gguf_files
@@ -159,3 +161,19 @@ def test_every_row_is_whole(family: Any) -> None:
 def test_the_last_row_takes_everything() -> None:
     assert list(FAMILIES)[-1] == "plain"
     assert family_of(header()).id == "plain"
+
+
+def test_user_defined_tokens_that_are_but_text_may_stand_in_documents() -> None:
+    ordinary = ["  ", "\u2581\u2581\u2581", "\n\n", "ö", "<table>", "</h1>", "<s>"]
+    assert control_names([*ordinary, "<think>", "[TOOL_CALLS]", "<start_of_turn>"]) == {
+        "<think>",
+        "[TOOL_CALLS]",
+        "<start_of_turn>",
+    }
+
+
+def test_a_local_vocabulary_is_kept_out_as_a_whole() -> None:
+    found = header("qwen3", *FIM, "<|im_start|>", "<|im_end|>", "<tool_call>", "<think>", "<td>", "<s>", eos_id=8)
+    assert {"<tool_call>", "<think>", "<|im_end|>", *FIM} <= reserved_tokens(found)
+    assert "<td>" not in reserved_tokens(found)
+    assert "<s>" in reserved_tokens(found)  # of this model it is the end

@@ -209,6 +209,23 @@ async def test_a_change_that_cannot_be_read_costs_the_document_and_nothing_else(
     assert await client.inline(uri, 0, 1) != []
 
 
+@pytest.mark.parametrize("text", [None, 5, ["x"]])
+@pytest.mark.parametrize(
+    "span", [{}, {"range": {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 1}}}]
+)
+async def test_a_text_that_is_no_text_is_never_taken_for_a_word(here: Make, text: Any, span: Any) -> None:
+    client = here()
+    await client.initialize()
+    uri = client.open("a")
+    client.change(uri, {**span, "text": text})
+    assert await client.inline(uri, 0, 1) == []
+    assert client.open(text) == uri
+    assert await client.inline(uri, 0, 1) == []
+    client.open("b")
+    assert await client.inline(uri, 0, 1) != []
+    assert (await client.script())["asked"] == ["b"]
+
+
 # --- notebooks ---
 
 

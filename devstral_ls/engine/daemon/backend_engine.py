@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
@@ -16,13 +17,13 @@ from devstral_ls.engine.daemon.backends.backend import (
     PreparedPrompt,
 )
 from devstral_ls.engine.daemon.generation_tracker import GenerationTracker
-from devstral_ls.engine.daemon.prompt_text import as_messages, as_text, names_pattern
+from devstral_ls.engine.daemon.prompt_text import ControlNames, as_messages, as_text
 from devstral_ls.engine.daemon.queue import Paused, Queue, Rank, Ticket
 from devstral_ls.engine.daemon.resume import ResumableAnswer
 from devstral_ls.engine.daemon.slots import Slots
 from devstral_ls.engine.daemon.tokens import PromptTokens
 from devstral_ls.engine.daemon.watchdog import Watchdog
-from devstral_ls.errors import GenerationFailed, PromptTooLong
+from devstral_ls.errors import EngineTooSlow, GenerationFailed, PromptTooLong
 from devstral_ls.generation import Chunk, GenerationRequest, ModelInfo, Priority, Prompt, Text, Usage
 
 _HOT_BATCHES = 4
@@ -71,26 +72,29 @@ class BackendEngine:
         *,
         model: ModelInfo | None = None,
         silence: float = SILENCE_SECONDS,
+        tokenizing: float | None = None,
         on_usage: Callable[[Usage], None] = lambda usage: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``model`` is what ``generation.Engine`` tells its callers; the daemon needs none. ``silence`` is in seconds.
-        ``on_usage`` hears what each run of the backend cost, also of those that were left.
+        """``model`` is what ``generation.Engine`` tells its callers; the daemon needs none. ``silence`` is in seconds;
+        so is ``tokenizing``, what all ids of a prompt may take together. ``on_usage`` hears what each run of the backend
+        cost, also of those that were left.
         """
         info, capabilities = backend.info, backend.capabilities
         self._model = model
         self._backend = backend
         self._queue = queue or queue_for(backend)
+        self._tokenizing = tokenizing
         self._on_usage = on_usage
         self._clock = clock
         self._hot_tokens = _HOT_BATCHES * info.batch
-        self._pattern = names_pattern(info.reserved)
+        self._names = ControlNames(info.reserved)
         self._tokens = PromptTokens(
             backend.tokenize,
             specials=info.specials,
             reserved=info.reserved,
             space_prefix=info.space_prefix,
-            cut=self._pattern if capabilities.parses_specials else None,
+            cuts_always=capabilities.parses_specials,
         )
         self._watchdog = Watchdog(silence, backend.progress)
 
@@ -106,7 +110,11 @@ class BackendEngine:
     @asynccontextmanager
     async def generate(self, request: GenerationRequest) -> AsyncIterator[AsyncIterator[Chunk]]:
         """Run ``request``; see ``generation.Engine``."""
-        prompt, n_tokens = await self._prepare(request)
+        try:
+            async with asyncio.timeout(self._tokenizing):
+                prompt, n_tokens = await self._prepare(request)
+        except TimeoutError as error:
+            raise EngineTooSlow(f"the engine did not tokenize the prompt within {self._tokenizing:g} s") from error
         if n_tokens >= self._backend.info.context_tokens:
             raise PromptTooLong(n_tokens, self._backend.info.context_tokens)
         rank = self._rank(prompt, request)
@@ -184,9 +192,9 @@ class BackendEngine:
             ids = await self.ids(prompt)
             return ids, len(ids)
         if capabilities.prompt == "messages":
-            messages = as_messages(prompt)
+            messages = as_messages(prompt, self._names)
             return messages, _estimate(sum(len(message["content"]) for message in messages))
-        text = as_text(prompt, self._pattern)
+        text = as_text(prompt, self._names)
         return text, _estimate(len(text))
 
     def _rank(self, prompt: PreparedPrompt, request: GenerationRequest) -> Rank:

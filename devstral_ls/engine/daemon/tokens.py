@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Awaitable, Collection, Mapping
 from itertools import pairwise
@@ -10,7 +9,7 @@ from typing import Protocol
 
 from cachetools import LRUCache
 
-from devstral_ls.engine.daemon.prompt_text import sendable
+from devstral_ls.engine.daemon.prompt_text import ControlNames, sendable
 from devstral_ls.errors import ModelUnsupported
 from devstral_ls.generation import Prompt, Special
 
@@ -38,20 +37,22 @@ class PromptTokens:
         specials: Mapping[str, int] = {},
         reserved: Collection[str] = (),
         space_prefix: bool = False,
-        cut: re.Pattern[str] | None = None,
+        cuts_always: bool = False,
     ) -> None:
-        """Of the model: ``specials``, the ids of control tokens as far as they are known; ``reserved``, those of them
+        """Of the model: ``specials``, the ids of control tokens as far as they are known; ``reserved``, the names of those
         that text must never become; ``space_prefix``, True when its tokenizer puts a space in front of each text
-        (SentencePiece): a text in the middle of a prompt must not get one. ``cut``: what the tokenizer would take for a
-        control token in any text; it is cut into two texts before it can.
+        (SentencePiece): a text in the middle of a prompt must not get one. ``cuts_always``, True when the ids of
+        ``reserved`` are not all known: their names are cut in every text, and not only where an id shows up.
         """
         self._tokenize = tokenize
         self._specials = dict(specials)
-        self._reserved = {name: specials[name] for name in reserved if name in specials}
+        self._reserved = set(reserved)
+        self._names = ControlNames(self._reserved)
+        self._forbidden = {specials[name] for name in reserved if name in specials}
+        self._cuts_always = cuts_always
         # Four bytes an id instead of 40 for an int in a tuple, or this would be most of what a server grows by.
         self._texts: LRUCache[str, array[int]] = LRUCache(_MAX_CACHED_IDS, getsizeof=len)
         self._space_prefix = space_prefix
-        self._cut = cut
         self._n_front: int | None = None
 
     async def ids(self, prompt: Prompt, bos: str | None = None) -> list[int]:
@@ -81,10 +82,13 @@ class PromptTokens:
             if len(ids) != 1:
                 raise ModelUnsupported(f"{token!r} is not one token of this model but {len(ids)}")
             self._specials[token] = ids[0]
-        if token not in self._reserved:
-            self._reserved[token] = self._specials[token]
+        token_id = self._specials[token]
+        if token_id not in self._forbidden:
+            self._forbidden.add(token_id)
+            self._reserved.add(token)
+            self._names = ControlNames(self._reserved)
             self._texts.clear()
-        return self._specials[token]
+        return token_id
 
     async def text(self, text: str) -> tuple[int, ...]:
         """The ids of ordinary text, whatever it contains."""
@@ -103,22 +107,18 @@ class PromptTokens:
         """Some models file their control tokens as "user defined", which llama.cpp makes of text even with special
         parsing off. Where that happened, their names are cut into two texts.
         """
-        if self._cut is not None and self._cut.search(text):
-            return await self._in_parts(text, self._cut)
-        ids = await self._bare(text)
-        forbidden = set(self._reserved.values())
-        if forbidden.isdisjoint(ids):
-            return ids
-        names = sorted((name for name in self._reserved if len(name) > 1), key=len, reverse=True)
-        return await self._in_parts(text, re.compile("|".join(map(re.escape, names))))
+        if not self._cuts_always:
+            ids = await self._bare(text)
+            if self._forbidden.isdisjoint(ids):
+                return ids
+        return await self._in_parts(text)
 
-    async def _in_parts(self, text: str, names: re.Pattern[str]) -> tuple[int, ...]:
-        """The ids of ``text``, each match of ``names`` cut after its first character."""
-        forbidden = set(self._reserved.values())
-        # A name may begin inside of another: every place is looked at, not only those behind the last match.
-        cuts = [at + 1 for at in range(len(text)) if names.match(text, at)]
-        parts = [await self._bare(text[start:end]) for start, end in pairwise([0, *cuts, len(text)])]
-        return tuple(token for part in parts for token in part if token not in forbidden)
+    async def _in_parts(self, text: str) -> tuple[int, ...]:
+        """The ids of ``text``, each name of a control token cut after its first character."""
+        cuts = [0, *(at + 1 for at in self._names.starts(text)), len(text)]
+        parts = [text[start:end] for start, end in pairwise(cuts)]
+        ids = {part: await self._bare(part) for part in dict.fromkeys(parts)}
+        return tuple(token for part in parts for token in ids[part] if token not in self._forbidden)
 
     async def _bare(self, text: str) -> tuple[int, ...]:
         """The ids of ``text`` alone, without the space some tokenizers put in front."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from devstral_ls.generation import Special
+from devstral_ls.models.families.control_tokens import OTHER_CONTROL_TOKENS
 from devstral_ls.models.families.table import FAMILIES, Family
 
 PLAIN = FAMILIES["plain"]
@@ -27,9 +29,12 @@ class Evidence:
 def _names(family: Family) -> set[str]:
     names = {*family.tokens, *family.stops}
     if family.fim is not None:
-        names |= {name for name in (family.fim.prefix, family.fim.suffix, family.fim.middle) if name}
+        fim = family.fim
+        file = fim.file.token if isinstance(fim.file, Special) else None
+        names |= {name for name in (fim.prefix, fim.suffix, fim.middle, fim.repository, file) if name}
     if family.chat is not None:
-        names |= set(family.chat.specials)
+        answer_close = {part.token for part in family.chat.answer_close if isinstance(part, Special)}
+        names |= {*family.chat.specials, *answer_close}
     return names
 
 
@@ -37,9 +42,14 @@ SENTINELS = frozenset(name for family in FAMILIES.values() for name in _names(fa
 """Every control token that a family is recognized by, is prompted with, or ends answers with."""
 
 
-def reserved_of(family: Family) -> frozenset[str]:
-    """The control tokens that document text must never become: the family's own; for an unknown family, all in the table."""
-    return frozenset(_names(family)) if family is not PLAIN else SENTINELS
+CONTROL_NAMES = SENTINELS | OTHER_CONTROL_TOKENS
+"""Every control token of the vocabularies of all families. Where the vocabulary itself is not at hand, document text must
+become none of them: a server may have another model than its name tells."""
+
+
+def control_tokens_of(family: Family) -> frozenset[str]:
+    """The control tokens that a model of ``family`` is supposed to have."""
+    return frozenset(_names(family))
 
 
 def family_by_evidence(evidence: Evidence) -> Family:

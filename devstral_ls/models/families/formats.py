@@ -108,7 +108,9 @@ MISTRAL_CHAT = ChatFormat(
 """V2 and V3 of Mistral's format: no system role."""
 
 INST_TEXT_CHAT = ChatFormat(
-    user_open=(Text("[INST] "),), user_close=(Text(" [/INST]"),), answer_close=(Special("</s>"),)
+    user_open=(Text("[INST] ", is_markup=True),),
+    user_close=(Text(" [/INST]", is_markup=True),),
+    answer_close=(Special("</s>"),),
 )
 """Llama 2 and the first Mistral models, where ``[INST]`` is ordinary text."""
 

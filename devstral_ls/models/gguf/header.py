@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from devstral_ls.errors import ModelCorrupt, ModelError, ModelNotFound, ModelUnsupported
+from devstral_ls.errors import ModelCorrupt, ModelError, ModelNotFound, ModelUnsupported, displayable
 from devstral_ls.models.gguf.keys import Keys
 from devstral_ls.models.gguf.reader import RawHeader, read_raw_header
 from devstral_ls.models.gguf.tensor_types import FILE_TYPES
@@ -178,7 +178,7 @@ def _header(path: Path, keys: Keys) -> GgufHeader:
         file_size=raw.file_size,
         n_tensors=len(raw.tensors),
         architecture=architecture,
-        name=keys.text("general.name"),
+        name=displayable(name) if (name := keys.text("general.name")) is not None else None,
         n_params=sum(tensor.n_elements for tensor in raw.tensors),
         quantisation=_quantisation(keys),
         context_length=keys.number(f"{architecture}.context_length") or 0,

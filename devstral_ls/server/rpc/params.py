@@ -54,8 +54,26 @@ class ParamsReader:
             self._trigger_kinds.repair(message)
         elif method == types.TEXT_DOCUMENT_DID_CHANGE:
             repair_changes(message)
+            _check_texts(message, "contentChanges")
+        elif method == types.TEXT_DOCUMENT_DID_OPEN:
+            _check_texts(message, "textDocument")
         read = tolerant if method == types.INITIALIZE else structured
         return read(self._converter, message, types.METHOD_TO_TYPES[method][0]).params
+
+
+def _check_texts(message: dict[str, Any], member: str) -> None:
+    """Refuse what the converter of lsprotocol would make the word ``None`` of: the document would differ from the client's.
+
+    Raises:
+        InvalidParams: a ``text`` in ``params``' ``member``, an object or a list of them, is no string.
+    """
+    params = message.get("params")
+    value = params.get(member) if isinstance(params, dict) else None
+    holders = enumerate(value) if isinstance(value, list) else [(None, value)]
+    for index, holder in holders:
+        if isinstance(holder, dict) and not isinstance(holder.get("text", ""), str):
+            where = f"{member}[{index}]" if index is not None else member
+            raise InvalidParams(f"params.{where}.text: not a valid value")
 
 
 def _boolean(value: object, _kind: type[bool]) -> bool:

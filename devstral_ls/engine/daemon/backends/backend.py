@@ -91,8 +91,8 @@ class Capabilities:
     requests alone.
     """
     parses_specials: bool = False
-    """True when ``tokenize`` finds control tokens in any text, even with ``parse_special=False``: the queue then cuts
-    their names in document text.
+    """True when ``tokenize`` may find control tokens in any text, even with ``parse_special=False``, and not all of their
+    ids are known: the queue then cuts their names in document text.
     """
     logprobs: bool = False
     """True when ``GenerationRequest.logprobs`` is honoured."""

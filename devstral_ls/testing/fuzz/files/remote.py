@@ -13,9 +13,10 @@ from typing import Any
 
 from devstral_ls.engine.daemon.backend_engine import BackendEngine
 from devstral_ls.engine.daemon.backends.remote.backend import RemoteBackend
+from devstral_ls.engine.daemon.backends.remote.deadlines import Deadlines
 from devstral_ls.engine.daemon.backends.remote.options import RemoteOptions
 from devstral_ls.engine.endpoint import Endpoint
-from devstral_ls.errors import DevstralError
+from devstral_ls.errors import MAX_DISPLAYED, DevstralError
 from devstral_ls.generation import GenerationRequest, Text
 from devstral_ls.testing.fuzz.chance import Chance
 from devstral_ls.testing.fuzz.files.kind import Read, damaged
@@ -23,11 +24,12 @@ from devstral_ls.testing.fuzz.files.kind import Read, damaged
 DIALECTS = ("llama-server", "openai", "openai-chat", "ollama", "auto")
 SILENCE_S = 0.15
 """Seconds of silence after which the client gives an engine up; a minute otherwise."""
+DEADLINES = Deadlines(request=SILENCE_S, probe=4 * SILENCE_S, first_text=SILENCE_S, prompt_token=0.0, token=0.01)
 
 _MOST_BYTES = 1 << 26
 """Bytes of an endless answer; the client must leave before."""
 
-_MOST_SAID = 2_000
+_MOST_SAID = MAX_DISPLAYED + 1
 """Most characters of an error's message."""
 
 _TIMINGS = {"cache_n": 1, "prompt_n": 2, "predicted_n": 3, "prompt_ms": 1.5, "predicted_ms": 2.5}
@@ -170,10 +172,10 @@ async def _asked(socket: Path, said: dict[str, Any], number: int) -> str:
     engine = _Engine(said["pages"])
     server = await asyncio.start_unix_server(engine.serve, str(socket))
     options = RemoteOptions(dialect=said["dialect"])
-    backend = RemoteBackend(Endpoint(f"unix:{socket}", "key"), options, silence=SILENCE_S)
+    backend = RemoteBackend(Endpoint(f"unix:{socket}", "key"), options, deadlines=DEADLINES)
     try:
         await backend.start()
-        generator = BackendEngine(backend, model=backend.probed.model, silence=SILENCE_S)
+        generator = BackendEngine(backend, model=backend.probed.model, silence=SILENCE_S, tokenizing=SILENCE_S)
         forced = "x" if number % 3 == 0 else ""
         request = GenerationRequest(
             (Text("a = <|fim_middle|>\ud83d"),), 16, begins_with=forced, logprobs=number % 2 == 0
@@ -184,6 +186,8 @@ async def _asked(socket: Path, said: dict[str, Any], number: int) -> str:
                 n_characters += len(chunk.text)
         await backend.health()
     except DevstralError as error:
+        if not error.message.isprintable():
+            return f"BUG: {error.message!a}"
         return error.code if len(error.message) < _MOST_SAID else f"BUG: {len(error.message)} characters of a message"
     else:
         return "answered"

@@ -12,6 +12,7 @@ import pytest
 from devstral_ls.engine.daemon.answer_prefix import EchoedPrefix, GrammarPrefix, PromptPrefix
 from devstral_ls.engine.daemon.backends.backend import BackendRequest, Capabilities, End, Event, Piece, PreparedPrompt
 from devstral_ls.engine.daemon.backends.remote.backend import RemoteBackend
+from devstral_ls.engine.daemon.backends.remote.deadlines import Deadlines
 from devstral_ls.engine.daemon.backends.remote.options import RemoteOptions
 from devstral_ls.engine.endpoint import Endpoint
 from devstral_ls.errors import EngineUnavailable, GenerationFailed
@@ -19,11 +20,13 @@ from devstral_ls.generation import GenerationRequest
 from tests.engine import fake_remote
 from tests.engine.fake_remote import FakeRemote, chat_only, completions_only, llama_server, ollama, serving, sse, vllm
 
+SOON = Deadlines(request=5.0, probe=5.0, first_text=5.0)
+
 
 @asynccontextmanager
 async def started(fake: FakeRemote, **options: Any) -> AsyncIterator[RemoteBackend]:
     async with serving(fake) as url:
-        backend = RemoteBackend(Endpoint(url, ""), RemoteOptions(**options), silence=5.0)
+        backend = RemoteBackend(Endpoint(url, ""), RemoteOptions(**options), deadlines=SOON)
         await backend.start()
         try:
             yield backend
@@ -43,7 +46,7 @@ async def events_of(backend: RemoteBackend, request: BackendRequest) -> list[Eve
 @pytest.mark.parametrize(
     ("make", "columns", "slots"),
     [
-        (llama_server, Capabilities(prompt="ids", logprobs=True, answer_prefix=GrammarPrefix), 3),
+        (llama_server, Capabilities("ids", parses_specials=True, logprobs=True, answer_prefix=GrammarPrefix), 3),
         (vllm, Capabilities("ids", parses_specials=True, answer_prefix=PromptPrefix, prefix_in_prompt=True), 8),
         (completions_only, Capabilities("text", answer_prefix=PromptPrefix, prefix_in_prompt=True), 8),
         (chat_only, Capabilities("messages", answer_prefix=EchoedPrefix), 8),
@@ -117,7 +120,7 @@ async def test_cancelling_hangs_up_before_the_head_has_come() -> None:
 
     async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        backend = RemoteBackend(Endpoint(url, ""), RemoteOptions(), silence=5.0)
+        backend = RemoteBackend(Endpoint(url, ""), RemoteOptions(), deadlines=SOON)
         task = asyncio.create_task(backend.start())
         await asked.wait()
         task.cancel()

@@ -12,13 +12,11 @@ from typing import Any
 
 import aiohttp
 
+from devstral_ls.engine.daemon.backends.remote.deadlines import DEADLINES, Deadline
 from devstral_ls.engine.endpoint import Endpoint
-from devstral_ls.errors import EngineSilent, EngineUnavailable, GenerationFailed
+from devstral_ls.errors import EngineUnavailable, GenerationFailed
 
 CONNECT_SECONDS = 5.0
-
-SILENCE_SECONDS = 60.0
-"""Without a byte for so long, a request that is not streamed has failed."""
 
 MAX_LINE_BYTES = 1 << 20
 """Of one line of a stream: a server that sends the prompt back at the end has a long one."""
@@ -38,12 +36,14 @@ class Http:
         endpoint: Endpoint,
         trusted: ssl.SSLContext | None,
         *,
-        silence: float = SILENCE_SECONDS,
+        seconds: float = DEADLINES.request,
         retries: int = 0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """``trusted`` is what ``guards.trust`` gave; ``silence`` in seconds; ``retries`` are those of a failed connect."""
-        self._silence = silence
+        """``trusted`` is what ``guards.trust`` gave; a request that is not streamed may take ``seconds``; ``retries``
+        are those of a failed connect.
+        """
+        self._seconds = seconds
         self._retries = retries
         self._sleep = sleep
         self._base, connector = _connector(endpoint, trusted)
@@ -61,14 +61,16 @@ class Http:
         await self._session.close()
 
     @asynccontextmanager
-    async def streaming(self, path: str, body: object) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The response to ``body``, of which only the head is read. It is waited for without a limit: the caller watches
-        the clock. Leaving closes the connection, which is what cancels the request.
+    async def streaming(self, path: str, body: object, deadline: Deadline) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The response to ``body``, of which only the head is read. Leaving closes the connection, which is what cancels
+        the request.
 
         Raises:
             EngineUnavailable: no answer.
+            EngineTooSlow: no head until ``deadline``.
         """
-        response = await self._send("POST", path, body)
+        async with deadline.bounding():
+            response = await self._send("POST", path, body)
         try:
             yield response
         finally:
@@ -79,29 +81,26 @@ class Http:
 
         Raises:
             EngineUnavailable: no answer, or an incomplete one.
-            EngineSilent: a connection, but no answer.
+            EngineTooSlow: not the whole answer in time.
             GenerationFailed: the body is too long.
         """
+        deadline = Deadline(self._seconds, f"the engine did not answer {path}")
+        async with deadline.bounding():
+            response = await self._send(method, path, body)
         try:
-            async with asyncio.timeout(self._silence):
-                response = await self._send(method, path, body)
-        except TimeoutError as error:
-            raise EngineSilent(f"the engine said nothing for {self._silence:g} s") from error
-        try:
-            return response.status, await self.read(response)
+            return response.status, await self.read(response, deadline)
         finally:
             response.close()
 
-    async def read(self, response: aiohttp.ClientResponse) -> bytes:
-        """The body of ``response``; raises EngineUnavailable and GenerationFailed as ``fetch``."""
+    async def read(self, response: aiohttp.ClientResponse, deadline: Deadline) -> bytes:
+        """The body of ``response``; raises as ``fetch``."""
         content = bytearray()
         try:
-            async with asyncio.timeout(self._silence):
-                async for data in response.content.iter_any():
-                    content += data
-                    if len(content) > MAX_BODY_BYTES:
-                        raise GenerationFailed(f"the engine answered more than {MAX_BODY_BYTES >> 20} MB")
-        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+            while data := await _some(response, deadline):
+                content += data
+                if len(content) > MAX_BODY_BYTES:
+                    raise GenerationFailed(f"the engine answered more than {MAX_BODY_BYTES >> 20} MB")
+        except (aiohttp.ClientError, OSError) as error:
             raise EngineUnavailable(f"the engine broke off: {_words(error)}") from error
         return bytes(content)
 
@@ -128,16 +127,23 @@ class Http:
         raise AssertionError  # the last attempt returned or raised
 
 
-async def lines(response: aiohttp.ClientResponse, limit: int) -> AsyncGenerator[bytes, None]:
+async def _some(response: aiohttp.ClientResponse, deadline: Deadline) -> bytes:
+    """What has come of the body; nothing at its end."""
+    async with deadline.bounding():
+        return await response.content.readany()
+
+
+async def lines(response: aiohttp.ClientResponse, limit: int, deadline: Deadline) -> AsyncGenerator[bytes, None]:
     """The lines of the body, at line feeds only: JSON may hold U+2028.
 
     Raises:
+        EngineTooSlow: ``deadline`` has passed.
         GenerationFailed: the connection broke off, a line is longer than ``MAX_LINE_BYTES``, or all are than ``limit``.
     """
     rest = bytearray()
     n_bytes = 0
     try:
-        async for data in response.content.iter_any():
+        while data := await _some(response, deadline):
             n_bytes += len(data)
             if n_bytes > limit:
                 raise GenerationFailed("the engine answers without an end")

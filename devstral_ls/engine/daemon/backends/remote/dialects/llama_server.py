@@ -20,8 +20,9 @@ def _tokenize_body(text: str, parse_special: bool, _model: str | None) -> dict[s
 
 LLAMA_SERVER = Dialect(
     name="llama-server",
-    # The server chooses the slot: we are not its only client.
-    capabilities=Capabilities(prompt="ids", logprobs=True),
+    # The server chooses the slot: we are not its only client. Of its vocabulary we know what it told, and tokens of the
+    # type "user defined" are made of any text.
+    capabilities=Capabilities(prompt="ids", logprobs=True, parses_specials=True),
     completion=api.COMPLETION,
     tokenize=api.TOKENIZE,
     tokenize_body=_tokenize_body,

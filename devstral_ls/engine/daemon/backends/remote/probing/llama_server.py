@@ -20,6 +20,7 @@ from devstral_ls.engine.daemon.backends.remote.probing.probed import (
     reserved_names,
 )
 from devstral_ls.errors import EngineUnavailable
+from devstral_ls.models.families.control_tokens import is_ordinary
 from devstral_ls.models.families.evidence import SENTINELS, Evidence, family_by_evidence
 
 _VOCABULARIES = {1: "llama", 2: "gpt2"}
@@ -64,7 +65,7 @@ async def probe(http: Http, options: RemoteOptions) -> Probed:
             slots=max(1, min(_number(props.get("total_slots")) or 1, 64)),
             bos=bos,
             specials=specials,
-            reserved=reserved_names(family, tokens, bos),
+            reserved=reserved_names(bos, *_reported_tokens(props), template=template),
             space_prefix=len(await ids("\n", special=False)) > 1,
         ),
         remote_model=options.remote_model,
@@ -79,6 +80,12 @@ async def _meta(http: Http) -> dict[str, Any]:
     except (TypeError, KeyError, IndexError):
         return {}
     return meta if isinstance(meta, dict) else {}
+
+
+def _reported_tokens(props: dict[str, Any]) -> list[str]:
+    """The control tokens that the server names."""
+    names = (props.get("bos_token"), props.get("eos_token"))
+    return [name for name in names if isinstance(name, str) and not is_ordinary(name)]
 
 
 def _name(props: dict[str, Any], options: RemoteOptions) -> str:

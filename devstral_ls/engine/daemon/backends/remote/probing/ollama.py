@@ -18,14 +18,18 @@ from devstral_ls.engine.daemon.backends.remote.probing.probed import (
     reserved_names,
 )
 from devstral_ls.errors import EngineUnavailable, ModelNotFound
+from devstral_ls.models.families.control_tokens import is_ordinary
 from devstral_ls.models.families.evidence import (
     PLAIN,
     SENTINELS,
     Evidence,
+    control_tokens_of,
     family_by_evidence,
     family_by_name,
-    reserved_of,
 )
+
+_MARKED = (3, 4)
+"""Control and user-defined tokens (`gguf.TokenType`)."""
 
 _PULL = "Fetch one (`ollama pull qwen2.5-coder`) and name it in engine.remoteModel."
 
@@ -40,14 +44,17 @@ async def probe(http: Http, options: RemoteOptions) -> Probed:
     if status != 200 or not isinstance(shown, dict):
         raise EngineUnavailable("the engine does not speak as Ollama does", hint="Check engine.dialect.")
     facts = shown.get("model_info")
-    evidence = _evidence(facts if isinstance(facts, dict) else {}, shown.get("template"))
+    facts = facts if isinstance(facts, dict) else {}
+    template = shown.get("template")
+    control = _control_tokens(facts)
+    evidence = _evidence(facts, template, control)
     family = family_by_evidence(evidence)
     note = ""
     if family is PLAIN:
         family = family_by_name(name)
         note = f"model family guessed from its name: {family.title}" if family is not PLAIN else UNKNOWN_FAMILY
-    tokens = evidence.tokens if not note else reserved_of(family)
-    context = _context(facts if isinstance(facts, dict) else {}, evidence.architecture, options)
+    tokens = evidence.tokens if not note else control_tokens_of(family)
+    context = _context(facts, evidence.architecture, options)
     return Probed(
         dialect=replace(DIALECTS["ollama"], body=body_for(context)),
         model=remote_model_info(name, family, tokens, context, None),
@@ -55,7 +62,7 @@ async def probe(http: Http, options: RemoteOptions) -> Probed:
             software="Ollama",
             context_tokens=context,
             slots=1,
-            reserved=reserved_names(family, tokens, None) | reserved_of(family),
+            reserved=reserved_names(*control, template=template),
         ),
         remote_model=name,
         note=note,
@@ -73,15 +80,23 @@ async def _newest(http: Http) -> str:
     return name
 
 
-def _evidence(facts: dict[str, Any], template: object) -> Evidence:
+def _control_tokens(facts: dict[str, Any]) -> list[str]:
+    """Those of the vocabulary, where the server gives it."""
+    vocabulary, kinds = facts.get("tokenizer.ggml.tokens"), facts.get("tokenizer.ggml.token_type")
+    if not isinstance(vocabulary, list):
+        return []
+    if not isinstance(kinds, list) or len(kinds) != len(vocabulary):
+        return [name for name in vocabulary if isinstance(name, str) and name in SENTINELS]
+    marked = (name for name, kind in zip(vocabulary, kinds, strict=True) if kind in _MARKED and isinstance(name, str))
+    return [name for name in marked if not is_ordinary(name)]
+
+
+def _evidence(facts: dict[str, Any], template: object, control: list[str]) -> Evidence:
     """From the vocabulary where the server gives it, else from the tokens in the template."""
     text = template if isinstance(template, str) else ""
-    vocabulary, kinds = facts.get("tokenizer.ggml.tokens"), facts.get("tokenizer.ggml.token_type")
+    vocabulary = facts.get("tokenizer.ggml.tokens")
     if isinstance(vocabulary, list) and vocabulary:
-        strange = kinds if isinstance(kinds, list) and len(kinds) == len(vocabulary) else [3] * len(vocabulary)
-        # 3: control, 4: user defined (`gguf.TokenType`)
-        control = (token for token, kind in zip(vocabulary, strange, strict=True) if kind in (3, 4))
-        tokens = SENTINELS.intersection(token for token in control if isinstance(token, str))
+        tokens = SENTINELS.intersection(control)
     else:
         tokens = frozenset(name for name in SENTINELS if name in text)
     return Evidence(

@@ -20,13 +20,14 @@ from devstral_ls.engine.daemon.backends.remote.probing.probed import (
     reserved_names,
 )
 from devstral_ls.errors import EngineUnavailable, GenerationFailed, ModelNotFound
+from devstral_ls.models.families.control_tokens import control_names
 from devstral_ls.models.families.evidence import (
     PLAIN,
     SENTINELS,
     Evidence,
+    control_tokens_of,
     family_by_evidence,
     family_by_name,
-    reserved_of,
 )
 from devstral_ls.models.families.table import FAMILIES, Family
 
@@ -120,10 +121,20 @@ async def _by_ids(http: Http, name: str, context: int, ids: Any) -> Probed:
         context,
         tokens,
         bos=bos,
+        reported=await _reported_tokens(http),
         specials=specials,
         space_prefix=len(await ids("\n")) > 1,
         note="" if family is not PLAIN else UNKNOWN_FAMILY,
     )
+
+
+async def _reported_tokens(http: Http) -> frozenset[str]:
+    """The control tokens that vLLM names, where it was started with ``--enable-tokenizer-info-endpoint``."""
+    status, answer = await http.get_json("/tokenizer_info")
+    added = answer.get("added_tokens_decoder") if status == 200 and isinstance(answer, dict) else None
+    found = added.values() if isinstance(added, dict) else ()
+    names = (one.get("content") if isinstance(one, dict) else one for one in found)
+    return control_names(name for name in names if isinstance(name, str))
 
 
 def _by_text(name: str, context: int) -> Probed:
@@ -131,7 +142,7 @@ def _by_text(name: str, context: int) -> Probed:
     family = family_by_name(name)
     guessed = f"model family guessed from its name: {family.title}"
     note = guessed if family is not PLAIN else UNKNOWN_FAMILY
-    return _probed(DIALECTS["openai-text"], family, name, context, reserved_of(family), note=note)
+    return _probed(DIALECTS["openai-text"], family, name, context, control_tokens_of(family), note=note)
 
 
 def _by_messages(name: str, context: int) -> Probed:
@@ -150,12 +161,12 @@ def _probed(
     tokens: Collection[str],
     *,
     bos: str | None = None,
+    reported: Collection[str] = (),
     note: str = "",
     **tokenizer: Any,
 ) -> Probed:
     if not name:
         raise EngineUnavailable("the engine's model has no name")
-    as_text = dialect.capabilities.prompt == "text"
     return Probed(
         dialect=dialect,
         model=remote_model_info(name.rpartition("/")[2] or name, family, tokens, context, bos),
@@ -164,7 +175,7 @@ def _probed(
             context_tokens=context,
             slots=8,
             bos=bos,
-            reserved=reserved_of(family) if as_text else reserved_names(family, tokens, bos),
+            reserved=reserved_names(bos, *reported),
             **tokenizer,
         ),
         remote_model=name,

@@ -9,13 +9,18 @@ from dataclasses import dataclass
 from devstral_ls.engine.daemon.backends.backend import BackendInfo
 from devstral_ls.engine.daemon.backends.remote.dialects import Dialect
 from devstral_ls.engine.tuning.sizing import prompt_budget
-from devstral_ls.errors import EngineBusy, EngineUnavailable
+from devstral_ls.errors import EngineBusy, EngineUnavailable, displayable
 from devstral_ls.generation import ModelInfo
-from devstral_ls.models.families.evidence import reserved_of
+from devstral_ls.models.families.control_tokens import named_in
+from devstral_ls.models.families.evidence import CONTROL_NAMES
 from devstral_ls.models.families.table import Family, layouts_with
+from devstral_ls.models.gguf.vocabulary import MAX_CONTROL_BYTES, MAX_CONTROL_TOKENS
 
 _AT_ONCE = 8
 """Requests to a tokenizer at once while probing."""
+
+_MAX_NAME = 80
+"""Characters of a model's name that are shown."""
 
 UNKNOWN_FAMILY = "model family not known: prompted left to right"
 """The note on a model that no row of the family table fits."""
@@ -63,7 +68,7 @@ def remote_model_info(
 ) -> ModelInfo:
     """The model as suggestions and actions see it, with the prompt budget of a model on a GPU."""
     return ModelInfo(
-        name=name,
+        name=displayable(name, _MAX_NAME),
         family=family.id,
         layouts=layouts_with(family, tokens),
         context_tokens=context_tokens,
@@ -72,9 +77,12 @@ def remote_model_info(
     )
 
 
-def reserved_names(family: Family, tokens: Collection[str], bos: str | None) -> frozenset[str]:
-    """The control tokens that document text must never become, of those the model has."""
-    return (reserved_of(family) & frozenset(tokens)) | ({bos} if bos else frozenset())
+def reserved_names(*reported: str | None, template: object = None) -> frozenset[str]:
+    """The control tokens that document text must never become: those of all families (the model may be another than it is
+    taken for), those that the server reports, and whatever may be one in its chat template.
+    """
+    in_template = named_in(template) if isinstance(template, str) else frozenset()
+    return CONTROL_NAMES | in_template | {name[:MAX_CONTROL_BYTES] for name in reported[:MAX_CONTROL_TOKENS] if name}
 
 
 async def accepted_specials(names: Collection[str], tokenize: Tokenize) -> dict[str, int]:
