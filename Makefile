@@ -68,11 +68,12 @@ $(NODE_MODULES): editors/vscode/package-lock.json
 	@command -v npm >/dev/null || { echo "there is no npm: on Debian and Ubuntu, apt-get install npm" >&2; exit 1; }
 	cd editors/vscode && npm ci --no-audit --no-fund --loglevel=error
 
-check: $(INSTALLED) ## formatting, lint, types, import contracts
+check: $(INSTALLED) ## format, lint, types, import contracts, house tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/house
 
 $(TOOLS_INSTALLED): supply/requirements.lock
 	@test -x $(TOOLS)/bin/python || $(PYTHON) -m venv $(TOOLS)

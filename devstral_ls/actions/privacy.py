@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from devstral_ls.actions.query import ActionQuery
 from devstral_ls.retrieval import visibility
-from devstral_ls.retrieval.redact import redacted, secrets
+from devstral_ls.retrieval.redact import masked, redacted, secrets
 from devstral_ls.settings.tree import PrivacySettings
 from devstral_ls.text import Snapshot, Span
 
@@ -24,16 +24,16 @@ def masked_query(query: ActionQuery, privacy: PrivacySettings) -> tuple[ActionQu
     if not privacy.redact_secrets:
         return query, ()
     before = query.snapshot
-    spans = tuple(Span(start, end) for start, end in secrets(before.text))
-    snapshot = Snapshot(before.uri, before.version, before.language, redacted(before.text)) if spans else before
-    masked = replace(
+    found = secrets(before.text)
+    snapshot = Snapshot(before.uri, before.version, before.language, masked(before.text, found)) if found else before
+    shown = replace(
         query,
         snapshot=snapshot,
         instruction=redacted(query.instruction),
         failed_attempt=redacted(query.failed_attempt),
         diagnostics=tuple(replace(item, message=redacted(item.message)) for item in query.diagnostics),
     )
-    return masked, spans
+    return shown, tuple(Span(start, end) for start, end in found)
 
 
 def masked_file(path: str, text: str, privacy: PrivacySettings) -> str:

@@ -33,8 +33,8 @@ MIN_STATEMENTS = 2
 MAX_NODES = 30_000
 """Nodes of one file that are visited: about 10,000 lines of ordinary code, at some 2 microseconds a node."""
 
-MAX_SIGNATURE = 300
-"""Characters; a longer signature is cut."""
+MAX_SIGNATURE, MAX_DOC = 300, 160
+"""Characters of a signature, and of the first line of a description; longer ones are cut at the end of a word."""
 
 MAX_IMPORT = 4_000
 """Characters of one import statement; a longer one is cut."""
@@ -234,15 +234,14 @@ def _with_containers(entries: list[_Entry], language: Language, data: bytes, pat
 
 
 def _signature(entry: _Entry, members: Sequence[_Entry], data: bytes) -> str:
-    header = _stripped(data, *entry.header)[:MAX_SIGNATURE]
+    header = _cut(_stripped(data, *entry.header), MAX_SIGNATURE)
     if entry.kind != "class":
         return header if entry.kind == "value" else _elided(header)
     if entry.end - entry.start <= _WHOLE_CLASS and not any(member.kind == "function" for member in members):
         return _stripped(data, entry.start, entry.end)
-    lines = [header]
-    room = MAX_CLASS - len(header)
+    lines, room = [header], MAX_CLASS - len(header)
     for member in members:
-        text = "    " + " ".join(_stripped(data, *member.header)[:MAX_SIGNATURE].split())
+        text = "    " + " ".join(_cut(_stripped(data, *member.header), MAX_SIGNATURE).split())
         text = text if member.kind == "value" else _elided(text)
         room -= len(text) + 1
         if room < 0:
@@ -260,8 +259,8 @@ def _doc(entry: _Entry, language: Language, data: bytes) -> str:
     """The first line of the description: of the docstring in an offside language, else of the comment above."""
     if language.offside and entry.kind != "value":
         body = data[entry.header[1] : entry.header[1] + 400].lstrip()
-        match = re.match(rb'[rRuU]?("""|\'\'\'|")\s*([^\n"\']{1,160})', body)
-        return match[2].decode("utf-8", "replace").strip() if match else ""
+        match = re.match(rb'[rRuU]?("""|\'\'\'|")\s*([^\n"\']{1,400})', body)
+        return _cut(match[2].decode("utf-8", "replace").strip(), MAX_DOC) if match else ""
     above = data[max(0, entry.start - 1_000) : entry.start].decode("utf-8", "replace").rstrip().split("\n")
     block: list[str] = []
     marks = tuple(mark for mark in (*language.doc_comments, language.line_comment, "*", "@", "#[") if mark)
@@ -270,7 +269,12 @@ def _doc(entry: _Entry, language: Language, data: bytes) -> str:
             break
         block.append(line.strip())
     words = [line.strip("/*#!- \t") for line in reversed(block) if not line.startswith(("@", "#["))]
-    return next((line for line in words if line), "")[:160]
+    return _cut(next((line for line in words if line), ""), MAX_DOC)
+
+
+def _cut(text: str, limit: int) -> str:
+    """``text`` to the end of its last word within ``limit`` characters: nothing recognizes half a token as a secret."""
+    return text if len(text) <= limit else re.sub(r"\S*\Z", "", text[: limit + 1]).rstrip()
 
 
 def _line_start(data: bytes, at: int) -> int:

@@ -11,7 +11,7 @@ from devstral_ls.languages.lexing import qualified_names
 from devstral_ls.languages.scopes.cursor import CursorScope
 from devstral_ls.languages.table import language_of
 from devstral_ls.retrieval.document_context import IndexResults
-from devstral_ls.retrieval.redact import redacted
+from devstral_ls.retrieval.redact import redacted, redacted_part
 from devstral_ls.settings.tree import PrivacySettings
 from devstral_ls.text import Snapshot, Span
 from devstral_ls.uris import path_of
@@ -76,11 +76,14 @@ def sibling_candidates(
     above, below = snapshot.line_starts[snapshot.line_at(offset)] - reach, offset + reach
     outside = [span for span in siblings if span.end <= above or span.start >= below]
     own = relative(path_of(snapshot.uri) or snapshot.uri, results.root)
-    examples = [(own, snapshot.of(span)) for span in outside[:MAX_SIBLINGS]]
-    examples += [(relative(path, results.root), text) for path, text in results.siblings]
+    redacts = privacy.redact_secrets
+    near = outside[:MAX_SIBLINGS]
+    examples = [(own, redacted_part(snapshot.text, one) if redacts else snapshot.of(one)) for one in near]
+    examples += [
+        (relative(path, results.root), redacted_again(text) if redacts else text) for path, text in results.siblings
+    ]
     for number, (path, text) in enumerate(examples):
-        text = text if len(text) <= MAX_SIBLING else text[: text.rfind("\n", 0, MAX_SIBLING) + 1].rstrip()
-        shown = redacted_again(text) if privacy.redact_secrets else text
+        shown = text if len(text) <= MAX_SIBLING else text[: text.rfind("\n", 0, MAX_SIBLING) + 1].rstrip()
         if shown:
             yield Excerpt("sibling", path, shown, rank - number / 100)
 
@@ -140,7 +143,7 @@ def _is_own(name: str, text: str) -> bool:
 
 
 redacted_again = lru_cache(512)(redacted)
-"""Signatures and regions are the same from key to key."""
+"""Signatures are the same from key to key."""
 
 
 def _signature(source: str, definition: Definition, root: str, rank: float, privacy: PrivacySettings) -> Excerpt:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from devstral_ls.text import Snapshot
+from devstral_ls.text import Snapshot, Span
 
 MAX_REGIONS = 6
 """Documents whose regions are shown, the latest."""
@@ -30,10 +30,11 @@ class RecentPlace:
     """Places of all documents in the order they were taken: the greatest is the latest."""
 
     @property
-    def region(self) -> str:
-        """The lines around the place."""
+    def region(self) -> Span:
+        """The lines around the place, at most ``MAX_CHARACTERS``."""
         snapshot = self.snapshot
         first = max(0, snapshot.line_at(self.offset) - BLOCK // 2) // BLOCK * BLOCK
         last = min(first + 2 * BLOCK, snapshot.n_lines)
         end = snapshot.line_starts[last] if last < snapshot.n_lines else len(snapshot.text)
-        return snapshot.text[snapshot.line_starts[first] : end][:MAX_CHARACTERS].strip("\r\n")
+        start = snapshot.line_starts[first]
+        return Span(start, min(end, start + MAX_CHARACTERS))

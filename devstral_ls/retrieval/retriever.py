@@ -24,12 +24,12 @@ from devstral_ls.retrieval.ranking import (
     definition_candidates,
     imported_names,
     names_near,
-    redacted_again,
     relative,
     sibling_candidates,
     surroundings,
 )
 from devstral_ls.retrieval.recent import MAX_REGIONS, MAX_TEXT, RecentPlace
+from devstral_ls.retrieval.redact import redacted_part
 from devstral_ls.retrieval.visibility import IGNORE_FILES, is_excluded
 from devstral_ls.settings.tree import Settings
 from devstral_ls.text import DocumentChange, Snapshot, Span
@@ -255,10 +255,10 @@ class ContextRetriever:
             path = PurePath(displayed_path(other.uri))
             if other.recent is None or not other.is_allowed or is_excluded(path, settings.privacy.exclude):
                 continue
-            edited, text = other.recent.edited, other.recent.region
+            edited, snapshot, region = other.recent.edited, other.recent.snapshot, other.recent.region
             rank = (EDITED if edited else VIEWED) - number / 100
-            shown = redacted_again(text) if settings.privacy.redact_secrets else text
-            yield Excerpt("edited" if edited else "viewed", relative(str(path), results.root), shown, rank)
+            text = redacted_part(snapshot.text, region) if settings.privacy.redact_secrets else snapshot.of(region)
+            yield Excerpt("edited" if edited else "viewed", relative(str(path), results.root), text.strip("\r\n"), rank)
 
 
 def _results_for(context: DocumentContext, imports: tuple[str, ...]) -> IndexResults:

@@ -154,8 +154,10 @@ class PrivacySettings:
     """What never reaches a prompt, and what is stored. Honoured from the user only."""
 
     exclude: tuple[str, ...] = setting(
-        (".env*", "*.pem", "*.key", "*.p12", "*.pfx", "*.crt", "id_rsa*", "id_ed25519*", ".netrc", ".npmrc", ".pypirc",
-         "*credentials*", "*secrets*"),
+        (".env*", "*.env", "*.pem", "*.key", "*.p8", "*.p12", "*.pfx", "*.ppk", "*.crt", "*.jks", "*.keystore", "*.keytab",
+         "*.kdbx", "*.ovpn", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", ".netrc", "_netrc", ".pgpass", "pgpass.conf",
+         ".my.cnf", ".htpasswd", ".npmrc", ".pypirc", ".s3cfg", ".boto", ".vault-token", ".dockercfg", ".docker/config.json",
+         ".kube/config", "kubeconfig*", "*.tfvars", "*.tfvars.json", "*.tfstate*", "secret*.y*ml", "*credentials*", "*secrets*"),
         "Glob patterns of files that are never read and get no suggestions.",
     )  # fmt: skip
     redact_secrets: bool = setting(

@@ -15,10 +15,9 @@ from devstral_ls.prompt import diagnostic_comments
 from devstral_ls.prompt.diagnostic_comments import MAX_COMMENTS, DiagnosticComment
 from devstral_ls.prompt.excerpts import excerpt_tokens, room_for_excerpts
 from devstral_ls.prompt.layouts import suffix_share
-from devstral_ls.prompt.window import Window, cut_window
-from devstral_ls.retrieval.redact import redacted_around
+from devstral_ls.prompt.window import CHARACTERS_PER_TOKEN, MAX_LINE, Window, cut_window
+from devstral_ls.retrieval.redact import redacted, redacted_document
 from devstral_ls.retrieval.retriever import ContextRetriever
-from devstral_ls.settings.tree import PrivacySettings
 from devstral_ls.suggest.answer_stream import read_answer, request_for
 from devstral_ls.suggest.cache import Answer
 from devstral_ls.suggest.excerpt_selection import reach
@@ -28,7 +27,7 @@ from devstral_ls.suggest.postprocess.steps import postprocess
 from devstral_ls.suggest.postprocess.syntax_trim import SyntaxTrim
 from devstral_ls.suggest.request import SuggestionRequest
 from devstral_ls.suggest.trace import NothingToShow, Reason, Trace
-from devstral_ls.text import Snapshot
+from devstral_ls.text import Snapshot, Span
 
 MAX_SMALLER_WINDOWS = 4
 """How often a prompt that turns out too long is cut to half."""
@@ -143,13 +142,13 @@ class SuggestionGenerator:
     ) -> GenerationRequest:
         """The request to the engine. Raises ``NothingToShow``: the cursor is in a secret."""
         share = suffix_share(request.model.layouts[0])
-        snapshot, offset = request.query.snapshot, request.query.offset
+        snapshot, offset = _without_secrets(request, budget, share), request.query.offset
         notes = _notes(request, budget)
         trace.excerpts = {**Counter(one.source for one in excerpts), **({"diagnostics": len(notes)} if notes else {})}
         left = budget - excerpt_tokens(excerpts) - diagnostic_comments.comment_tokens(notes)
         window = cut_window(snapshot, offset, request.scope, budget=left, suffix_share=share)
         window = diagnostic_comments.with_comments(window, snapshot, offset, notes)
-        return _engine_request(request, _without_secrets(window, request.settings.privacy), excerpts)
+        return _engine_request(request, window, excerpts)
 
     def _remember(self, request: SuggestionRequest, draft: Draft, trace: Trace) -> Answer:
         """Post-process the draft and keep the answer, an empty one as well: asking again would give the same."""
@@ -209,21 +208,28 @@ def _notes(request: SuggestionRequest, budget: int) -> tuple[DiagnosticComment, 
     query = request.query
     snapshot, offset = query.snapshot, query.offset
     near = request.session.context.diagnostics.near(snapshot, offset, request.scope, MAX_COMMENTS, query.change)
+    if request.settings.privacy.redact_secrets:
+        near = tuple(replace(one, message=redacted(one.message)) for one in near)
     return diagnostic_comments.comments_on(near, snapshot, offset, language_of(snapshot.language, snapshot.uri))
 
 
-def _without_secrets(window: Window, settings: PrivacySettings) -> Window:
-    """``window`` as it may be shown to a model.
+def _without_secrets(request: SuggestionRequest, budget: int, suffix_share: float) -> Snapshot:
+    """The document with the secrets masked in all that ``cut_window`` may show of it; offsets stay.
 
     Raises:
         NothingToShow: the cursor is in a secret.
     """
-    if not settings.redact_secrets:
-        return window
-    shown = redacted_around(window.prefix, window.suffix)
+    snapshot, offset, scope = request.query.snapshot, request.query.offset, request.scope
+    if not request.settings.privacy.redact_secrets:
+        return snapshot
+    n = int(budget * CHARACTERS_PER_TOKEN)
+    start = max(0, offset - max(n, MAX_LINE))
+    window = Span(start, min(len(snapshot.text), offset + int(n * suffix_share) + 1))
+    above = [span for span in (*(one.header for one in scope.scopes), *scope.imports) if span.start < start]
+    shown = redacted_document(snapshot, [window, *above], offset)
     if shown is None:
         raise NothingToShow(Reason.SECRET)
-    return Window(*shown)
+    return shown
 
 
 def _engine_request(request: SuggestionRequest, window: Window, excerpts: tuple[Excerpt, ...]) -> GenerationRequest:

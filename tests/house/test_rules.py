@@ -52,7 +52,7 @@ def test_exceptions_are_caught_by_name(path: Path) -> None:
 def test_the_middle_does_no_io_and_no_logging(path: Path) -> None:
     if name(path).split("/")[0] not in {"prompt", "suggest", "actions", "text.py", "generation.py"}:
         return
-    forbidden = {"logging", "socket", "threading", "subprocess", "httpx", "os", "io"}
+    forbidden = {"logging", "socket", "threading", "subprocess", "aiohttp", "os", "io"}
     for node in nodes(path):
         imported = (
             [alias.name for alias in node.names]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
+import string
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -161,3 +163,92 @@ async def test_tests_that_nobody_is_to_read_are_not_shown_as_examples(ignored: b
     said = await act(watched, "tests", "a.py", 1)
     assert "return open(host, token)" in watched.sent, said
     assert (hidden in watched.sent) is not ignored
+
+
+# --- a secret across the end of what is cut out ---
+
+
+def keys(n: int) -> list[str]:
+    """``n`` made-up keys of GitHub."""
+    letters = random.Random(n)
+    return ["gh" + "p_" + "".join(letters.choices(string.ascii_letters + string.digits, k=36)) for _ in range(n)]
+
+
+def halves(secrets: list[str], sent: str) -> list[str]:
+    """Eight characters in a row of each secret of which so many were sent."""
+    eights = ((secret[at : at + 8], secret) for secret in secrets for at in range(4, len(secret) - 7))
+    return list({secret: eight for eight, secret in eights if eight in sent}.values())
+
+
+def private_key(n_lines: int) -> tuple[str, list[str]]:
+    """A made-up private key, and its lines."""
+    letters = random.Random(n_lines)
+    lines = ["".join(letters.choices(string.ascii_letters + string.digits + "+/", k=64)) for _ in range(n_lines)]
+    return "\n".join(["-----BEGIN RSA PRIV" + "ATE KEY-----", *lines, "-----END RSA PRIV" + "ATE KEY-----"]), lines
+
+
+async def test_a_key_across_the_end_of_the_window_leaves_no_half(watched: Watched) -> None:
+    """One long line is cut anywhere. The places of cursors move both ends of the window through a key and its name."""
+    secrets = keys(500)
+    before, after = secrets[:250], secrets[250:]
+    for shift in range(0, 48, 12):
+        text = f"x = [{','.join(before)}, {'1, ' * shift}"
+        line = f"{text}, {','.join(after)}]\n"
+        assert await watched.ask(f"long{shift}.py", line, 0, len(text)) == "shown"
+    assert "1, 1, 1, " in watched.sent
+    assert halves(secrets, watched.sent) == []
+
+
+@pytest.mark.parametrize("is_above", [True, False])
+async def test_a_private_key_across_the_end_of_the_window_leaves_no_line(is_above: bool, watched: Watched) -> None:
+    key, lines = private_key(120)
+    code = "first = 1\nsecond = compute(\n"
+    text = f'KEY = """{key}"""\n{code}' if is_above else f'{code}KEY = """{key}"""\n'
+    row = text[: text.index("compute(")].count("\n")
+    assert await watched.ask("a.py", text, row, len("second = compute(")) == "shown"
+    assert "second = compute(" in watched.sent
+    assert halves(lines, watched.sent) == []
+
+
+async def test_a_key_across_the_end_of_a_place_in_another_document_leaves_no_half(watched: Watched) -> None:
+    secrets = keys(8)
+    widths = range(700, 796, 12)
+    for number, (secret, width) in enumerate(zip(secrets, widths, strict=True)):
+        text = f"places = '{'-' * (width - 20)}'\nt = connect('{secret}')\nfirst(\n"
+        assert await watched.ask(f"other{number}.py", text, 2, 6) == "shown"
+    before = watched.sent
+    assert await watched.ask("a.py", CODE) == "shown"
+    assert "places = " in watched.sent[len(before) :]
+    assert halves(secrets, watched.sent) == []
+
+
+async def test_a_key_across_the_end_of_a_signature_leaves_no_half(watched: Watched) -> None:
+    secrets = keys(8)
+    functions = [
+        f"def area{number}(\n    width='{'-' * (230 + 8 * number)}', start='{secret}'):\n    pass\n"
+        for number, secret in enumerate(secrets)
+    ]
+    write(watched.workspace, {"shapes.py": "\n".join(functions)})
+    names = ", ".join(f"area{number}" for number in range(8))
+    for number in range(8):
+        code = f"from shapes import {names}\n\nx = area{number}(\n"
+        assert await watched.ask(f"a{number}.py", code, 2, 10) == "shown"
+    assert "width='----" in watched.sent
+    assert halves(secrets, watched.sent) == []
+
+
+async def test_an_unquoted_password_is_not_sent(watched: Watched) -> None:
+    secret = "t9" + "Kq!" + "vXw3#" + "Lz8"
+    text = f"database:\n  user: app\n  password: {secret}\n  host: db\n  port: \n"
+    assert await watched.ask("database.yaml", text, 4, 8) == "shown"
+    assert "password: xxxx" in watched.sent
+    assert halves([f"    {secret}"], watched.sent) == []
+
+
+async def test_a_key_in_a_header_far_above_the_window_is_not_sent(watched: Watched) -> None:
+    [secret] = keys(1)
+    body = "".join(f"    value{number} = compute({number})\n" for number in range(700))
+    text = f"def handler(\n    where='{secret}',\n    key=None,\n):\n{body}    last = compute(\n"
+    assert await watched.ask("a.py", text, 704, len("    last = compute(")) == "shown"
+    assert "def handler(" in watched.sent
+    assert halves([secret], watched.sent) == []

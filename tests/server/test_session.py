@@ -231,7 +231,7 @@ async def test_only_little_is_imported_before_initialize_is_answered(tmp_path: P
     out, _ = await soon(process.communicate())
     imported = set(out.decode().split())
     assert imported.isdisjoint(
-        {"httpx", "xllamacpp", "tree_sitter", "devstral_ls.suggest.pipeline", "devstral_ls.models.gguf.header"}
+        {"aiohttp", "xllamacpp", "tree_sitter", "devstral_ls.suggest.pipeline", "devstral_ls.models.gguf.header"}
     )
 
 

@@ -254,7 +254,7 @@ async def test_strings_can_be_switched_off() -> None:
     [
         "TABLE = [\n" + "    0x1f, 0x2a, 0x00, 0xff, 0x10, 0x33, 0x91, 0x02,\n" * 20 + "    ▮\n]\n",
         "POINTS = [" + ", ".join(f"{n * 7919 % 1000}.5" for n in range(100)) + ", ▮]\n",
-        "KEY = '" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo" * 6 + "▮'\n",
+        "BLOB = '" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo" * 6 + "▮'\n",
     ],
 )
 async def test_rows_of_data_are_not_continued(code: str) -> None:

@@ -48,8 +48,8 @@ class IndexSignatures:
         for source, name, definition in answer.definitions:
             if source != "imports" and not re.search(rf"\b{re.escape(name)}\s*\(", snapshot.text):
                 continue  # a variable that has the name of a definition elsewhere
-            text = "\n".join(definition.signature.split("\n")[:MAX_LINES])
-            text = redacted(text) if self._privacy.redact_secrets else text
+            text = redacted(definition.signature) if self._privacy.redact_secrets else definition.signature
+            text = "\n".join(text.split("\n")[:MAX_LINES])
             room -= len(text)
             if room < 0:
                 break
