@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from devstral_ls.actions.outputs.table import OUTPUTS
 from devstral_ls.actions.runner import NO_CHAT
 from devstral_ls.actions.table import ACTIONS, Action, TargetKind, is_requested, switched_off
-from devstral_ls.actions.target.find import Target, language_at, target_of
+from devstral_ls.actions.target.find import NEAR_LINES, Target, language_at, target_of
 from devstral_ls.actions.target.instruction import instruction_for
 from devstral_ls.code_context import Diagnostic
 from devstral_ls.generation import ModelInfo
+from devstral_ls.languages.syntax.parse_errors import nearest_error
 from devstral_ls.languages.syntax.tree import Syntax
 from devstral_ls.prompt.chat import chat_format
 from devstral_ls.settings.tree import ReviewMode
@@ -56,6 +57,7 @@ class OfferRequest:
 
 def offers(request: OfferRequest, syntax: Syntax | None, model: ModelInfo | None) -> list[Offer]:
     """What to offer, in the order of the table. ``model`` is the one that would answer, None while none is ready."""
+    request = _with_syntax_error(request, syntax)
     menu: list[Offer] = []
     targets: dict[TargetKind, Target | str] = {}
     for action in ACTIONS.values():
@@ -67,6 +69,19 @@ def offers(request: OfferRequest, syntax: Syntax | None, model: ModelInfo | None
         offer = _offer(action, request, targets[action.target], model)
         menu.append(replace(offer, disabled=request.hidden, needs_instruction=False) if request.hidden else offer)
     return menu
+
+
+def _with_syntax_error(request: OfferRequest, syntax: Syntax | None) -> OfferRequest:
+    """``request`` with the nearest syntax error as its diagnostic, where the user opened a menu near one."""
+    if request.automatic or request.diagnostics or syntax is None or syntax.snapshot.text != request.snapshot.text:
+        return request
+    snapshot = request.snapshot
+    first, last = snapshot.line_at(request.span.start), snapshot.line_at(request.span.end)
+    error = nearest_error(syntax, first)
+    if not error.n_errors or not first - NEAR_LINES <= error.line <= last + NEAR_LINES:
+        return request
+    line = min(error.line, snapshot.n_lines - 1)
+    return replace(request, diagnostics=(Diagnostic(snapshot.line_span(line), "error", error.first),))
 
 
 def _applies(action: Action, request: OfferRequest) -> bool:

@@ -74,15 +74,27 @@ class Result:
     title: str
     edit: Edit | None = None
     """Against the query's snapshot."""
+    imports: Edit | None = None
+    """Inserts the imports that ``edit`` needs, in front of it."""
     files: tuple[FileEdit, ...] = ()
     findings: tuple[Finding, ...] = ()
     markdown: str = ""
+    outcome: str = ""
+    """What is done once the result is written, for people, where the edit alone does not show it."""
     notes: tuple[str, ...] = ()
     """Messages for the user: a public name that is gone, text that was left out."""
     usage: Usage | None = None
     """Of all requests together; None where the engine does not report it."""
     reviewed: Span | None = None
     """The code that a review has read; None for other actions."""
+
+    def whole_edit(self, snapshot: Snapshot) -> Edit | None:
+        """``edit`` and ``imports`` as one edit of ``snapshot``, the query's with its secrets; None where there is none."""
+        if self.edit is None or self.imports is None:
+            return self.edit
+        at = min(self.imports.span.start, self.edit.span.start)
+        between = snapshot.text[at : self.edit.span.start]
+        return Edit(Span(at, self.edit.span.end), self.imports.text + between + self.edit.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +155,11 @@ class NoSignatures:
 class Project(Protocol):
     """The files around a document, as far as they may be read."""
 
+    @property
+    def creates_files(self) -> bool:
+        """True when a result may be a new file."""
+        ...
+
     def path(self, uri: str) -> str | None:
         """The document's path in the project, with slashes; None if it is not in one."""
         ...
@@ -162,6 +179,8 @@ class Project(Protocol):
 
 class NoProject:
     """Used for a document that is in no project."""
+
+    creates_files = False
 
     def path(self, uri: str) -> str | None:
         """None always."""

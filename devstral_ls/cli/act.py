@@ -77,6 +77,8 @@ def run(options: argparse.Namespace) -> int:
     if options.write and project is not None:
         for file in changed:
             _write(project.root / file.path, file)
+        if result.outcome:
+            print(f"devstral-ls: {result.outcome}", file=sys.stderr)
     if options.json:
         print(json.dumps(as_json(result, changed, total_ms), ensure_ascii=False))
     else:
@@ -129,8 +131,9 @@ def read_query(action: str, position: str, instruction: str, message: str) -> Ac
 def changed_files(snapshot: Snapshot, result: Result) -> list[ChangedFile]:
     """Every file that ``result`` changes or creates."""
     changed = [ChangedFile(file.path, file.before, _text_after(file)) for file in result.files]
-    if result.edit is not None:
-        changed.insert(0, ChangedFile(_shown_path(snapshot.uri), snapshot.text, apply(snapshot.text, result.edit)))
+    edit = result.whole_edit(snapshot)
+    if edit is not None:
+        changed.insert(0, ChangedFile(_shown_path(snapshot.uri), snapshot.text, apply(snapshot.text, edit)))
     return changed
 
 

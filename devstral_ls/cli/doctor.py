@@ -96,7 +96,7 @@ def _packages() -> Iterator[CheckResult]:
         try:
             versions.append(f"{name} {version(name)}")
         except PackageNotFoundError:
-            yield CheckResult("packages", "error", f"{name} is missing", f"{sys.executable} -m pip install devstral-ls")
+            yield CheckResult("packages", "error", f"{name} is missing", f"{sys.executable} -m pip install {name}")
     yield CheckResult("packages", "ok", ", ".join(versions))
 
 

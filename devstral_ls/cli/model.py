@@ -6,13 +6,17 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from devstral_ls.cli import DONE
 from devstral_ls.cli.terminal import clear_status, show_status
+from devstral_ls.engine.devices import Memory, whole_memory
+from devstral_ls.engine.fit import fits, recommended
 from devstral_ls.errors import displayable
 from devstral_ls.models import store
-from devstral_ls.models.catalog import MODELS
+from devstral_ls.models.catalog import MODELS, CatalogModel
 from devstral_ls.models.download.pull import pull
 from devstral_ls.models.download.pull_progress import PullProgress
 from devstral_ls.models.gguf.header import read_header
@@ -33,7 +37,8 @@ def _list_models(options: argparse.Namespace, folders: Directories) -> None:
     models = store.installed(folders.models)
     if options.json:
         rows = [{"name": m.name, "path": str(m.path), "size": m.size, "source": m.source} for m in models]
-        print(json.dumps({"installed": rows, "catalog": list(MODELS)}))
+        memory = whole_memory()
+        print(json.dumps({"installed": rows, "catalog": [_as_json(row, memory) for row in MODELS.values()]}))
         return
     print(f"Installed in {folders.models}:" if models else "No model is installed.")
     for model in models:
@@ -41,8 +46,34 @@ def _list_models(options: argparse.Namespace, folders: Directories) -> None:
     print("Can be pulled with `devstral-ls model pull NAME`:")
     names = {model.name for model in models}
     for row in MODELS.values():
-        if row.name not in names:
-            print(f"  {row.name:22} {_size(row.size):>8}  {row.title}: {row.description} ({row.licence})")
+        if row.name not in names and not row.for_tests:
+            print("\n".join(_described(row)))
+
+
+def _as_json(model: CatalogModel, memory: Memory) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "title": model.title,
+        "size": model.size,
+        "description": model.description,
+        "licence": model.licence,
+        "source": model.source,
+        "sha256": model.sha256,
+        "fits": fits(model, memory),
+        "recommended": model.name == recommended(memory),
+        "hidden": model.for_tests,
+    }
+
+
+def _described(model: CatalogModel) -> Iterator[str]:
+    """What can be pulled, in lines: the model, its sources, its checksum, and what has to be said about these."""
+    indent = " " * 34
+    yield f"  {model.name:22} {_size(model.size):>8}  {model.title}: {model.description} ({model.licence})"
+    yield f"{indent}from {model.source}"
+    if model.sha256:
+        yield f"{indent}SHA-256 {model.sha256}"
+    if model.note:
+        yield f"{indent}{model.note}"
 
 
 def _pull(options: argparse.Namespace, folders: Directories) -> None:

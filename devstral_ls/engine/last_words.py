@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
-_SMALL_TALK = re.compile(r"^\d+\.[\d.]+ [DIW] |send_error|launch slot|ready: EngineState")
+_SMALL_TALK = re.compile(r"^\d+\.[\d.]+ [DIW] |send_error|launch slot")
+_READY = re.compile(r"^[-\d]+ [:\d]+ ready: ")
+
+
+def worth_reading(lines: Sequence[str]) -> list[str]:
+    """The lines of a log that say what the engine did or what went wrong."""
+    return [line for line in lines if line.strip() and not _SMALL_TALK.search(line)]
 
 
 def last_words(log: Path) -> str:
@@ -14,5 +21,4 @@ def last_words(log: Path) -> str:
         lines = log.read_text(encoding="utf-8", errors="replace")[-10_000:].splitlines()
     except OSError:
         return ""
-    messages = (line.strip() for line in reversed(lines) if not _SMALL_TALK.search(line))
-    return next((line[-200:] for line in messages if line), "")
+    return next((line.strip()[-200:] for line in reversed(worth_reading(lines)) if not _READY.match(line)), "")

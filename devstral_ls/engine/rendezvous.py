@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from devstral_ls.engine.client import leave, session_for
 from devstral_ls.engine.endpoint import Endpoint
-from devstral_ls.engine.last_words import last_words
+from devstral_ls.engine.last_words import last_words, worth_reading
 from devstral_ls.engine.runtime_dir import RuntimeFiles, runtime_files, unusable
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.engine.start import spawn
@@ -154,14 +154,15 @@ def _wait_for_end(files: RuntimeFiles) -> None:
 
 
 def log_tail(directories: Directories, n_lines: int = 50, key: str | None = None) -> str:
-    """The last lines the newest engine printed, or the one with ``key``; empty if there are none."""
+    """The last lines worth reading that the newest engine printed, or the one with ``key``; empty if there are none."""
     logs = [
         files.log for files in runtime_files(directories.runtime) if key in (None, files.key) and files.log.exists()
     ]
     if not logs:
         return ""
     newest = max(logs, key=lambda path: path.stat().st_mtime)
-    return "\n".join(newest.read_text(encoding="utf-8", errors="replace").splitlines()[-n_lines:])
+    lines = newest.read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join(worth_reading(lines)[-n_lines:])
 
 
 async def _ready(

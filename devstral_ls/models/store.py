@@ -245,7 +245,7 @@ def _named(models_dir: Path, name: str) -> InstalledModel:
     if path.is_file():
         size = sum(part.stat().st_size for part in split_parts(path) if part.is_file())
         return InstalledModel(_default_name(path), path.absolute(), size, "path")
-    raise ModelNotFound(f"there is no model file at {name!r}")
+    raise ModelNotFound(f"there is no model file at {name!r}", hint=_use_installed(models_dir))
 
 
 def _is_path(name: str) -> bool:
@@ -260,8 +260,14 @@ def _not_installed(models_dir: Path, name: str) -> ModelNotFound:
         return ModelNotFound(f"the model {name!r} is not installed", hint=f"Run `devstral-ls model pull {name}`.")
     names = [*MODELS, *(model.name for model in installed(models_dir))]
     similar = difflib.get_close_matches(name, names, n=1)
-    hint = f"Did you mean {similar[0]!r}?" if similar else None
+    hint = f"Did you mean {similar[0]!r}?" if similar else _use_installed(models_dir)
     return ModelNotFound(f"there is no model named {name!r}", hint=hint)
+
+
+def _use_installed(models_dir: Path) -> str | None:
+    """The hint that names the installed models; ``None`` without any."""
+    names = ", ".join(model.name for model in installed(models_dir))
+    return f"Installed: {names}. Set model.name to one of them, or to auto." if names else None
 
 
 def _no_home() -> ModelNotFound:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from devstral_ls.code_context import Diagnostic
 from devstral_ls.languages.scopes.cursor import CursorScope
-from devstral_ls.text import DocumentChange, Snapshot, moved_with_lines
+from devstral_ls.text import DocumentChange, Snapshot, Span, moved_with_lines
 
 MAX_KEPT = 100
 """Of one document; a file with more is broken as a whole."""
@@ -33,6 +33,16 @@ class DocumentDiagnostics:
         """Move with ``change``; diagnostics of the lines it changed go."""
         if self._diagnostics:
             self._diagnostics = _after(change, self._diagnostics)
+
+    def at(self, snapshot: Snapshot, span: Span) -> tuple[Diagnostic, ...]:
+        """Those on the lines of ``span``, in the order of the text."""
+        first, last = snapshot.line_at(span.start), snapshot.line_at(span.end)
+        found = [
+            one
+            for one in self._diagnostics
+            if snapshot.line_at(one.span.start) <= last and snapshot.line_at(one.span.end) >= first
+        ]
+        return tuple(sorted(found, key=lambda one: (one.span.start, one.message)))
 
     def near(
         self, snapshot: Snapshot, offset: int, scope: CursorScope, limit: int, change: DocumentChange | None = None

@@ -32,14 +32,28 @@ _MAX_NAMES = 2_000
 class ProjectFiles:
     """The files below one root. Nothing outside of it is read, whatever a path or a link points to."""
 
-    def __init__(self, root: Path, opened: Callable[[str], str | None] = lambda uri: None) -> None:
-        """``opened`` returns the text of an open document by URI, which takes precedence over the file on disk."""
+    def __init__(
+        self,
+        root: Path,
+        opened: Callable[[str], str | None] = lambda uri: None,
+        *,
+        creates_files: bool = True,
+    ) -> None:
+        """``opened`` returns the text of an open document by URI, which takes precedence over the file on disk.
+
+        ``creates_files`` is true when a new file can be made in it.
+        """
         self.root = Path(os.path.realpath(root))
         self._opened = opened
+        self.creates_files = creates_files
 
     @staticmethod
     def of(
-        uri: str, folders: Sequence[str] = (), opened: Callable[[str], str | None] = lambda uri: None
+        uri: str,
+        folders: Sequence[str] = (),
+        opened: Callable[[str], str | None] = lambda uri: None,
+        *,
+        creates_files: bool = True,
     ) -> ProjectFiles | None:
         """The project of a document: the innermost of the client's workspace folders around it, given as URIs in ``folders``,
         else the nearest folder with one of ``ROOT_MARKERS``, else its own. ``None`` for a document that is not a file.
@@ -49,11 +63,11 @@ class ProjectFiles:
             return None
         roots = [root for root in map(_file_path, folders) if root is not None and path.is_relative_to(root)]
         if roots:
-            return ProjectFiles(max(roots, key=lambda root: len(root.parts)), opened)
+            return ProjectFiles(max(roots, key=lambda root: len(root.parts)), opened, creates_files=creates_files)
         for folder in list(path.parents)[:_MAX_UP]:
             if any((folder / mark).exists() for mark in ROOT_MARKERS):
-                return ProjectFiles(folder, opened)
-        return ProjectFiles(path.parent, opened)
+                return ProjectFiles(folder, opened, creates_files=creates_files)
+        return ProjectFiles(path.parent, opened, creates_files=creates_files)
 
     def path(self, uri: str) -> str | None:
         """The document's path relative to the root, with slashes; ``None`` outside of the project."""

@@ -19,6 +19,8 @@ class Abilities:
     """Takes code actions, not only commands."""
     disabled_actions: bool = False
     """Shows actions that cannot be done, with the reason."""
+    tags_actions: bool = False
+    """Knows that an action's edit was written by a model (LSP 3.18's ``LLMGenerated``)."""
     resolves_actions: bool = False
     """Asks for the edit of an action when the user has chosen it."""
     applies_edits: bool = False
@@ -50,11 +52,13 @@ class Abilities:
         edits = workspace.workspace_edit if workspace else None
         diagnostics = document.publish_diagnostics if document else None
         resolve = action.resolve_support if action else None
+        tags = action.tag_support if action else None
         operations = (edits.resource_operations if edits else None) or ()
         versioned = bool(edits and edits.document_changes)
         return Abilities(
             action_literals=bool(action and action.code_action_literal_support),
             disabled_actions=bool(action and action.disabled_support),
+            tags_actions=bool(tags and types.CodeActionTag.LlmGenerated in tags.value_set),
             resolves_actions=bool(action and action.data_support and resolve and "edit" in resolve.properties),
             applies_edits=bool(workspace and workspace.apply_edit),
             versioned_edits=versioned,

@@ -38,9 +38,13 @@ class Configuration:
 
     def toggle_inline(self) -> bool:
         """Switch ghost text on or off for this session. True when it is on now."""
-        self._inline = not self.settings.inline.enable
+        return self.set_inline(not self.settings.inline.enable)
+
+    def set_inline(self, enable: bool) -> bool:
+        """Switch ghost text on, or off, for this session. True when it is on now."""
+        self._inline = enable
         self.refresh()
-        return self._inline
+        return enable
 
     def refresh(self) -> list[Problem]:
         """Read all sources again; returns the problems not shown before."""

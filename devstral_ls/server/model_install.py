@@ -17,6 +17,7 @@ from devstral_ls.server.client_port import Client
 from devstral_ls.server.protocols import Fetching
 from devstral_ls.server.reporting import BackgroundTasks, Reporter
 from devstral_ls.server.rpc.work_done_progress import WorkDoneProgress
+from devstral_ls.server.status_reporter import StatusReporter
 from devstral_ls.settings.tree import Settings
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-DEVSTRAL = "devstral-small-2507"
-STARTER = "starter"
 _FILE = "Choose a file…"
 _NOT_NOW = "Not now"
 _QUESTION = "Devstral: no model is installed. Fetch one?"
@@ -49,6 +48,7 @@ class ModelInstall:
         client: the editor.
         tasks: runs the offer.
         reporter: shows what went wrong.
+        status: shows that a model is being downloaded.
         models: the folder of the store.
         fetching: how a model is downloaded, and what memory this machine has.
         check_now: makes the engine look for a model now.
@@ -60,6 +60,7 @@ class ModelInstall:
         client: Client,
         tasks: BackgroundTasks,
         reporter: Reporter,
+        status: StatusReporter,
         models: Path,
         fetching: Fetching,
         check_now: Callable[[], None],
@@ -68,6 +69,7 @@ class ModelInstall:
         self._client = client
         self._tasks = tasks
         self._reporter = reporter
+        self._status = status
         self._models = models
         self._fetching = fetching
         self._check_now = check_now
@@ -116,9 +118,10 @@ class ModelInstall:
 
     async def _download(self, name: str) -> None:
         progress = self._progress = WorkDoneProgress(self._client, f"devstral-ls/fetching/{name}", f"Fetching {name}")
+        self._status.downloading(name, 0.0)
         await progress.begin(percentage=0)
         try:
-            await asyncio.to_thread(self._fetching.pull, self._models, name, self._in_thread(progress))
+            await asyncio.to_thread(self._fetching.pull, self._models, name, self._in_thread(progress, name))
         except DownloadCancelled:
             self._end(progress, f"fetching {name} was cancelled")
         except ModelError as error:
@@ -130,20 +133,23 @@ class ModelInstall:
         else:
             self._end(progress, f"{name} is installed")
             self._check_now()
+        finally:
+            self._status.downloaded()
 
-    def _in_thread(self, shown: WorkDoneProgress) -> Callable[[PullProgress], None]:
+    def _in_thread(self, shown: WorkDoneProgress, name: str) -> Callable[[PullProgress], None]:
         """What the downloading thread reports to: raises ``DownloadCancelled`` once the user has cancelled."""
         loop = asyncio.get_running_loop()
 
         def report(progress: PullProgress) -> None:
             if self._cancelled.is_set():
                 raise DownloadCancelled
-            percentage = int(100 * progress.done / progress.total) if progress.total else 0
+            percentage = min(int(100 * progress.done / progress.total), 100) if progress.total else 0
             source = f" from {progress.source}" if progress.source else ""
             if percentage != last[0]:
                 last[0] = percentage
                 message = f"{progress.phase.value}{source}"
-                loop.call_soon_threadsafe(shown.report, message, min(percentage, 100))
+                loop.call_soon_threadsafe(shown.report, message, percentage)
+                loop.call_soon_threadsafe(self._status.downloading, name, percentage / 100)
 
         last = [-1]
         return report
@@ -155,15 +161,15 @@ class ModelInstall:
 
 def choices_for(memory: Memory) -> dict[str, str]:
     """What to offer on a machine with that memory: titles to catalog names, the best for it first."""
+    from devstral_ls.engine.fit import DEVSTRAL, STARTER, fits, recommended
     from devstral_ls.models.catalog import MODELS
-    from devstral_ls.models.memory import gigabytes, memory_needed_by_size
+    from devstral_ls.models.memory import gigabytes
 
     devstral, starter = MODELS[DEVSTRAL], MODELS[STARTER]
-    need = memory_needed_by_size(devstral.size)
     small = {f"Starter: {starter.title}, {gigabytes(starter.size)}": STARTER}
     big = f"{devstral.title}, {gigabytes(devstral.size)}"
-    if memory.gpu >= need:
+    if recommended(memory) == DEVSTRAL:
         return {big: DEVSTRAL, **small}
-    if memory.ram is None or memory.ram >= need:
+    if fits(devstral, memory) is not False:
         return {**small, f"{big}, {_SLOW}": DEVSTRAL}
     return small

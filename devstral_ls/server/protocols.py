@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from devstral_ls.models.download.pull_progress import OnProgress
     from devstral_ls.retrieval.retriever import ContextRetriever
     from devstral_ls.suggest.trace import InlineQuery, Outcome, Trace
-    from devstral_ls.text import DocumentChange, Snapshot
+    from devstral_ls.text import DocumentChange, Snapshot, Span
 
 
 class ServedEngine(Engine, Protocol):
@@ -91,6 +91,10 @@ class Pipeline(Protocol):
 
     def diagnosed(self, snapshot: Snapshot, diagnostics: Sequence[Diagnostic]) -> None:
         """Other tools report ``diagnostics`` for the document as it is now, and nothing else."""
+        ...
+
+    def reported(self, snapshot: Snapshot, span: Span) -> Sequence[Diagnostic]:
+        """What other tools report on the lines of ``span``."""
         ...
 
     def tree(self, snapshot: Snapshot) -> Syntax | None:

@@ -87,6 +87,7 @@ class DevstralServer:
             self.client,
             self.tasks,
             self.reporter,
+            self.status,
             directories.models,
             factories.fetching,
             self.session.check_now,

@@ -44,6 +44,7 @@ class StatusReporter(GenerationObserver):
         self._send = send
         self._clock = clock
         self._status: EngineStatus | None = None
+        self._download: tuple[str, float] | None = None
         self._n_running = 0
         self._latencies: deque[float] = deque(maxlen=N_LATENCIES)
         self._sent: dict[str, Any] | None = None
@@ -62,6 +63,16 @@ class StatusReporter(GenerationObserver):
             known = self._status.state if self._status else "ready"
             status = replace(status, state="slow" if known == "slow" else "ready")
         self._status = status
+        self._publish()
+
+    def downloading(self, model: str, progress: float) -> None:
+        """A model is being downloaded; ``progress`` is 0 to 1. Shown while there is none."""
+        self._download = model, progress
+        self._publish()
+
+    def downloaded(self) -> None:
+        """The download has ended, whether the model is there or not."""
+        self._download = None
         self._publish()
 
     def answered(self, latency_ms: float) -> None:
@@ -95,6 +106,9 @@ class StatusReporter(GenerationObserver):
             return None
         if self._n_running and status.state in _WORKING:
             status = replace(status, state="generating")
+        if self._download is not None and status.state == "absent":
+            model, progress = self._download
+            status = replace(status, model=model, message=f"downloading {model}", hint=None, progress=progress)
         body: dict[str, Any] = {
             "state": status.state,
             "model": status.model,

@@ -111,6 +111,11 @@ class Suggester:
         """Other tools report ``diagnostics`` for the document as it is now, and nothing else."""
         self._sessions.of(snapshot.uri).context.diagnostics.put(diagnostics)
 
+    def reported(self, snapshot: Snapshot, span: Span) -> tuple[Diagnostic, ...]:
+        """What other tools report on the lines of ``span`` of the document as it is now."""
+        session = self._sessions.get(snapshot.uri)
+        return () if session is None else session.context.diagnostics.at(snapshot, span)
+
     def tree(self, snapshot: Snapshot) -> Syntax | None:
         """The syntax tree of the document; ``None`` where there is none, as in ``DocumentTree.of``."""
         return self._sessions.of(snapshot.uri).tree.of(snapshot)

@@ -135,6 +135,9 @@ class PlainPipeline:
     def diagnosed(self, snapshot: Any, diagnostics: Any) -> None:
         self.diagnostics = [(snapshot.of(one.span), one.severity, one.message) for one in diagnostics]
 
+    def reported(self, snapshot: Any, span: Any) -> Any:
+        return ()
+
     def tree(self, snapshot: Any) -> Any:
         return parse_once(snapshot)
 

@@ -1050,11 +1050,13 @@ Those of other Flymake backends are among them."
 (defun devstral-ls-status-text ()
   "The state in a few words, for a mode line of your own."
   (let ((state (plist-get devstral-ls--status :state))
+        (downloads (plist-get devstral-ls--status :progress))
         (percent (cl-some (lambda (work) (plist-get (cdr work) :percentage)) devstral-ls--progress)))
     (concat "Devstral"
             (cond (devstral-ls--trouble ":no server")
                   ((not devstral-ls--own) (if (devstral-ls--eglot) "" ":off"))
                   ((not state) ":starting")
+                  ((and downloads (equal state "absent")) ":fetching")
                   (t (or (cdr (assoc state devstral-ls--signs)) (concat ":" state))))
             (if percent (format " %d%%%%" percent) ""))))
 
@@ -1140,12 +1142,17 @@ Nil if there are none."
 
 (defvar devstral-ls--waking nil "The timer that ends a snooze.")
 
-(defun devstral-ls--toggle ()
-  "Toggle automatic suggestions; return whether they are on then."
+(defun devstral-ls--switch (command arguments)
+  "Have the server run COMMAND with ARGUMENTS, a switch for suggestions.
+Return whether they are on then."
   (let ((on (eq t (jsonrpc-request (devstral-ls--need-server) :workspace/executeCommand
-                                   (list :command "devstral.toggleInline" :arguments [])))))
+                                   (list :command command :arguments arguments)))))
     (unless on (devstral-ls--clear))
     on))
+
+(defun devstral-ls--set-inline (enable)
+  "Switch automatic suggestions on, or off where ENABLE is `:json-false'."
+  (devstral-ls--switch "devstral.setInline" (vector (list :enable enable))))
 
 (defun devstral-ls--stay-awake ()
   "End a snooze before its time."
@@ -1157,14 +1164,15 @@ Nil if there are none."
 This is for all buffers of this session."
   (interactive)
   (devstral-ls--stay-awake)
-  (message "devstral-ls: suggestions are %s" (if (devstral-ls--toggle) "on" "off")))
+  (message "devstral-ls: suggestions are %s"
+           (if (devstral-ls--switch "devstral.toggleInline" []) "on" "off")))
 
 (defun devstral-ls-snooze (minutes)
   "Switch automatic suggestions off for MINUTES.
 Interactively, that is the prefix argument, or 10."
   (interactive (list (if current-prefix-arg (prefix-numeric-value current-prefix-arg) 10)))
   (devstral-ls--stay-awake)
-  (when (devstral-ls--toggle) (devstral-ls--toggle)) ; they were off
+  (devstral-ls--set-inline :json-false)
   (setq devstral-ls--waking (run-at-time (* 60 minutes) nil #'devstral-ls--wake))
   (message "devstral-ls: suggestions are off for %s minutes" minutes))
 
@@ -1172,7 +1180,7 @@ Interactively, that is the prefix argument, or 10."
   "End a snooze."
   (setq devstral-ls--waking nil)
   (when (devstral-ls--server)
-    (unless (devstral-ls--toggle) (devstral-ls--toggle)) ; they were on
+    (devstral-ls--set-inline t)
     (message "devstral-ls: suggestions are on again")))
 
 (defvar devstral-ls--disabled-languages nil

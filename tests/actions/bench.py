@@ -34,6 +34,7 @@ class Files:
     """A project in memory."""
 
     files: Mapping[str, str] = field(default_factory=dict)
+    creates_files: bool = True
 
     def path(self, uri: str) -> str | None:
         return uri.removeprefix("file:///w/")
@@ -63,8 +64,9 @@ class Done:
     def text(self) -> str:
         """The document afterwards."""
         assert self.result is not None, self.refused
-        assert self.result.edit is not None
-        return apply(self.snapshot.text, self.result.edit)
+        edit = self.result.whole_edit(self.snapshot)
+        assert edit is not None
+        return apply(self.snapshot.text, edit)
 
 
 def saying(says: Says) -> str | Callable[[GenerationRequest], str]:

@@ -137,6 +137,16 @@ async def test_tests_go_to_the_projects_own_place(language: str, code: str, file
     assert done.result.files == (made,)
 
 
+@pytest.mark.parametrize("before", ["", "\n", "  \n\n"])
+async def test_tests_for_an_empty_file_begin_with_its_imports(before: str) -> None:
+    files = {"pytest.ini": "", "tests/test_prices.py": before}
+    done = await act("tests", PY, "total():\n    assert total([]) == 0\n```", files=files)
+    assert done.result is not None, done.refused
+    text = "import pytest\n\nfrom prices import total\n\n\ndef test_total():\n    assert total([]) == 0\n"
+    assert done.result.files == (FileEdit("tests/test_prices.py", text, 0, before),)
+    assert done.result.outcome == "wrote tests for `total` in tests/test_prices.py"
+
+
 async def test_rust_tests_go_to_the_end_of_the_same_file() -> None:
     code = "fn one() -> i32 {▮\n    1\n}\n"
     done = await act("tests", code, "is_one() {\n        assert_eq!(one(), 1);\n    }\n}\n```", "rust")

@@ -78,6 +78,41 @@ def test_models_come_and_go(run: Run, tmp_path: Path) -> None:
     assert run("model", "remove", "mine")[0] == 3
 
 
+@pytest.mark.parametrize("name", ["nosuch", "/nosuch.gguf"])
+def test_a_model_that_is_not_there_is_answered_with_those_that_are(
+    run: Run, source: Path, tmp_path: Path, name: str
+) -> None:
+    assert "model pull starter" in run("complete", f"{source}:2", "--model", name)[2]
+    write_devstral_shaped(tmp_path / "devstral.gguf")
+    assert run("model", "import", str(tmp_path / "devstral.gguf"), "--name", "mine")[0] == 0
+    code, _, said = run("complete", f"{source}:2", "--model", name)
+    assert code == 3
+    assert said.endswith("— Installed: mine. Set model.name to one of them, or to auto.\n")
+
+
+def test_what_can_be_pulled_is_described_for_a_picker(run: Run) -> None:
+    catalog = {row["name"]: row for row in json.loads(run("model", "list", "--json")[1])["catalog"]}
+    starter = catalog["starter"]
+    assert set(starter) == {
+        "name", "title", "size", "description", "licence", "source", "sha256", "fits", "recommended", "hidden",
+    }  # fmt: skip
+    assert (starter["size"], starter["fits"], starter["hidden"]) == (491_400_064, True, False)
+    assert starter["source"].startswith("Hugging Face, Qwen/")
+    assert [name for name, row in catalog.items() if row["hidden"]] == ["tiny"]
+    assert len([name for name, row in catalog.items() if row["recommended"]]) == 1
+
+
+def test_the_starters_source_is_explained_where_it_is_shown(run: Run) -> None:
+    listed = run("model", "list")[1]
+    assert "SHA-256 1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32" in listed
+    assert (
+        "from Hugging Face, Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF; or else package index (a third party's upload)"
+        in listed
+    )
+    assert "nothing is installed or run" in listed
+    assert "SmolLM2" not in listed
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [

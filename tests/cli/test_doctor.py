@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
-from devstral_ls.cli import doctor_checks, main
+from devstral_ls.cli import doctor, doctor_checks, main
 from devstral_ls.engine import rendezvous
 from devstral_ls.engine.devices import Device
 from devstral_ls.models import store
@@ -28,12 +30,29 @@ def home(tmp_path: Path) -> Directories:
     return Directories(tmp_path / "data", tmp_path / "run", tmp_path / "settings.toml")
 
 
+def test_a_missing_package_is_installed_by_its_own_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def version(name: str) -> str:
+        if name == "aiohttp":
+            raise PackageNotFoundError(name)
+        return "1.0"
+
+    monkeypatch.setattr(doctor, "version", version)
+    for name in ("DATA_DIR", "RUNTIME_DIR", "CONFIG"):
+        monkeypatch.setenv(f"DEVSTRAL_LS_{name}", str(tmp_path / name.lower()))
+    monkeypatch.setenv("DEVSTRAL_LS_OFFLINE", "1")
+    main(["doctor", "--json"])
+    found = [one for one in json.loads(capsys.readouterr().out) if one["check"] == "packages"]
+    assert found[0]["hint"] == f"{sys.executable} -m pip install aiohttp"
+
+
 @pytest.mark.parametrize(
     ("there", "backend", "verdict", "hint"),
     [
         (("llama.cpp", "ctransformers"), "auto", "ok", ""),
         (("llama.cpp",), "auto", "ok", ""),
-        (("llama.cpp",), "ctransformers", "error", "devstral-ls[ctransformers]"),
+        (("llama.cpp",), "ctransformers", "error", "pip install ctransformers"),
         (("ctransformers",), "auto", "warning", "pip install xllamacpp"),
         ((), "auto", "error", "pip install xllamacpp"),
     ],

@@ -298,7 +298,9 @@ async def test_stop_and_status(home: Directories, devstral_shaped: Path) -> None
     engine = await joined(home, devstral_shaped)
     (state,) = rendezvous.engines(home)
     assert (state.phase, state.slots, state.context_tokens) == ("ready", 2, 512)
-    assert "ready" in rendezvous.log_tail(home)
+    with engine.files.log.open("a") as log:
+        log.write("0.02.526.429 W srv          stop: cancel task, id_task = 0\n\n")
+    assert rendezvous.log_tail(home).endswith(f" ready: {state.model}, 2 slots of 512 tokens, process {state.pid}")
     assert rendezvous.stop(home) == 1
     assert not engine.alive
     assert rendezvous.engines(home) == []

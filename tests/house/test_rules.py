@@ -82,3 +82,20 @@ def test_a_model_library_is_imported_in_its_one_backend_file() -> None:
         if name(path) not in (f"{backends}/llama_library.py", f"{backends}/ctransformers/library_model.py"):
             text = path.read_text(encoding="utf-8")
             assert not re.search(r"^\s*(import|from) (xllamacpp|ctransformers)", text, re.MULTILINE), name(path)
+
+
+def test_no_advice_installs_a_name_that_is_not_published() -> None:
+    """An index may have anything under our name; we are installed from a checkout."""
+    advice = re.compile(r"\binstall(?: +-\S+)* +['\"]?devstral[-_]ls\b")
+    shipped = [
+        path
+        for folder in ("devstral_ls", "docs", "editors")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".md", ".ts", ".lua", ".el", ".txt", ".json"} and "node_modules" not in path.parts
+    ]
+    found = [
+        path.relative_to(ROOT)
+        for path in (*shipped, *ROOT.glob("*.md"), ROOT / "Makefile")
+        if advice.search(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []

@@ -166,7 +166,7 @@ def test_a_file_in_the_working_directory_is_not_taken_for_a_name(
         ("starter", "Run `devstral-ls model pull starter`."),
         ("devstral-small-2508", "Did you mean 'devstral-small-2507'?"),
         ("min", "Did you mean 'mine'?"),
-        ("zzz", "Install one"),
+        ("zzz", "Installed: mine. "),
     ],
 )
 def test_a_name_that_is_not_there_gets_a_hint(models: Path, file: Path, name: str, hint: str) -> None:

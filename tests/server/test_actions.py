@@ -193,6 +193,16 @@ async def test_only_what_is_asked_for_is_offered(here: Make, context: Any, title
     assert set(await offered(client, **context)) == titles
 
 
+@pytest.mark.parametrize(("tags", "said"), [({"valueSet": [1]}, [1]), ({"valueSet": [1, 2]}, [1]), (None, None)])
+async def test_a_client_that_knows_tags_is_told_that_a_model_writes(spawn: Start, tags: Any, said: Any) -> None:
+    client = await spawn()
+    document = RESOLVES["textDocument"]
+    action = document["codeAction"] | ({} if tags is None else {"tagSupport": tags})
+    await client.initialize(FULL | {"textDocument": document | {"codeAction": action}})
+    Editor(client, CODE)
+    assert (await offered(client))["Simplify `first`"].get("tags") == said
+
+
 async def test_a_client_that_asks_its_user_is_offered_the_rewrite(here: Make) -> None:
     client, _ = await start(here, FULL | {"experimental": {"devstral": {"asksInstruction": True}}})
     found = await offered(client)
@@ -304,6 +314,20 @@ async def test_live_is_undone_in_one_step(here: Make) -> None:
     assert len(editor.edits) > 2  # it was seen being written
     assert editor.undo[-1] == CODE
     assert all(text.endswith("\n\n\ndef last():\n    return os\n") for text in editor.undo)
+
+
+@pytest.mark.parametrize("at_end", [True, False])
+async def test_new_imports_come_with_the_edit_and_go_with_one_undo(spawn: Start, at_end: bool) -> None:
+    client = await spawn()
+    await client.initialize(FULL, {"actions": {"apply": "atEnd" if at_end else "live"}})
+    code = CODE.replace("\n\n\ndef first", '\nKEY = "ghp_' + "0aB1" * 9 + '"\n\n\ndef first')
+    editor = Editor(client, code)
+    await client.script(says="```python\nimport math\nimport os\n\n\ndef first(a):\n    return math.pi\n```")
+    answer = await soon(run(client, "rewrite", 6, instruction="use math"))
+    assert answer["applied"] is True, answer
+    changed = code.replace("    b = a\n    return b\n", "    return math.pi\n")
+    assert editor.text == changed.replace("import os\n", "import os\nimport math\n")
+    assert editor.undo[-1] == code
 
 
 async def test_an_instruction_in_a_comment_goes_with_the_live_edit(here: Make) -> None:
@@ -545,7 +569,9 @@ async def test_tests_come_as_a_new_file_to_be_confirmed(here: Make) -> None:
     client, _ = await start(here)
     client.answers["workspace/applyEdit"] = {"applied": True}
     await client.script(says="first(self):\n        self.assertEqual(first(1), 1)\n```")
-    assert (await soon(run(client, "tests")))["applied"] is True
+    answer = await soon(run(client, "tests"))
+    assert (answer["applied"], answer["message"]) == (True, "wrote tests for `first` in test_a.py")
+    assert (await client.next("window/showMessage"))["message"] == "Devstral: wrote tests for `first` in test_a.py."
     (applied,) = client.all("workspace/applyEdit")
     create, change = applied["edit"]["documentChanges"]
     assert (create["kind"], create["uri"]) == ("create", "file:///w/test_a.py")
@@ -554,11 +580,24 @@ async def test_tests_come_as_a_new_file_to_be_confirmed(here: Make) -> None:
     assert change["edits"][0]["annotationId"] == "devstral"
 
 
-async def test_a_client_that_cannot_make_files_is_told(here: Make) -> None:
-    client, _ = await start(here, OLD)
-    await client.script(says="first(self):\n        self.assertEqual(first(1), 1)\n```")
+@pytest.mark.parametrize(
+    "edits",
+    [
+        {},
+        {"resourceOperations": ["create"]},
+        {"documentChanges": True},
+        {"documentChanges": True, "resourceOperations": []},
+    ],
+)
+async def test_a_client_that_cannot_create_files_is_told_before_the_model_is_asked(spawn: Start, edits: Any) -> None:
+    client = await spawn()
+    await client.initialize(FULL | {"workspace": {"applyEdit": True, "workspaceEdit": edits}})
+    Editor(client, CODE)
     answer = await soon(run(client, "tests"))
-    assert answer["message"] == "this editor cannot make the file test_a.py"
+    assert answer["message"] == "this editor does not let a server create files, and test_a.py is not there yet"
+    told = await client.next("window/showMessage")
+    assert told["message"].endswith("Create it, empty, and ask again, or run `devstral-ls act tests`.")
+    assert (await client.script())["asked"] == []
 
 
 async def test_a_fix_that_is_still_reported_is_tried_differently(here: Make) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from devstral_ls.testing.lsp_client import NEVER, Refused, edit, soon, until
+from devstral_ls.testing.lsp_client import NEVER, LspClient, Refused, edit, soon, until
 from devstral_ls.testing.scripted_server import READY
-from tests.server.conftest import Here
+from tests.server.conftest import Here, Start
 
 Make = Callable[..., Here]
 
@@ -424,7 +424,7 @@ async def test_completion_is_registered_when_it_is_switched_on_later(here: Make)
 # --- commands ---
 
 
-async def command(client: Here, name: str, *arguments: Any) -> Any:
+async def command(client: LspClient, name: str, *arguments: Any) -> Any:
     return await client.request("workspace/executeCommand", {"command": name, "arguments": list(arguments)})
 
 
@@ -448,6 +448,9 @@ async def test_accepted_and_rejected_reach_the_pipeline(here: Make) -> None:
         ("devstral.why", []),
         ("devstral.why", [{"uri": 5}]),
         ("devstral.toggleInline", [1]),
+        ("devstral.setInline", []),
+        ("devstral.setInline", [True]),
+        ("devstral.setInline", [{"enable": "no"}]),
         ("devstral.restartEngine", ["now"]),
         ("devstral.unknown", []),
     ],
@@ -471,6 +474,18 @@ async def test_toggle_inline(here: Make) -> None:
     assert await client.inline(uri, 0, 1) != []
 
 
+async def test_suggestions_are_switched_to_what_is_wanted_however_they_were(spawn: Start) -> None:
+    client = await spawn()
+    await client.initialize()
+    uri = client.open("a")
+    for _ in range(2):
+        assert await command(client, "devstral.setInline", {"enable": False}) is False
+    assert await client.inline(uri, 0, 1) == []
+    for _ in range(2):
+        assert await command(client, "devstral.setInline", {"enable": True}) is True
+    assert await client.inline(uri, 0, 1) != []
+
+
 async def test_restart_engine_reads_the_settings_again(here: Make, tmp_path: Path) -> None:
     client = here()
     await client.initialize()
@@ -486,7 +501,9 @@ async def test_restart_engine_reads_the_settings_again(here: Make, tmp_path: Pat
 async def test_why_tells_reasons_and_times_and_no_text(here: Make, argument: Any) -> None:
     client = here(real_pipeline=True)
     await client.initialize()
-    assert (await command(client, "devstral.why", argument))["reason"] == "unknown-document"
+    unknown = await command(client, "devstral.why", argument)
+    assert unknown["reason"] == "unknown-document"
+    assert (unknown["sentence"], unknown["hint"]) == ("The document is not open in this server.", None)
     uri = client.open("SECRET = ")
     await client.script(says="42")
     (item,) = await client.inline(uri, 0, 9, kind=1)
@@ -498,6 +515,18 @@ async def test_why_tells_reasons_and_times_and_no_text(here: Make, argument: Any
     assert (why["confidence"], why["minConfidence"], why["decisions"]) == (1, 0, [])  # who asks by key is shown all
     assert "SECRET" not in json.dumps(why)
     assert "42" not in why["stages"]
+
+
+async def test_why_says_what_the_user_can_do(spawn: Start) -> None:
+    client = await spawn()
+    await client.initialize()
+    uri = client.open("a")
+    await command(client, "devstral.toggleInline")
+    assert await client.inline(uri, 0, 1) == []
+    why = await command(client, "devstral.why", uri)
+    assert why["sentence"] == "Automatic suggestions are switched off."
+    assert why["hint"] == "Switch them on in your editor, or set inline.enable to true."
+    assert "message" not in why
 
 
 async def test_where_something_was_changed_the_prompt_is_read_before_anybody_asks(here: Make) -> None:

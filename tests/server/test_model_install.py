@@ -103,6 +103,30 @@ async def test_the_starter_is_fetched_and_suggestions_begin(here: Make) -> None:
     assert shop.asked == ["starter"]
 
 
+async def test_the_status_says_what_is_being_downloaded(here: Make) -> None:
+    shop = Shop()
+    client = offered(here, shop, "Starter")
+    await client.initialize(CAPABILITIES)
+    begun = await client.next("devstral/status", lambda body: body["message"] == "downloading starter")
+    assert (begun["state"], begun["model"], begun["hint"]) == ("absent", "starter", None)
+    shop.step.release(2)
+    half = await client.next("devstral/status", lambda body: body.get("progress") == 0.5)
+    assert (half["state"], half["message"]) == ("absent", "downloading starter")
+    shop.all_steps()
+    ready = await client.status("ready")
+    assert "progress" not in ready
+
+
+async def test_a_download_that_fails_is_not_shown_any_longer(here: Make) -> None:
+    shop = Shop(error=ModelNotFound("the shop is closed", hint="Try again."))
+    client = offered(here, shop, "Starter")
+    await client.initialize(CAPABILITIES)
+    await client.next("devstral/status", lambda body: body["message"] == "downloading starter")
+    shop.all_steps()
+    after = await client.next("devstral/status", lambda body: body["message"] == ABSENT["message"])
+    assert (after["state"], after["model"], "progress" in after) == ("absent", None, False)
+
+
 async def test_cancel_really_cancels(here: Make) -> None:
     shop = Shop()
     client = offered(here, shop, "Starter")

@@ -117,6 +117,61 @@ async def test_what_the_client_says_of_other_tools_reaches_the_prompt(
     assert not client.all("window/showMessage")
 
 
+async def fixes(client: LspClient, uri: str, line: int, **context: Any) -> list[dict[str, Any]]:
+    """What is offered as a quick fix where the cursor is at the beginning of ``line``; the request has no diagnostics."""
+    place = {"line": line, "character": 0}
+    params = {
+        "textDocument": {"uri": uri},
+        "range": {"start": place, "end": place},
+        "context": {"diagnostics": [], "only": ["quickfix"], **context},
+    }
+    return await client.request("textDocument/codeAction", params) or []
+
+
+ACTIONS = {
+    "textDocument": {"codeAction": {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": []}}}},
+    "workspace": {"applyEdit": True},
+}
+
+
+async def test_a_fix_is_offered_for_what_the_client_passes_on(spawn: Callable[..., Awaitable[LspClient]]) -> None:
+    client = await spawn("--real-pipeline")
+    await client.initialize(ACTIONS)
+    uri = client.open("def f(a):\n    b = nothing\n    return b\n")
+    await client.script(says="    b = 0\n    return b\n```")
+    body = {"uri": uri, "version": 1, "diagnostics": [complaint(1, "what is nothing?", code="F821")]}
+    client.notify("devstral/diagnostics", body)
+    for trigger in ({}, {"triggerKind": 1}, {"triggerKind": 2}):
+        assert [fix["title"] for fix in await fixes(client, uri, 1, **trigger)] == ["Devstral: Fix: what is nothing?"]
+    assert await fixes(client, uri, 2) == []
+    (fix,) = await fixes(client, uri, 1)
+    client.answers["workspace/applyEdit"] = {"applied": True}
+    await client.request("workspace/executeCommand", fix["command"])
+    assert "what is nothing? (F821), on the line `b = nothing`" in (await client.script())["asked"][-1]
+
+
+@pytest.mark.parametrize(
+    ("code", "line", "title"),
+    [
+        ("def f(a):\n    b = (a\n    return b\n", 2, "Fix: line "),
+        ("def f(a):\n\ng = 1\n", 0, "Fix: line 3: expected an indented block"),
+        ("a = 1\n" + "\n" * 20 + "b = )\n", 21, "Fix: line 22: syntax error"),
+        ("a = 1\n" + "\n" * 20 + "b = )\n", 0, None),
+        ("a = 1\n", 0, None),
+    ],
+)
+async def test_a_fix_is_offered_for_a_syntax_error_nearby(
+    spawn: Callable[..., Awaitable[LspClient]], code: str, line: int, title: str | None
+) -> None:
+    client = await spawn("--real-pipeline")
+    await client.initialize(ACTIONS)
+    uri = client.open(code)
+    found = [fix["title"].removeprefix("Devstral: ") for fix in await fixes(client, uri, line)]
+    assert len(found) == (title is not None)
+    assert all(one.startswith(title or "") for one in found)
+    assert await fixes(client, uri, line, triggerKind=2) == []
+
+
 async def test_the_index_says_when_it_has_seen_everything(here: Callable[..., Here], tmp_path: Path) -> None:
     write(tmp_path, FILES)
     client = here(real_pipeline=True, index=True)

@@ -50,6 +50,11 @@ async def test_lines_that_do_not_parse_are_left_out() -> None:
     assert "cut-where-it-parses" in outcome.trace.decisions
 
 
+async def test_a_suggestion_that_is_cut_does_not_end_in_a_blank_line() -> None:
+    says = "b = a\n\n    c = b\n\n    \n    return = 1\n"
+    assert shown(await Desk(ScriptedEngine(says)).ask("def f(a):\n    ▮\n")) == "b = a\n\n    c = b"
+
+
 async def test_what_breaks_the_file_from_its_first_word_on_is_not_shown_unless_asked_for() -> None:
     desk = Desk(ScriptedEngine(" = = 2"))
     assert (await desk.ask("x = 1▮\ny = 2\n")).trace.reason is Reason.BREAKS_SYNTAX

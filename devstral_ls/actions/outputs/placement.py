@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devstral_ls.actions.answer import code_in
 from devstral_ls.actions.chat_session import ChatAnswer, ChatRequest
 from devstral_ls.actions.context import ActionContext
+from devstral_ls.actions.outputs.import_statements import leading_imports, missing_imports, used_imports
 from devstral_ls.actions.target.find import Target
 from devstral_ls.actions.target.line_style import LineStyle, dedent, reindent
 from devstral_ls.languages.symbols import Symbol, document_symbols
@@ -30,6 +31,8 @@ class Placed:
 
     text: str
     notes: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+    """New import statements that it needs."""
 
 
 def code_for_target(context: ActionContext, request: ChatRequest, answer: ChatAnswer, target: Target) -> Placed | Fault:
@@ -42,18 +45,65 @@ def code_for_target(context: ActionContext, request: ChatRequest, answer: ChatAn
     if not answer.complete and not code.closed:
         return Fault("did not come to an end", is_final=True)
     style = context.line_style(target.span)
-    placed = Placed(reindent(code.text, style, dedent(context.snapshot.of(target.span), style)))
+    statements, body = without_imports(context, code.text, target)
+    if not body.strip():
+        return Fault("wrote nothing but imports")
+    placed = Placed(reindent(body, style, dedent(context.snapshot.of(target.span), style)))
+    missing = missing_imports(statements, context.checks.syntax)
+    left_out = "\n".join(one for one in missing if one not in used_imports(missing, placed.text, context.language))
     if target.name and context.action.keeps_name:
-        cut = _only_target(context, placed.text, target)
+        cut = _only_target(context, placed.text, target, left_out)
         if isinstance(cut, Fault):
             return cut
         placed = cut
-    error = context.checks.worse(Edit(target.span, placed.text))
-    return Fault(f"does not parse ({error})") if error else placed
+    else:
+        placed = replace(placed, notes=_note_on_left_out(left_out, target, context.snapshot.text))
+    if error := context.checks.worse(Edit(target.span, placed.text)):
+        return Fault(f"does not parse ({error})")
+    if target.name and not context.action.keeps_name and (surplus := _surplus(context, placed.text, target)):
+        return Fault(f"wrote more than {target.words}: `{surplus[:120]}`")
+    return replace(placed, imports=used_imports(missing, placed.text, context.language))
 
 
-def _only_target(context: ActionContext, text: str, target: Target) -> Placed | Fault:
-    """The target's definition in ``text``: a model may write the whole file, or an example of its use."""
+def without_imports(context: ActionContext, text: str, target: Target) -> tuple[tuple[str, ...], str]:
+    """The import statements in front of the code of an answer, and the rest; none where the target itself begins so."""
+    if leading_imports(
+        context.checks.parsed(dedent(context.snapshot.of(target.span), context.line_style(target.span)))
+    )[0]:
+        return (), text
+    spans, end = leading_imports(context.checks.parsed(text))
+    return tuple(text[span.start : span.end] for span in spans), text[end:] if spans else text
+
+
+def _surplus(context: ActionContext, text: str, target: Target) -> str:
+    """The first line of ``text`` beside its definitions, or of one that the document has elsewhere; empty without one."""
+    before, after = context.checks.syntax, context.checks.after(Edit(target.span, text))
+    if before is None or after is None:
+        return ""
+    region = Span(target.span.start, target.span.start + len(text))
+    inside = [
+        item for item in document_symbols(after) if region.start <= item.span.start and item.span.end <= region.end + 1
+    ]
+    outer = [item for item in inside if item.depth == min(other.depth for other in inside)]
+    old = {
+        item.name for item in document_symbols(before)
+        if item.name != target.name and not (target.span.start <= item.span.start < target.span.end)
+    }  # fmt: skip
+    first = after.snapshot.line_at(region.start)
+    covered: set[int] = set()
+    for item in outer:
+        if item.name not in old:
+            covered.update(range(after.snapshot.line_at(item.span.start), after.snapshot.line_at(item.span.end) + 1))
+    beside = (line.strip() for number, line in enumerate(text.split("\n"), first) if number not in covered)
+    marks = (context.language.line_comment or "//", "/*", "*", "@", "#[")
+    return next((line for line in beside if outer and line and not line.startswith(marks)), "")
+
+
+def _only_target(context: ActionContext, text: str, target: Target, left_out: str) -> Placed | Fault:
+    """The target's definition in ``text``: a model may write the whole file, or an example of its use.
+
+    ``left_out`` was left out of its answer before.
+    """
     edit = Edit(target.span, text)
     syntax = context.checks.parsed(apply(context.snapshot.text, edit))
     if context.checks.syntax is None or syntax is None:
@@ -69,10 +119,10 @@ def _only_target(context: ActionContext, text: str, target: Target) -> Placed | 
         return Fault(f"does not parse ({error})" if error else f"wrote something else in the place of {target.words}")
     if context.action.may_add_functions:
         return _with_new_functions(context, text, region, inside, definition)
-    code, left_out = _cut_out(text, region, definition)
+    code, around = _cut_out(text, region, definition)
     style = context.line_style(target.span)
     code = reindent(unix_newlines(code), style, dedent(context.snapshot.of(target.span), style))
-    return Placed(code, _note_on_left_out(left_out, target, context.snapshot.text))
+    return Placed(code, _note_on_left_out(f"{left_out}\n{around}", target, context.snapshot.text))
 
 
 def _with_new_functions(

@@ -9,7 +9,8 @@ from functools import partial
 from devstral_ls.actions.answer import code_in, is_closed, whole_lines
 from devstral_ls.actions.chat_session import ChatAnswer, ChatRequest
 from devstral_ls.actions.context import ActionContext
-from devstral_ls.actions.outputs.placement import Fault, Placed, code_for_target
+from devstral_ls.actions.outputs.import_statements import imports_edit
+from devstral_ls.actions.outputs.placement import Fault, Placed, code_for_target, without_imports
 from devstral_ls.actions.outputs.sampling import sample_repairs
 from devstral_ls.actions.outputs.streamed_edit import merged
 from devstral_ls.actions.query import ActionRefused, Result
@@ -33,22 +34,25 @@ async def write_replacement(context: ActionContext) -> Result:
     failure: ActionRefused | PromptTooLong = ActionRefused("the model found nothing to change")
     edit: Edit | None = None
     notes: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
     try:
-        edit, notes = await _rewritten(context)
+        edit, notes, imports = await _rewritten(context)
     except (ActionRefused, PromptTooLong) as error:
         failure = error
     if edit is None or edit.text == context.snapshot.of(edit.span):
         repair = await sample_repairs(context)
         if repair is None:
             raise failure
-        edit, notes = repair
+        (edit, notes), imports = repair, ()
     if names := context.checks.dropped(edit):
         notes = (*notes, f"no longer there: {', '.join(names)}")
-    return context.result(edit=edit, notes=notes)
+    syntax = context.checks.syntax
+    added = imports_edit(imports, syntax, edit.span.start) if imports and syntax is not None else None
+    return context.result(edit=edit, imports=added, notes=notes)
 
 
-async def _rewritten(context: ActionContext) -> tuple[Edit, tuple[str, ...]]:
-    """The target as the model writes it, which may be as it was, and notes for the user.
+async def _rewritten(context: ActionContext) -> tuple[Edit, tuple[str, ...], tuple[str, ...]]:
+    """The target as the model writes it, which may be as it was, notes for the user, and the imports that it needs.
 
     Raises:
         ActionRefused, PromptTooLong: as ``write_replacement``.
@@ -60,6 +64,7 @@ async def _rewritten(context: ActionContext) -> tuple[Edit, tuple[str, ...]]:
     spans = _with_diagnostics(context, spans)
     code = snapshot.of(target.span)
     notes: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
     delta = 0
     for number, span in enumerate(spans):
         if len(spans) > 1:
@@ -69,10 +74,11 @@ async def _rewritten(context: ActionContext) -> tuple[Edit, tuple[str, ...]]:
         code = apply(code, Edit(at, piece.text))
         delta += len(piece.text) - len(span)
         notes = tuple(dict.fromkeys((*notes, *piece.notes)))
+        imports = tuple(dict.fromkeys((*imports, *piece.imports)))
     edit = Edit(target.span, code)
     if error := context.checks.worse(edit):
         raise _refusal(Fault(f"wrote code that does not parse ({error})"))
-    return edit, notes
+    return edit, notes, imports
 
 
 def _with_diagnostics(context: ActionContext, spans: tuple[Span, ...]) -> tuple[Span, ...]:
@@ -126,7 +132,8 @@ async def _ask(context: ActionContext, request: ChatRequest, target: Target, on_
         code = code_in(request.prefix, text)
         if not code.in_fence:
             return
-        lines = whole_lines(code.text + ("\n" if code.closed else ""))
+        text = without_imports(context, code.text, target)[1]
+        lines = whole_lines(text + ("\n" if code.closed else ""))
         if "".join(lines).strip():
             lines = reindent("\n".join(lines), style, dedented).split(style.line_end)
             await on_draft(merged(unix_newlines(old), lines).replace("\n", style.line_end))

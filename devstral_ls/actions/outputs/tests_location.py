@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from devstral_ls.actions.outputs.frameworks import Framework, frameworks_of
@@ -26,6 +26,11 @@ class TestsLocation:
     opening: str
     """The beginning of the new text."""
 
+    @property
+    def is_new(self) -> bool:
+        """True when the file does not exist yet, or has nothing in it."""
+        return self.before is None or not self.before.strip()
+
 
 def tests_location(language: str, snapshot: Snapshot, name: str, project: Project) -> TestsLocation | None:
     """The file for tests of ``name`` in ``snapshot``; None where no framework is known, or the file cannot be added to."""
@@ -39,14 +44,20 @@ def tests_location(language: str, snapshot: Snapshot, name: str, project: Projec
     candidates = [_project_path(pattern.format(**values), folder, root) for pattern in framework.paths]
     for candidate in candidates:
         before = snapshot.text if candidate == path else project.read(candidate)
+        if before is not None and not before.strip():
+            return TestsLocation(framework, candidate, before, _opening(framework, path, candidate, root, values))
         if before is not None and framework.more:
             return TestsLocation(framework, candidate, before, framework.more.format(**values))
     in_existing = (candidate for candidate in candidates[:-1] if project.names(posixpath.dirname(candidate)))
     chosen = next(in_existing, candidates[-1])
     if project.read(chosen) is not None:
         return None
-    module = _module_of(framework, path, chosen, root)
-    return TestsLocation(framework, chosen, None, framework.opening.format(**values, module=module).lstrip("\n"))
+    return TestsLocation(framework, chosen, None, _opening(framework, path, chosen, root, values))
+
+
+def _opening(framework: Framework, path: str, test: str, root: str, values: Mapping[str, str]) -> str:
+    """The beginning of a test file that has nothing yet."""
+    return framework.opening.format(**values, module=_module_of(framework, path, test, root)).lstrip("\n")
 
 
 def _framework_of(rows: Sequence[Framework], folder: str, project: Project) -> tuple[Framework, str]:

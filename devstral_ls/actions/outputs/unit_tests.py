@@ -37,7 +37,7 @@ async def write_tests(context: ActionContext) -> Result:
     """Write tests of the target.
 
     Raises:
-        ActionRefused: no place for them is known, or what the model wrote does not parse.
+        ActionRefused: no place for them is known, their file cannot be created, or what the model wrote does not parse.
     """
     target, language = context.target, context.language
     location = tests_location(language.id, context.snapshot, target.name, context.project)
@@ -47,6 +47,11 @@ async def write_tests(context: ActionContext) -> Result:
         raise context.too_long()
     if context.project.path(context.snapshot.uri) is None:
         raise ActionRefused("this document is no file of a project, so there is no place beside it for tests")
+    if location.before is None and not context.project.creates_files:
+        raise ActionRefused(
+            f"this editor does not let a server create files, and {location.path} is not there yet",
+            hint="Create it, empty, and ask again, or run `devstral-ls act tests`.",
+        )
     existing = await _existing_tests(context, location)
     request = context.request(target, location.opening, framework=location.framework.name, existing=existing)
     request = replace(request, max_tokens=min(MAX_TOKENS, context.model.context_tokens // 3))
@@ -84,7 +89,7 @@ def _test_code(
     if not code.in_fence:
         return "", "is prose"
     text = code.text.rstrip()
-    if request.prefix and not text.startswith(location.opening[:20].rstrip()) and location.before is None:
+    if request.prefix and not text.startswith(location.opening[:20].rstrip()) and location.is_new:
         text = location.opening + text if name not in text else text
     checks = Checks(Snapshot(f"untitled:{location.path}", 0, context.language.id, ""))
     if not answer.complete and not code.closed:
@@ -117,20 +122,20 @@ def _n_errors(checks: Checks, text: str) -> int:
 
 def _file_text(location: TestsLocation, text: str) -> str:
     """The text of the test file afterwards."""
-    if location.before is None:
+    if location.before is None or location.is_new:
         return f"{text}\n"
     return f"{location.before.rstrip()}\n\n\n{text}\n"
 
 
 def _result(context: ActionContext, location: TestsLocation, text: str) -> Result:
     path, before = location.path, location.before
-    notes = (f"{location.framework.name}: {path}",)
+    outcome = f"wrote tests for {context.target.words} in {path}"
     if before is None:
-        return context.result(files=(FileEdit(path, f"{text}\n", None),), notes=notes)
+        return context.result(files=(FileEdit(path, f"{text}\n", None),), outcome=outcome)
     at = len(before.rstrip())
     added = _file_text(location, text)[at:]
     if "\r\n" in before:
         added = added.replace("\n", "\r\n")
     if path == context.project.path(context.snapshot.uri) or before == context.snapshot.text:
-        return context.result(edit=Edit(Span(at, len(before)), added), notes=notes)
-    return context.result(files=(FileEdit(path, added, at, before),), notes=notes)
+        return context.result(edit=Edit(Span(at, len(before)), added), outcome=outcome)
+    return context.result(files=(FileEdit(path, added, at, before),), outcome=outcome)

@@ -126,7 +126,7 @@ async def _live(spec: EngineSpec, own: OwnFiles, state: EngineState) -> int:
     address = await app.listen(None if uses_tcp() else files.socket)
     state = replace(state, phase="ready", address=address)
     write_state(files.state, state)
-    _log(f"ready: {state}")
+    _log(f"ready: {state.model}, {state.slots} slots of {state.context_tokens} tokens, process {state.pid}")
     neighbours.meet(files)
     why = await _stay(app, own, metrics, spec.idle_minutes * 60, leave)
     _log(f"leaving: {why}")

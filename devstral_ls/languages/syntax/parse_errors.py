@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
+
+import tree_sitter
 
 from devstral_ls.languages.syntax.traversal import nodes
 from devstral_ls.languages.syntax.tree import Syntax
@@ -33,6 +36,32 @@ def parse_errors(syntax: Syntax) -> ParseErrors:
     return ParseErrors(0) if strict is None else strict(syntax.snapshot.text)
 
 
+def nearest_error(syntax: Syntax, line: int) -> ParseErrors:
+    """Of the errors that ``parse_errors`` counts the one nearest to ``line`` (from 0); none where there is none."""
+    if not syntax.tree.root_node.has_error:
+        return parse_errors(syntax)
+    found = list(islice(_erroneous(syntax.tree.root_node), MAX_ERRORS))
+    if not found:
+        return ParseErrors(0)
+    node = min(found, key=lambda node: abs(node.start_point[0] - line))
+    return ParseErrors(len(found), _in_words(node), node.start_point[0])
+
+
+def _erroneous(root: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
+    """The errors below ``root``, in document order; what has none is not looked into."""
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if node.is_error or node.is_missing:
+            yield node
+        waiting += [child for child in reversed(node.children) if child.has_error]
+
+
+def _in_words(node: tree_sitter.Node) -> str:
+    what = f"{node.type!r} is missing" if node.is_missing else "syntax error"
+    return f"line {node.start_point[0] + 1}: {what}"
+
+
 def _of_tree(syntax: Syntax) -> ParseErrors:
     n_errors, first, first_line = 0, "", 0
     for node in nodes(syntax.tree.root_node):
@@ -40,9 +69,7 @@ def _of_tree(syntax: Syntax) -> ParseErrors:
             continue
         n_errors += 1
         if not first:
-            first_line = node.start_point[0]
-            what = f"{node.type!r} is missing" if node.is_missing else "syntax error"
-            first = f"line {first_line + 1}: {what}"
+            first, first_line = _in_words(node), node.start_point[0]
         if n_errors >= MAX_ERRORS:
             break
     return ParseErrors(max(n_errors, 1), first or "syntax error", first_line)

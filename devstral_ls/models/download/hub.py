@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def fetch_hub(model: CatalogModel, source: HubSource, folder: Path, progress: On
         ModelCorrupt: the checksum is wrong; the file is deleted then.
     """
     if importlib.util.find_spec("huggingface_hub") is None:
-        raise SourceFailed("huggingface_hub is not installed (`pip install 'devstral-ls[hub]'`)")
+        raise SourceFailed(f"huggingface_hub is not installed (`{sys.executable} -m pip install huggingface_hub`)")
     target = folder / "hub"
     work = folder / "hub.work"
     target.mkdir(exist_ok=True)

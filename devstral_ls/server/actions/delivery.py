@@ -55,10 +55,11 @@ class Delivery:
         project = self._project(query)
         result = await runner.run(query, ActionCallbacks(report=report), project)
         self._note_fix(query, result)
-        if result.edit is None:
+        edit = result.whole_edit(query.snapshot)
+        if edit is None:
             title = f"Devstral: {result.title}"
             return edit_of_files(self.documents, result.files, _uris(project), self.client.abilities, title)
-        snapshot, edit = self._rebased(query.snapshot, result.edit)
+        snapshot, edit = self._rebased(query.snapshot, edit)
         return edit_of(self.documents, snapshot, edit, self.client.abilities)
 
     async def perform(self, runner: ActionRunner, query: ActionQuery, report: ReportProgress) -> dict[str, Any]:
@@ -94,8 +95,9 @@ class Delivery:
     async def _deliver(
         self, query: ActionQuery, result: Result, stream: EditStream, project: ProjectFiles | None
     ) -> dict[str, Any]:
-        if result.edit is not None:
-            await stream.finish(result.edit)
+        whole = result.whole_edit(query.snapshot)
+        if whole is not None:
+            await stream.finish(whole)
             self._note_fix(query, result)
         elif result.files:
             title = f"Devstral: {result.title}"
@@ -105,8 +107,9 @@ class Delivery:
             await self.explanations.show(result.title, result.markdown)
         elif result.reviewed is not None:
             self.findings.show(query.snapshot, result.reviewed, result.findings)
-        message = "; ".join(result.notes) or _outcome(result)
-        if result.notes or result.reviewed is not None:
+        said = [result.outcome, *result.notes] if result.outcome else list(result.notes)
+        message = "; ".join(said) or _outcome(result)
+        if said or result.reviewed is not None:
             self.reporter.tell(message, None, types.MessageType.Info)
         return {
             "applied": bool(result.edit or result.files),
@@ -133,7 +136,8 @@ class Delivery:
         return now, Edit(stream.span, edit.text)
 
     def _project(self, query: ActionQuery) -> ProjectFiles | None:
-        return ProjectFiles.of(query.snapshot.uri, self.folders(), self._open_text)
+        creates_files = self.client.abilities.creates_files
+        return ProjectFiles.of(query.snapshot.uri, self.folders(), self._open_text, creates_files=creates_files)
 
     def _open_text(self, uri: str) -> str | None:
         snapshot = self.documents.snapshot(uri)

@@ -7,7 +7,7 @@ from typing import Any
 
 from lsprotocol import types
 
-from devstral_ls.actions.query import ActionRefused, FileEdit
+from devstral_ls.actions.query import FileEdit
 from devstral_ls.errors import EditConflict
 from devstral_ls.server.client_port import Abilities
 from devstral_ls.server.documents.store import Documents
@@ -31,7 +31,6 @@ def edit_of_files(
     """Edits of other files, to be confirmed by the user where the client offers that.
 
     Raises:
-        ActionRefused: the client cannot make files.
         EditConflict: the text of an open file has changed.
     """
     for file in files:
@@ -48,8 +47,6 @@ def edit_of_files(
         uri = uri_of(file.path)
         annotation = _ANNOTATION if abilities.confirms_edits else None
         if file.at is None:
-            if not abilities.creates_files:
-                raise _cannot_create(file)
             options = types.CreateFileOptions(ignore_if_exists=False)
             changes.append(types.CreateFile(uri=uri, options=options, annotation_id=annotation))
         open_ = documents.snapshot(uri)
@@ -64,8 +61,6 @@ def edit_of_files(
 
 def _text_edit(documents: Documents, file: FileEdit, uri_of: Callable[[str], str], abilities: Abilities) -> Any:
     if file.at is None:
-        if not abilities.creates_files:
-            raise _cannot_create(file)
         start = types.Position(line=0, character=0)
         range_ = types.Range(start=start, end=start)
     else:
@@ -74,9 +69,3 @@ def _text_edit(documents: Documents, file: FileEdit, uri_of: Callable[[str], str
     if not abilities.confirms_edits:
         return types.TextEdit(range=range_, new_text=file.text)
     return types.AnnotatedTextEdit(annotation_id=_ANNOTATION, range=range_, new_text=file.text)
-
-
-def _cannot_create(file: FileEdit) -> ActionRefused:
-    return ActionRefused(
-        f"this editor cannot make the file {file.path}", hint="Make it empty and ask again, or use `devstral-ls act`."
-    )

@@ -24,6 +24,9 @@ METHOD = "devstral/diagnostics"
 MAX_READ = 200
 """Diagnostics of one notification that are read."""
 
+_MAX_CODE = 80
+"""Characters of a diagnostic's code, and of its tool's name."""
+
 _SEVERITIES: Mapping[Any, Literal["error", "warning"]] = {None: "error", 1: "error", 2: "warning"}
 """LSP leaves the meaning of a missing severity to the receiver. Information and hints are about style."""
 
@@ -55,7 +58,14 @@ def _diagnostic(documents: Documents, snapshot: Snapshot, reported: Any) -> Diag
     offsets = [_offset(documents, snapshot, *position) for position in _positions(reported.get("range"))]
     if not message or len(offsets) != 2:
         return None
-    return Diagnostic(Span(min(offsets), max(offsets)), _SEVERITIES[severity], message[:MAX_MESSAGE])
+    code, source = reported.get("code"), reported.get("source")
+    return Diagnostic(
+        Span(min(offsets), max(offsets)),
+        _SEVERITIES[severity],
+        message[:MAX_MESSAGE],
+        str(code)[:_MAX_CODE] if isinstance(code, str | int) else "",
+        source[:_MAX_CODE] if isinstance(source, str) else "",
+    )
 
 
 def _positions(range_: Any) -> Iterator[tuple[int, int]]:

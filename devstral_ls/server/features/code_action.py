@@ -61,9 +61,9 @@ async def _offered(
     from devstral_ls.actions.offer import OfferRequest, offers
 
     automatic = context.trigger_kind is types.CodeActionTriggerKind.Automatic
-    if automatic and not context.diagnostics:
+    diagnostics = _diagnostics(ls, snapshot, span, context)
+    if automatic and not diagnostics:
         return []  # at every move of the cursor
-    diagnostics = tuple(_diagnostic(ls.documents, snapshot, diagnostic) for diagnostic in context.diagnostics)
     request = OfferRequest(
         snapshot,
         span,
@@ -95,14 +95,15 @@ def _action(
     abilities, row = ls.client.abilities, offer.action
     tried = ls.actions.fixes.still_reported(snapshot, offer.diagnostics)
     title = f"{offer.title} (still reported; another try)" if tried else offer.title
-    action = types.CodeAction(title=f"Devstral: {title}", kind=row.kind)
+    tags = [types.CodeActionTag.LlmGenerated] if abilities.tags_actions else None
+    action = types.CodeAction(title=f"Devstral: {title}", kind=row.kind, tags=tags)
     disabled = offer.disabled
     if row.edits and not abilities.applies_edits and (offer.needs_instruction or not abilities.resolves_actions):
         disabled = disabled or _NO_EDITS
     if disabled:
         action.disabled = types.CodeActionDisabled(reason=disabled)
         return action if abilities.disabled_actions else None
-    action.diagnostics = list(context.diagnostics) if offer.diagnostics else None
+    action.diagnostics = (list(context.diagnostics) or None) if offer.diagnostics else None
     action.is_preferred = (row.is_preferred and not tried) or None
     data = arguments_of(ls.documents, row.id, snapshot, span, offer.diagnostics)
     live = ls.settings.actions.apply == "live" and abilities.applies_edits and abilities.versioned_edits
@@ -131,7 +132,8 @@ def _for_findings(
         edit = findings.fix(snapshot, shown)
         if edit is not None:
             title = f"Devstral: Change to `{edit.text.strip()[:60]}`"
-            fix = types.CodeAction(title=title, kind=kind, is_preferred=True, diagnostics=diagnostics)
+            tags = [types.CodeActionTag.LlmGenerated] if ls.client.abilities.tags_actions else None
+            fix = types.CodeAction(title=title, kind=kind, is_preferred=True, diagnostics=diagnostics, tags=tags)
             fix.edit = edit_of(ls.documents, snapshot, edit, ls.client.abilities)
             actions.append(fix)
         title = "Devstral: Dismiss this finding"
@@ -139,6 +141,16 @@ def _for_findings(
         command = types.Command(title=title, command=CLEAR, arguments=[argument])
         actions.append(types.CodeAction(title=title, kind=kind, diagnostics=diagnostics, command=command))
     return actions
+
+
+def _diagnostics(
+    ls: DevstralServer, snapshot: Snapshot, span: Span, context: types.CodeActionContext
+) -> tuple[Diagnostic, ...]:
+    """Those of the request; else what the client passed on for these lines: an editor may send a server only its own."""
+    if context.diagnostics:
+        return tuple(_diagnostic(ls.documents, snapshot, diagnostic) for diagnostic in context.diagnostics)
+    pipeline = ls.session.pipeline
+    return tuple(pipeline.reported(snapshot, span)) if pipeline is not None else ()
 
 
 def _diagnostic(documents: Documents, snapshot: Snapshot, diagnostic: types.Diagnostic) -> Diagnostic:

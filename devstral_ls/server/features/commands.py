@@ -57,6 +57,15 @@ async def toggle_inline(ls: DevstralServer, *arguments: Any) -> bool:
     return ls.configuration.toggle_inline()
 
 
+async def set_inline(ls: DevstralServer, *arguments: Any) -> bool:
+    """``devstral.setInline``: ghost text on, or off, until the server ends. True when it is on now."""
+    argument = arguments[0] if len(arguments) == 1 else None
+    enable = argument.get("enable") if isinstance(argument, Mapping) else None
+    if not isinstance(enable, bool):
+        raise JsonRpcInvalidParams("devstral.setInline: expected {enable: true} or {enable: false}")
+    return ls.configuration.set_inline(enable)
+
+
 async def why(ls: DevstralServer, *arguments: Any) -> dict[str, Any] | None:
     """``devstral.why``: the trace of a document's last request; reasons and times, no text.
 
@@ -84,9 +93,11 @@ async def index(ls: DevstralServer, *arguments: Any) -> dict[str, Any]:
 
 def trace_json(trace: Trace) -> dict[str, Any]:
     """``trace`` as JSON."""
+    explanation = REASONS[trace.reason]
     return {
         "reason": trace.reason.value,
-        "message": REASONS[trace.reason],
+        "sentence": explanation.sentence,
+        "hint": explanation.hint,
         "layout": trace.layout,
         "model": trace.model,
         "multiline": trace.multiline,
@@ -107,6 +118,7 @@ COMMANDS: Mapping[str, Command] = {
     "devstral.rejected": rejected,
     "devstral.restartEngine": restart_engine,
     "devstral.toggleInline": toggle_inline,
+    "devstral.setInline": set_inline,
     "devstral.why": why,
     "devstral.index": index,
     RUN: run_action,

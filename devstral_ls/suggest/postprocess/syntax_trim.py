@@ -146,11 +146,11 @@ def _still_due(due: str, behind: list[str]) -> str:
 
 
 def _candidates(draft: Draft) -> Iterator[str]:
-    """The text, then its shorter beginnings: whole lines, then whole words of the first line."""
+    """The text, then its shorter beginnings: whole lines, without blank ones at the end, then words of the first line."""
     text = draft.text
     yield text
     first, *more = text.split("\n")
-    cuts = ["\n".join([first, *more[:n]]) for n in range(len(more))][::-1]
+    cuts = ["\n".join([first, *more[:n]]) for n in range(len(more)) if not n or more[n - 1].strip()][::-1]
     words = [first[: match.end()] for match in _ENDS.finditer(first)][::-1]
     cuts += [word for word in words if word != text and word != first]
     yield from (one for one in cuts[:MAX_CUTS] if one.strip())

@@ -10,8 +10,8 @@ export interface Fetchable {
   readonly licence?: string;
   readonly source?: string;
   readonly sha256?: string | null;
-  /** Whether this machine has the memory for it. */
-  readonly fits?: boolean;
+  /** Whether this machine has the memory for it; null where that is unknown. */
+  readonly fits?: boolean | null;
   readonly recommended?: boolean;
   /** For tests only: not to be shown. */
   readonly hidden?: boolean;
@@ -25,7 +25,7 @@ export function rank({ recommended, fits }: Fetchable): number {
 /** A model's facts as description and detail of its entry in the list. */
 export function described(model: Fetchable): { readonly description?: string; readonly detail?: string } {
   const { title, size, description, licence, source, sha256, fits, recommended } = model;
-  const fitting = fits === undefined ? undefined : fits ? "fits here" : "does not fit here";
+  const fitting = fits === undefined || fits === null ? undefined : fits ? "fits here" : "does not fit here";
   const short = joined(recommended && "recommended", size && gigabytes(size), fitting);
   const long = joined(title, description, licence, source && `from ${source}`, sha256 && `SHA-256 ${sha256.slice(0, 12)}…`);
   return { ...(short && { description: short }), ...(long && { detail: long }) };

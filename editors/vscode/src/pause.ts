@@ -25,9 +25,8 @@ export async function snooze(server: Server): Promise<void> {
   }
 }
 
-/** The server has a toggle only, which answers whether suggestions are on then. */
 async function setPaused(server: Server, paused: boolean): Promise<void> {
-  while ((await server.execute("devstral.toggleInline")) === paused) {}
+  await server.execute("devstral.setInline", { enable: !paused });
   server.setPaused(paused);
 }
 

@@ -9,7 +9,7 @@ import { createClient } from "./client";
 import { Crashes } from "./crashes";
 import { findServer, sameVersion, type Machine } from "./find";
 import { needsRestart, serverKeys, userTree, type Inspect, type Key, type Tree } from "./settings";
-import type { ServerStatus, Situation } from "./status";
+import { hasModel, type ServerStatus, type Situation } from "./status";
 
 /** Context key: the commands of the server that runs. */
 const OFFERED = "devstral.serverCommands";
@@ -152,7 +152,7 @@ export class Server implements vscode.Disposable {
 
   private heard(server: ServerStatus): void {
     this.set({ ...this.situation, client: "running", server });
-    void vscode.commands.executeCommand("setContext", HAS_MODEL, Boolean(server.model));
+    void vscode.commands.executeCommand("setContext", HAS_MODEL, hasModel(server));
   }
 
   private crashed(): void {

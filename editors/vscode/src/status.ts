@@ -54,6 +54,13 @@ const SERVER: Record<string, Look> = {
   failed: ["error", "failed", "error"],
 };
 
+const DOWNLOADING: Look = ["cloud-download", "downloading", "none"];
+
+/** While a model is downloaded there is none yet, and the status tells how far it is. */
+export function hasModel(status: ServerStatus): boolean {
+  return Boolean(status.model) && status.state !== "absent";
+}
+
 /** What to show in `situation`. */
 export function shown(situation: Situation): Shown {
   if (situation.client !== "running") {
@@ -65,7 +72,8 @@ export function shown(situation: Situation): Shown {
     return { text: label(CLIENT.starting, []), severity: "none", tooltip: lines("starting") };
   }
   // A server newer than this client may know states of its own.
-  const look = SERVER[status.state] ?? ["question", status.state, "none"];
+  const downloads = status.state === "absent" && status.progress !== undefined;
+  const look = downloads ? DOWNLOADING : (SERVER[status.state] ?? ["question", status.state, "none"]);
   const paused = situation.paused === true && look[2] === "none";
   const details = [
     status.model,
@@ -76,7 +84,7 @@ export function shown(situation: Situation): Shown {
     text: label(paused ? ["debug-pause", "paused", "none"] : look, details),
     severity: look[2],
     tooltip: lines(
-      paused ? "paused" : status.state,
+      paused ? "paused" : downloads ? "downloading" : status.state,
       status.model && `Model: ${status.model}`,
       status.engine && `Engine: ${status.engine}`,
       status.latencyMs && `Answers: ${status.latencyMs.p50} ms in the middle, 9 of 10 within ${status.latencyMs.p90} ms`,

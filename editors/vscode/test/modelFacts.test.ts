@@ -18,6 +18,7 @@ test("the facts of a model are described, those that are not told are left out",
     }),
     { description: "recommended · 0.49 GB · fits here", detail: "Qwen2.5-Coder 0.5B · Apache-2.0 · from Hugging Face · SHA-256 0123456789ab…" },
   );
+  assert.equal(described({ name: "devstral", size: 14_333_915_904, fits: null }).description, "14.3 GB");
   assert.equal(described({ name: "devstral", size: 14_333_915_904, fits: false }).description, "14.3 GB · does not fit here");
 });
 

@@ -22,7 +22,7 @@ function M.toggle()
   end)
 end
 
--- Switches automatic suggestions on or off: the server has only a toggle, which answers what they are then.
+-- Switches automatic suggestions on or off.
 ---@param client vim.lsp.Client
 ---@param wanted boolean
 ---@param done fun()
@@ -30,13 +30,12 @@ local function switch(client, wanted, done)
   if client:is_stopped() then
     return
   end
-  client:exec_cmd({ title = '', command = 'devstral.toggleInline' }, { bufnr = 0 }, function(err, on)
+  local command = { title = '', command = 'devstral.setInline', arguments = { { enable = wanted } } }
+  client:exec_cmd(command, { bufnr = 0 }, function(err)
     if err then
       say(err.message, vim.log.levels.WARN)
-    elseif (on == true) == wanted then -- Neovim gives nil for an answer of false
-      done()
     else
-      switch(client, wanted, done)
+      done()
     end
   end)
 end

@@ -58,12 +58,13 @@ function M.line()
   end
   local client = vim.lsp.get_clients({ bufnr = 0, name = 'devstral' })[1]
   local fetched, percentage = require('devstral.progress').fetching(client and client.id or 0)
-  local words = { 'devstral:', fetched and 'fetching ' .. fetched or WORDS[body.state] or body.state }
+  local state = body.state == 'absent' and body.progress and 'fetching' or body.state
+  local words = { 'devstral:', fetched and 'fetching ' .. fetched or WORDS[state] or state }
   percentage = percentage or body.progress and math.floor(body.progress * 100)
   if percentage then
     words[#words + 1] = ('%d%%'):format(percentage)
   end
-  if body.model then
+  if body.model and body.model ~= fetched then
     words[#words + 1] = body.model
   end
   if body.latencyMs then
