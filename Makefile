@@ -56,6 +56,7 @@ test-editors: rigs starter ## run the tests in real editors (fetches the 491 MB 
 
 fuzz: $(INSTALLED) ## random messages over stdio and hostile files, for hours (SESSIONS, MESSAGES, HOSTILE say how many)
 	$(BIN)/python -m benchmarks.fuzz_files --files $(HOSTILE) --seed $(SEED)
+	$(BIN)/python -m benchmarks.fuzz_ignores --paths 10000 --seed $(SEED)
 	$(BIN)/python -m benchmarks.fuzz_protocol --messages $(MESSAGES) --seed $(SEED)
 	DEVSTRAL_LS_FUZZ=$(SESSIONS) $(BIN)/python -m pytest tests/fuzz
 

@@ -33,6 +33,7 @@ from devstral_ls.code_context import Diagnostic
 from devstral_ls.errors import DevstralError
 from devstral_ls.generation import Engine
 from devstral_ls.platform.paths import directories
+from devstral_ls.retrieval.visibility import Visibility
 from devstral_ls.text import Edit, Snapshot, Span, apply
 
 TEST_S = 10
@@ -89,6 +90,11 @@ def problems_of(case: ActionCase) -> tuple[Diagnostic, ...]:
     )  # fmt: skip
 
 
+async def show_anything(_uri: str) -> Visibility:
+    """The cases are no one's files."""
+    return Visibility.VISIBLE
+
+
 async def ours(engine: Engine, case: ActionCase) -> Outcome:
     """Through the actions, as an editor asks."""
     snapshot, began = snapshot_of(case), time.monotonic()
@@ -97,7 +103,7 @@ async def ours(engine: Engine, case: ActionCase) -> Outcome:
     whole = case.action == "review" and case.target == Span(0, len(case.text))
     span = Span(0, 0) if whole else Span(at, at)
     try:
-        result = await ActionRunner(engine, review="on").run(
+        result = await ActionRunner(engine, show_anything, review="on").run(
             ActionQuery(case.action, snapshot, span, diagnostics=problems)
         )
     except DevstralError as error:

@@ -52,6 +52,8 @@ class Excerpt:
     """Whole lines, without the final line end."""
     rank: float = 0.0
     """Higher is more useful; decides which excerpts are included when there is little room."""
+    file: str = ""
+    """The absolute path or the URI of what it is from: whether a model may see that is decided before each prompt."""
 
 
 @dataclass(frozen=True, slots=True)

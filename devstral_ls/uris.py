@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import url2pathname
@@ -15,6 +17,35 @@ def path_of(uri: str) -> str:
         return ""
     path = url2pathname(parts.path) if os.name == "nt" else unquote(parts.path)
     return path if can_be_path(path) and Path(path).is_absolute() else ""
+
+
+@lru_cache(1_024)
+def paths_named_by(uri: str) -> tuple[str, ...]:
+    """Every absolute path on this machine that a URI of any scheme names, or that a string which is a path is.
+
+    ``vscode-notebook-cell:/w/a.ipynb#W0``, ``git:/w/a.py?{"path": "/w/a.py"}``, ``untitled:/w/a.py`` and
+    ``jar:file:///w/a.jar!/b`` do, ``untitled:Untitled-1`` does not. They need not exist.
+
+    Raises:
+        ValueError: it cannot be told: the URI is malformed, its path is not UTF-8, or no file can have it.
+    """
+    if Path(uri).is_absolute():
+        return (_checked(uri),)
+    if any(character < " " for character in uri) or uri[:1] == " ":
+        raise ValueError("urlsplit would drop that")
+    parts = urlsplit(uri)
+    paths = [_local(parts.path)]
+    if parts.scheme == "file" and (parts.query or parts.fragment):  # a client that did not encode ``?`` or ``#``
+        paths.append(_local(uri[uri.find(parts.path) :]))
+    query = unquote(parts.query, errors="strict")
+    if query.startswith("{") and isinstance(told := json.loads(query).get("path"), str):
+        paths.append(told)
+    if parts.path.startswith("file:"):
+        paths += [*paths_named_by(parts.path), *paths_named_by(parts.path.partition("!/")[0])]
+    named = dict.fromkeys(_checked(path) for path in paths if Path(path).is_absolute())
+    if not named and parts.scheme in ("", "file"):
+        raise ValueError("a relative path: of what, is not known")
+    return tuple(named)
 
 
 def displayed_path(uri: str) -> str:
@@ -30,6 +61,17 @@ def can_be_path(path: str) -> bool:
         return b"\0" not in path.encode()
     except UnicodeEncodeError:
         return False
+
+
+def _local(path: str) -> str:
+    return url2pathname(path) if os.name == "nt" else unquote(path, errors="strict")
+
+
+def _checked(path: str) -> str:
+    """``path``. Raises ``ValueError``: no file can have it."""
+    if not can_be_path(path) or "\n" in path:
+        raise ValueError("no path of a file")
+    return path
 
 
 def _split(uri: str) -> SplitResult:

@@ -22,7 +22,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks.actions import in_turns, problems_of, snapshot_of
+from benchmarks.actions import in_turns, problems_of, show_anything, snapshot_of
 from benchmarks.items import ActionCase, action_cases
 from devstral_ls.actions.query import ActionQuery
 from devstral_ls.actions.runner import ActionRunner
@@ -72,7 +72,9 @@ async def question(case: ActionCase, model: ModelInfo) -> GenerationRequest:
     snapshot, listener = snapshot_of(case), _Listener(model)
     at = snapshot.line_span(case.target_line).end
     with suppress(_Noted):
-        await ActionRunner(listener).run(ActionQuery("fix", snapshot, Span(at, at), diagnostics=problems_of(case)))
+        await ActionRunner(listener, show_anything).run(
+            ActionQuery("fix", snapshot, Span(at, at), diagnostics=problems_of(case))
+        )
     assert listener.request is not None
     return listener.request
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from devstral_ls.actions.answer import fence_prefix, longest_run
 from devstral_ls.actions.chat_session import ChatRequest, ChatSession
 from devstral_ls.actions.checks import Checks
-from devstral_ls.actions.query import ActionCallbacks, ActionQuery, ActionRefused, Project, Result
+from devstral_ls.actions.query import ActionCallbacks, ActionQuery, ActionRefused, MayShow, Project, Result
 from devstral_ls.actions.table import Action
 from devstral_ls.actions.target.find import Target, language_at
 from devstral_ls.actions.target.line_style import LineStyle, dedent, line_style_of
@@ -41,8 +41,7 @@ class ActionContext:
     signatures: Mapping[str, str]
     """Of what the target uses and other files define, by name."""
     privacy: PrivacySettings
-    is_visible: Callable[[Snapshot], Awaitable[bool]]
-    """True for a document that no ignore file matches."""
+    may_show: MayShow
     secrets: tuple[Span, ...] = ()
     """The masked spans of the document."""
 

@@ -6,16 +6,19 @@ The model works on a document without its secrets. Code to be replaced must not 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import PurePosixPath
 
 from devstral_ls.actions.query import ActionQuery
-from devstral_ls.retrieval import visibility
 from devstral_ls.retrieval.redact import masked, redacted, secrets
+from devstral_ls.retrieval.visibility import Visibility
 from devstral_ls.settings.tree import PrivacySettings
 from devstral_ls.text import Snapshot, Span
 
 EXCLUDED = "this file is excluded by privacy.exclude"
 IGNORED = "an ignore file names this file (privacy.respectIgnoreFiles)"
+UNDECIDED = "it cannot be told whether this file may be shown to a model: its disk or an ignore file cannot be read"
+HIDDEN = {Visibility.EXCLUDED: EXCLUDED, Visibility.IGNORED: IGNORED, Visibility.UNKNOWN: UNDECIDED}
+"""Why a document is not shown to a model."""
+
 NOT_SHOWN = "No model sees such files; change the setting if this one may be shown."
 
 
@@ -36,8 +39,6 @@ def masked_query(query: ActionQuery, privacy: PrivacySettings) -> tuple[ActionQu
     return shown, tuple(Span(start, end) for start, end in found)
 
 
-def masked_file(path: str, text: str, privacy: PrivacySettings) -> str:
-    """The text of another file as a model may see it; empty for an excluded one."""
-    if visibility.is_excluded(PurePosixPath(path), privacy.exclude):
-        return ""
+def masked_file(text: str, privacy: PrivacySettings) -> str:
+    """The text of another file, which a model may see, without its secrets."""
     return redacted(text) if privacy.redact_secrets else text

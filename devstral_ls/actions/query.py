@@ -9,6 +9,7 @@ from typing import Protocol
 from devstral_ls.code_context import Diagnostic, Severity
 from devstral_ls.errors import EngineError
 from devstral_ls.generation import Usage
+from devstral_ls.retrieval.visibility import Visibility
 from devstral_ls.text import Edit, Snapshot, Span
 
 
@@ -125,12 +126,12 @@ class ActionCallbacks:
     report: ReportProgress = _ignore
 
 
+MayShow = Callable[[str], Awaitable[Visibility]]
+"""Whether a model may be shown the document with a URI; asked before anything of it is put into a prompt."""
+
+
 class Signatures(Protocol):
     """The workspace index, as far as actions read it."""
-
-    async def allows(self, snapshot: Snapshot) -> bool:
-        """True when no ignore file matches the document, so that a model may see it."""
-        ...
 
     async def signatures(self, names: Sequence[str], snapshot: Snapshot, imports: Sequence[str]) -> Mapping[str, str]:
         """The signatures of ``names`` that other files define, by name, secrets taken out; ``a.b`` is ``b`` of ``a``.
@@ -142,10 +143,6 @@ class Signatures(Protocol):
 
 class NoSignatures:
     """Used where no workspace is open."""
-
-    async def allows(self, snapshot: Snapshot) -> bool:
-        """True always."""
-        return True
 
     async def signatures(self, names: Sequence[str], snapshot: Snapshot, imports: Sequence[str]) -> Mapping[str, str]:
         """Always empty."""

@@ -10,11 +10,12 @@ from devstral_ls.actions.chat_session import ChatSession
 from devstral_ls.actions.checks import Checks
 from devstral_ls.actions.context import ActionContext
 from devstral_ls.actions.outputs.table import OUTPUTS
-from devstral_ls.actions.privacy import EXCLUDED, IGNORED, NOT_SHOWN, masked_query
+from devstral_ls.actions.privacy import HIDDEN, NOT_SHOWN, masked_query
 from devstral_ls.actions.query import (
     ActionCallbacks,
     ActionQuery,
     ActionRefused,
+    MayShow,
     NoProject,
     NoSignatures,
     Project,
@@ -31,7 +32,7 @@ from devstral_ls.generation import Engine, ModelInfo
 from devstral_ls.languages.syntax.parse_errors import parse_errors
 from devstral_ls.languages.syntax.tree import Syntax
 from devstral_ls.prompt.chat import chat_format
-from devstral_ls.retrieval.visibility import is_excluded_document
+from devstral_ls.retrieval.visibility import Visibility
 from devstral_ls.settings.tree import PrivacySettings, ReviewMode
 from devstral_ls.text import Edit, Snapshot, Span
 
@@ -44,12 +45,14 @@ class ActionRunner:
     def __init__(
         self,
         engine: Engine,
+        may_show: MayShow,
         signatures: Signatures | None = None,
         clock: Callable[[], float] = time.monotonic,
         privacy: PrivacySettings | None = None,
         review: ReviewMode = "auto",
     ) -> None:
         self.engine = engine
+        self._may_show = may_show
         self._privacy = privacy or PrivacySettings()
         self._signatures = signatures or NoSignatures()
         self._clock = clock
@@ -85,7 +88,7 @@ class ActionRunner:
             project or NoProject(),
             await self._foreign_signatures(query.snapshot, target, checks.syntax),
             self._privacy,
-            self._signatures.allows,
+            self._may_show,
             secrets,
         )
         try:
@@ -111,12 +114,11 @@ class ActionRunner:
         """Refuse a document that no model may see.
 
         Raises:
-            ActionRefused: ``privacy.exclude`` or an ignore file matches it.
+            ActionRefused: ``privacy.exclude`` or an ignore file matches it, or that cannot be told.
         """
-        if is_excluded_document(document.uri, self._privacy.exclude):
-            raise ActionRefused(EXCLUDED, hint=NOT_SHOWN)
-        if not await self._signatures.allows(document):
-            raise ActionRefused(IGNORED, hint=NOT_SHOWN)
+        visibility = await self._may_show(document.uri)
+        if visibility is not Visibility.VISIBLE:
+            raise ActionRefused(HIDDEN[visibility], hint=NOT_SHOWN)
 
     async def _foreign_signatures(self, snapshot: Snapshot, target: Target, syntax: Syntax | None) -> Mapping[str, str]:
         names = foreign_names(syntax, snapshot, target.span)

@@ -94,7 +94,8 @@ async def _act(
         start = time.monotonic()
         runner = ActionRunner(
             session.engine,
-            IndexSignatures(session.index, settings.privacy),
+            lambda uri: session.visibility.may_show(uri, settings.privacy),
+            IndexSignatures(session.index, settings.privacy, session.visibility),
             privacy=settings.privacy,
             review=settings.actions.review,
         )

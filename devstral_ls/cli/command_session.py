@@ -14,6 +14,7 @@ from devstral_ls.engine.switch import ConfiguredEngine, engine_of
 from devstral_ls.platform.paths import Directories, directories
 from devstral_ls.retrieval.index.workspace_index import WorkspaceIndex
 from devstral_ls.retrieval.retriever import ContextRetriever
+from devstral_ls.retrieval.visibility_check import VisibilityCheck
 from devstral_ls.settings.sources import over_environment, read_user_file
 from devstral_ls.settings.tree import Settings, Use
 from devstral_ls.suggest.pipeline import Suggester
@@ -32,11 +33,12 @@ def user_settings(folders: Directories, model: str | None = None, use: Use = "in
 
 @dataclass(frozen=True, slots=True)
 class CommandSession:
-    """A ready engine, the pipeline over it, and the index of the file's project."""
+    """A ready engine, the pipeline over it, the index of the file's project, and what of it may be shown."""
 
     engine: ConfiguredEngine
     suggester: Suggester
     index: WorkspaceIndex
+    visibility: VisibilityCheck
     settings: Settings
 
 
@@ -71,7 +73,7 @@ async def open_session(
         suggester = Suggester(engine, retriever)
         no_prefetch = replace(settings, inline=replace(settings.inline, prefetch=False))  # the command ends first
         try:
-            yield CommandSession(engine, suggester, index, no_prefetch)
+            yield CommandSession(engine, suggester, index, retriever.visibility, no_prefetch)
         finally:
             suggester.close()
     finally:

@@ -53,7 +53,7 @@ def read_position(position: str) -> InlineQuery:
         raise InputError(f"{path}: not UTF-8 text (byte {error.start})", hint="Convert it to UTF-8.") from error
     if "\0" in text:
         raise InputError(f"{path}: not text, it has NUL characters", hint="Name a source file.")
-    uri = path.resolve().as_uri()
+    uri = path.absolute().as_uri()  # by its name: a link is ignored by its own name, too
     snapshot = Snapshot(uri, 0, language_of("", uri).id, text)
     if line > snapshot.n_lines:
         raise InputError(f"{path}: line {line} of {snapshot.n_lines}", hint="Lines are counted from 1.")

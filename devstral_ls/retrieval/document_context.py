@@ -33,12 +33,10 @@ class IndexResults:
     """... which is this one."""
     root: str = ""
     """The workspace folder of the document."""
-    is_allowed: bool = True
-    """False when an ignore file names the document."""
     is_answered: bool = False
     """True when the index has answered since the imports changed."""
-    knows_allowed: bool = False
-    """True when the index has said whether the document may be shown."""
+    was_awaited: bool = False
+    """True when a request has waited for the index once: it is waited for longer the first time."""
     asking: asyncio.Task[None] | None = None
 
     @property
@@ -65,19 +63,12 @@ class DocumentContext:
     diagnostics: DocumentDiagnostics = field(default_factory=DocumentDiagnostics)
     results: IndexResults | None = None
     """``None`` until a suggestion is asked for in the document."""
-    is_visible: bool | None = None
-    """Whether a document without results may be shown; ``None`` until the index was asked."""
     epoch: int = 0
     """Counts how often all that was found was dropped, as it may be what must not be shown any more."""
 
-    @property
-    def is_allowed(self) -> bool:
-        """True when the index has said that the document may be shown."""
-        return self.results.is_allowed if self.results is not None else bool(self.is_visible)
-
     def reset(self) -> None:
         """Drop what the index said."""
-        self.results, self.is_visible = None, None
+        self.results = None
         self.epoch += 1
 
     def close(self) -> None:

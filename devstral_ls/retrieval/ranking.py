@@ -78,14 +78,15 @@ def sibling_candidates(
     own = relative(path_of(snapshot.uri) or snapshot.uri, results.root)
     redacts = privacy.redact_secrets
     near = outside[:MAX_SIBLINGS]
-    examples = [(own, redacted_part(snapshot.text, one) if redacts else snapshot.of(one)) for one in near]
+    examples = [(own, redacted_part(snapshot.text, one) if redacts else snapshot.of(one), snapshot.uri) for one in near]
     examples += [
-        (relative(path, results.root), redacted_again(text) if redacts else text) for path, text in results.siblings
+        (relative(path, results.root), redacted_again(text) if redacts else text, path)
+        for path, text in results.siblings
     ]
-    for number, (path, text) in enumerate(examples):
+    for number, (path, text, file) in enumerate(examples):
         shown = text if len(text) <= MAX_SIBLING else text[: text.rfind("\n", 0, MAX_SIBLING) + 1].rstrip()
         if shown:
-            yield Excerpt("sibling", path, shown, rank - number / 100)
+            yield Excerpt("sibling", path, shown, rank - number / 100, file)
 
 
 def surroundings(snapshot: Snapshot, offset: int, scope: CursorScope) -> EnclosingDefinition | None:
@@ -152,7 +153,7 @@ def _signature(source: str, definition: Definition, root: str, rank: float, priv
         mark = language_of("", definition.path).line_comment
         text = f"{text}  {mark} {definition.doc}" if mark else text
     shown = redacted_again(text) if privacy.redact_secrets else text
-    return Excerpt(source, relative(definition.path, root), shown, rank)
+    return Excerpt(source, relative(definition.path, root), shown, rank, definition.path)
 
 
 def relative(path: str, root: str) -> str:

@@ -10,7 +10,6 @@ import asyncio
 import itertools
 from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePath
 from typing import Any
 from weakref import WeakSet
 
@@ -30,7 +29,8 @@ from devstral_ls.retrieval.ranking import (
 )
 from devstral_ls.retrieval.recent import MAX_REGIONS, MAX_TEXT, RecentPlace
 from devstral_ls.retrieval.redact import redacted_part
-from devstral_ls.retrieval.visibility import IGNORE_FILES, is_excluded
+from devstral_ls.retrieval.visibility import IGNORE_FILES, Visibility
+from devstral_ls.retrieval.visibility_check import VisibilityCheck
 from devstral_ls.settings.tree import Settings
 from devstral_ls.text import DocumentChange, Snapshot, Span
 from devstral_ls.uris import displayed_path, path_of
@@ -39,22 +39,25 @@ MAX_NAMES = 48
 """Asked for at once, the nearest."""
 
 WAIT_S = 0.03
-"""Seconds a suggestion waits for the workspace: what is found later, later prompts show. Only whether a document may be
-shown at all is waited for, once."""
+"""Seconds a suggestion waits for the workspace index: what is found later, later prompts show. The first suggestion in a
+document waits until the index has answered or given up (``workspace_index.ANSWER_S``): excerpts that come later stand at
+the beginning of the next prompt, so that the engine would read all of it again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
     """What there is for a prompt at a cursor."""
 
-    is_allowed: bool
-    """False when an ignore file names the document itself: it must not be shown to a model."""
+    visibility: Visibility
+    """Of the document itself: what is not visible must not be shown to a model."""
     candidates: tuple[Excerpt, ...] | None = ()
     """``None`` while an answer of the index is due."""
     key: object = None
     """Another one means that candidates should be chosen anew."""
     epoch: int = 0
     """Another one means that candidates chosen before must not be shown any more."""
+    hidden: frozenset[str] = frozenset()
+    """Files of which nothing must be shown, among those of the candidates and of ``chosen``."""
 
 
 class ContextRetriever:
@@ -63,10 +66,17 @@ class ContextRetriever:
     Args:
         index: the workspace index; without one only open documents are known.
         wait_s: as ``WAIT_S``.
+        visibility: decides what may be shown.
     """
 
-    def __init__(self, index: WorkspaceIndex | None = None, wait_s: float = WAIT_S) -> None:
+    def __init__(
+        self,
+        index: WorkspaceIndex | None = None,
+        wait_s: float = WAIT_S,
+        visibility: VisibilityCheck | None = None,
+    ) -> None:
         self.index = index
+        self.visibility = visibility or VisibilityCheck()
         self._wait_s = wait_s
         self._contexts: WeakSet[DocumentContext] = WeakSet()
         self._order = itertools.count(1)
@@ -83,9 +93,10 @@ class ContextRetriever:
 
     def begin(self, folders: Sequence[str], settings: Settings) -> None:
         """Read the workspace's folders, given by URI, as far as the settings allow."""
+        paths = tuple(path for uri in folders if (path := path_of(uri)))
+        self.visibility.begin(paths)
         if self.index is not None:
             privacy = settings.privacy
-            paths = tuple(path for uri in folders if (path := path_of(uri)))
             used = settings.inline.enable or settings.completion.enable or settings.actions.enable
             self.index.begin(IndexScope(paths if used else (), privacy.exclude, privacy.respect_ignore_files))
             self._reset()  # what was found in a file may be what is not to be read any more
@@ -111,8 +122,9 @@ class ContextRetriever:
 
     async def aclose(self) -> None:
         """Let go of the index."""
-        for query in self.asking:
-            query.cancel()
+        for question in self.asking:
+            question.cancel()
+        self.visibility.close()
         if self.index is not None:
             await self.index.aclose()
 
@@ -133,21 +145,43 @@ class ContextRetriever:
         settings: Settings,
         siblings: Sequence[Span] = (),
         reach: int = 0,
+        chosen: Sequence[Excerpt] = (),
     ) -> Retrieved:
         """The candidates for a prompt at ``offset``.
 
         ``siblings`` are the functions beside the cursor's, ``reach`` how many characters around it a prompt may show
-        anyway; with 0 there is no room for other code, and there are no candidates.
+        anyway; with 0 there is no room for other code, and there are no candidates. ``chosen`` are excerpts that may be
+        shown again. What may be shown is looked up last: it holds for the prompt that is made of the answer.
         """
         sources = settings.inline.context if reach else ()
         results = await self._look_up(context, snapshot, offset, scope, sources)
-        if not results.is_allowed and settings.privacy.respect_ignore_files:
-            return Retrieved(False)
         self._viewed(context, snapshot, offset)
+        found = self._candidates(context, results, snapshot, offset, scope, settings, siblings, reach)
+        files = {snapshot.uri, *(one.file for one in (*chosen, *(found.candidates or ())))}
+        answers = await self.visibility.answers(files, settings.privacy)
+        hidden = frozenset(file for file in files if answers[file] is not Visibility.VISIBLE)
+        if snapshot.uri in hidden:
+            return Retrieved(answers[snapshot.uri])
+        visible = None if found.candidates is None else tuple(e for e in found.candidates if e.file not in hidden)
+        return replace(found, hidden=hidden, candidates=visible)
+
+    def _candidates(
+        self,
+        context: DocumentContext,
+        results: IndexResults,
+        snapshot: Snapshot,
+        offset: int,
+        scope: CursorScope,
+        settings: Settings,
+        siblings: Sequence[Span],
+        reach: int,
+    ) -> Retrieved:
+        """The candidates, of which it is not decided yet whether they may be shown."""
+        sources = settings.inline.context if reach else ()
         if not sources:
-            return Retrieved(True)
+            return Retrieved(Visibility.VISIBLE)
         if results.is_asking:
-            return Retrieved(True, None, epoch=context.epoch)
+            return Retrieved(Visibility.VISIBLE, None, epoch=context.epoch)
         candidates = [
             *definition_candidates(snapshot, offset, results, settings.privacy),
             *self._recent_candidates(context, results, settings),
@@ -157,7 +191,7 @@ class ContextRetriever:
             candidates += sibling_candidates(snapshot, offset, scope, results, reach, siblings, settings.privacy)
         scopes = tuple(one.name for one in scope.scopes)
         key = (scopes, results.imports, results.is_answered, results.siblings, reach, sources, settings.privacy)
-        return Retrieved(True, tuple(candidates), key, context.epoch)
+        return Retrieved(Visibility.VISIBLE, tuple(candidates), key, context.epoch)
 
     def _viewed(self, context: DocumentContext, snapshot: Snapshot, offset: int) -> None:
         """Note where the user is, unless something was edited in the document: that says more."""
@@ -186,16 +220,13 @@ class ContextRetriever:
         is_elsewhere = like != results.like
         if self.index is None:
             return results
-        due: set[asyncio.Task[None]] = set()
         if names or is_new or is_elsewhere:
             results.found.update(dict.fromkeys(names))
             results.like, results.siblings = like, () if is_elsewhere else results.siblings
             like = like if is_elsewhere else None
             results.asking = self._ask(self._find(self.index, results, names, snapshot, like, counterpart=is_new))
-            due.add(results.asking)
-        due |= {self._ask(self._find_visibility(self.index, other)) for other in self._unknown(context, sources)}
-        if due:
-            await asyncio.wait(due, timeout=self._wait_s if results.knows_allowed else None)
+            await asyncio.wait([results.asking], timeout=self._wait_s if results.was_awaited else None)
+            results.was_awaited = True
         return results
 
     def _ask(self, query: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -203,17 +234,6 @@ class ContextRetriever:
         self.asking.add(task)
         task.add_done_callback(self.asking.discard)
         return task
-
-    def _unknown(self, context: DocumentContext, sources: Sequence[str]) -> list[DocumentContext]:
-        """Documents the user was in without asking for a suggestion, if nothing says yet whether they may be shown."""
-        if not {"edited", "viewed"}.intersection(sources):
-            return []
-        return [one for one in self._recent_elsewhere(context) if one.results is None and one.is_visible is None]
-
-    async def _find_visibility(self, index: WorkspaceIndex, context: DocumentContext) -> None:
-        context.is_visible = False
-        answer = await index.find((), context.uri)
-        context.is_visible = answer.allowed if answer.answered else None  # else the next key asks again
 
     async def _find(
         self,
@@ -235,8 +255,7 @@ class ContextRetriever:
             return
         if like is not None and like == results.like:
             results.siblings = answer.siblings
-        results.is_allowed, results.root = answer.allowed, answer.root
-        results.knows_allowed = results.is_answered = True
+        results.root, results.is_answered = answer.root, True
         results.counterpart = answer.counterpart if counterpart else results.counterpart
         results.found.update({name: (source, definition) for source, name, definition in answer.definitions})
 
@@ -252,13 +271,14 @@ class ContextRetriever:
         self, context: DocumentContext, results: IndexResults, settings: Settings
     ) -> Iterator[Excerpt]:
         for number, other in enumerate(self._recent_elsewhere(context)):
-            path = PurePath(displayed_path(other.uri))
-            if other.recent is None or not other.is_allowed or is_excluded(path, settings.privacy.exclude):
+            if other.recent is None:
                 continue
+            path = displayed_path(other.uri)
             edited, snapshot, region = other.recent.edited, other.recent.snapshot, other.recent.region
             rank = (EDITED if edited else VIEWED) - number / 100
             text = redacted_part(snapshot.text, region) if settings.privacy.redact_secrets else snapshot.of(region)
-            yield Excerpt("edited" if edited else "viewed", relative(str(path), results.root), text.strip("\r\n"), rank)
+            source = "edited" if edited else "viewed"
+            yield Excerpt(source, relative(path, results.root), text.strip("\r\n"), rank, other.uri)
 
 
 def _results_for(context: DocumentContext, imports: tuple[str, ...]) -> IndexResults:

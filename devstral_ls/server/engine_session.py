@@ -13,6 +13,7 @@ from devstral_ls.engine.status import EngineStatus
 from devstral_ls.errors import DevstralError
 from devstral_ls.generation import Engine, GenerationObserver
 from devstral_ls.platform.paths import Directories
+from devstral_ls.retrieval.visibility_check import VisibilityCheck
 from devstral_ls.server.documents.store import DocumentObserver
 from devstral_ls.server.protocols import Background, Factories, OnStatus, Pipeline, ServedEngine
 from devstral_ls.settings.tree import Settings
@@ -45,6 +46,7 @@ class EngineSession(DocumentObserver):
         on_status: takes each status of the engine.
         observers: are told of each generation.
         on_retriever: takes the retriever as soon as it is made.
+        visibility: decides what may be shown to a model.
     """
 
     def __init__(
@@ -54,12 +56,14 @@ class EngineSession(DocumentObserver):
         on_status: OnStatus,
         observers: Sequence[GenerationObserver] = (),
         on_retriever: Callable[[ContextRetriever], None] = lambda retriever: None,
+        visibility: VisibilityCheck | None = None,
     ) -> None:
         self._factories = factories
         self._directories = directories
         self._on_status = on_status
         self._observers = observers
         self._on_retriever = on_retriever
+        self._visibility = visibility or VisibilityCheck()
         self._settings = Settings()
         self._making: asyncio.Task[Pipeline | None] | None = None
         self._options: Options | None = None
@@ -191,7 +195,7 @@ class EngineSession(DocumentObserver):
             await asyncio.to_thread(self._factories.preload)  # the loop goes on answering
             engine = self._factories.engine(options, self._directories, self._on_status)
             background = self._factories.background(engine, self._may_calibrate)
-            retriever = self._factories.retriever()
+            retriever = self._factories.retriever(self._visibility)
             pipeline = self._factories.pipeline(engine, retriever)
         except DevstralError as error:
             self._failed(error.message, error.hint)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from devstral_ls.generation import Engine
     from devstral_ls.platform.paths import Directories
     from devstral_ls.retrieval.retriever import ContextRetriever
+    from devstral_ls.retrieval.visibility_check import VisibilityCheck
 
 _MODULES = (
     "devstral_ls.engine.switch",
@@ -51,11 +52,11 @@ def _background(engine: ServedEngine, enabled: Callable[[], bool]) -> Background
     return background.IdleCalibration(engine, enabled=enabled) if isinstance(engine, ConfiguredEngine) else None
 
 
-def _retriever() -> ContextRetriever | None:
+def _retriever(visibility: VisibilityCheck) -> ContextRetriever | None:
     from devstral_ls.retrieval.index.workspace_index import WorkspaceIndex
     from devstral_ls.retrieval.retriever import ContextRetriever
 
-    return ContextRetriever(WorkspaceIndex())
+    return ContextRetriever(WorkspaceIndex(), visibility=visibility)
 
 
 FACTORIES = Factories(_engine, _pipeline, _background, _retriever, _preload)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from devstral_ls.languages.syntax.tree import Syntax
     from devstral_ls.models.download.pull_progress import OnProgress
     from devstral_ls.retrieval.retriever import ContextRetriever
+    from devstral_ls.retrieval.visibility_check import VisibilityCheck
     from devstral_ls.suggest.trace import InlineQuery, Outcome, Trace
     from devstral_ls.text import DocumentChange, Snapshot, Span
 
@@ -160,7 +161,7 @@ class Factories:
     pipeline: Callable[[Engine, ContextRetriever | None], Pipeline]
     background: Callable[[ServedEngine, Callable[[], bool]], Background | None] = lambda engine, enabled: None
     """The work for idle time, if any; it begins only where ``enabled`` says so."""
-    retriever: Callable[[], ContextRetriever | None] = lambda: None
+    retriever: Callable[[VisibilityCheck], ContextRetriever | None] = lambda visibility: None
     """Reads other files, if they are to be read."""
     preload: Callable[[], None] = lambda: None
     """Imports what the others need; runs in a thread."""

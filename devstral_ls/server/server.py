@@ -12,6 +12,7 @@ from lsprotocol import types
 from pygls.feature_manager import FeatureManager
 
 from devstral_ls.platform.paths import Directories
+from devstral_ls.retrieval.visibility_check import VisibilityCheck
 from devstral_ls.server import logs
 from devstral_ls.server.actions.action_engine import ActionEngine
 from devstral_ls.server.actions.applied_fixes import AppliedFixes
@@ -76,13 +77,16 @@ class DevstralServer:
         self.reporter = Reporter(self.client.show, lambda: self.settings.log.contents, clock)
         self.tasks = BackgroundTasks(self.reporter)
         self.documents = Documents()
+        self.visibility = VisibilityCheck(tell=lambda message: self.reporter.tell(message, None))
         self.workspace = WorkspaceSync(self.documents.all, lambda: self.settings)
         self.statistics = StatisticsRecorder(
             directories.data, lambda: self.settings.privacy.statistics, self.documents.snapshot, self.tasks, clock
         )
         self.status = StatusReporter(lambda body: self.client.notify(STATUS, body), clock)
         self.loading = LoadingProgress(self.client, self.tasks)
-        self.session = EngineSession(factories, directories, self._on_status, [self.status], self.workspace.attach)
+        self.session = EngineSession(
+            factories, directories, self._on_status, [self.status], self.workspace.attach, self.visibility
+        )
         self.model_install = ModelInstall(
             self.client,
             self.tasks,
@@ -116,7 +120,7 @@ class DevstralServer:
             self.clock,
         )
         engine = ActionEngine(self.session, lambda: self.settings, lambda: self.status.engine)
-        return ActionController(delivery, engine, lambda: self.workspace.index, self.tasks)
+        return ActionController(delivery, engine, lambda: self.workspace.index, self.tasks, self.visibility)
 
     @property
     def settings(self) -> Settings:
@@ -158,6 +162,7 @@ class DevstralServer:
         self.status.close()
         await self.actions.aclose()
         await self.workspace.aclose()
+        self.visibility.close()
         await asyncio.gather(self.session.aclose(), self.statistics.aclose())
         self.tasks.cancel()
 

@@ -22,10 +22,18 @@ class ExcerptSelection:
         self._epoch = 0
         self._chosen: tuple[Excerpt, ...] = ()
 
+    @property
+    def chosen(self) -> tuple[Excerpt, ...]:
+        """Those that the last prompt showed."""
+        return self._chosen
+
     def choose(self, retrieved: Retrieved, snapshot: Snapshot, offset: int, budget: int) -> tuple[Excerpt, ...]:
         """The excerpts for a prompt of ``budget`` tokens at ``offset``."""
         if retrieved.epoch != self._epoch:
             self._key, self._chosen, self._epoch = None, (), retrieved.epoch
+        if any(one.file in retrieved.hidden for one in self._chosen):
+            self._key = None
+            self._chosen = tuple(one for one in self._chosen if one.file not in retrieved.hidden)
         if retrieved.candidates is None:  # the index has not answered yet: what was chosen stays
             return self._chosen
         if retrieved.key is None:

@@ -18,6 +18,7 @@ from devstral_ls.prompt.layouts import suffix_share
 from devstral_ls.prompt.window import CHARACTERS_PER_TOKEN, MAX_LINE, Window, cut_window
 from devstral_ls.retrieval.redact import redacted, redacted_document
 from devstral_ls.retrieval.retriever import ContextRetriever
+from devstral_ls.suggest import policy
 from devstral_ls.suggest.answer_stream import read_answer, request_for
 from devstral_ls.suggest.cache import Answer
 from devstral_ls.suggest.excerpt_selection import reach
@@ -127,14 +128,21 @@ class SuggestionGenerator:
         raise NothingToShow(Reason.TOO_LONG_LINE)
 
     async def _excerpts(self, request: SuggestionRequest) -> tuple[Excerpt, ...]:
-        """Code of other files. Raises ``NothingToShow``: an ignore file names the document."""
+        """Code of other files. Raises ``NothingToShow``: the document must not be shown to a model."""
         session, budget = request.session, request.model.prompt_budget
         snapshot, offset = request.query.snapshot, request.query.offset
         retrieved = await self._retriever.retrieve(
-            session.context, snapshot, offset, request.scope, request.settings, request.siblings, reach(budget)
+            session.context,
+            snapshot,
+            offset,
+            request.scope,
+            request.settings,
+            request.siblings,
+            reach(budget),
+            session.excerpts.chosen,
         )
-        if not retrieved.is_allowed:
-            raise NothingToShow(Reason.IGNORED)
+        if (reason := policy.hidden(retrieved.visibility)) is not None:
+            raise NothingToShow(reason)
         return session.excerpts.choose(retrieved, snapshot, offset, budget)
 
     def _prompt(

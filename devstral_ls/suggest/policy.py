@@ -13,7 +13,7 @@ from devstral_ls.languages.language import Language
 from devstral_ls.languages.lexing import only_closing
 from devstral_ls.languages.scopes.cursor import CursorScope
 from devstral_ls.languages.table import language_of
-from devstral_ls.retrieval.visibility import is_excluded_document
+from devstral_ls.retrieval.visibility import Visibility, is_excluded_by_name
 from devstral_ls.settings.tree import InlineSettings, Settings
 from devstral_ls.suggest.trace import InlineQuery, Reason
 from devstral_ls.text import Snapshot, Span
@@ -37,10 +37,22 @@ _ENCODED = re.compile(r"[A-Za-z0-9+/=]{100}\Z")
 """Base64 and the like; identifiers have underscores and end before that."""
 
 
+_HIDDEN = {
+    Visibility.EXCLUDED: Reason.EXCLUDED,
+    Visibility.IGNORED: Reason.IGNORED,
+    Visibility.UNKNOWN: Reason.UNDECIDED,
+}
+
+
+def hidden(visibility: Visibility) -> Reason | None:
+    """Why a document of this visibility must not be shown to a model; ``None`` where it may be."""
+    return None if visibility is Visibility.VISIBLE else _HIDDEN[visibility]
+
+
 def declined(query: InlineQuery, settings: Settings) -> Reason | None:
     """Why no suggestion is made, by the settings and by the cursor's line; ``None`` where one may be."""
     language = language_of(query.snapshot.language, query.snapshot.uri)
-    if is_excluded_document(query.snapshot.uri, settings.privacy.exclude):
+    if is_excluded_by_name(query.snapshot.uri, settings.privacy.exclude):  # the rest of it is decided for each prompt
         return Reason.EXCLUDED
     if query.invoked:
         return None

@@ -51,6 +51,8 @@ class Reason(Enum):
     """The file's name is on the ``privacy.exclude`` list: it never reaches a prompt."""
     IGNORED = "ignored"
     """An ignore file names the document: it never reaches a prompt."""
+    UNDECIDED = "undecided"
+    """It cannot be told, or not yet, whether the document may be shown to a model."""
     SECRET = "secret"  # noqa: S105 - a reason
     """The cursor is in a key or a password, or one is being typed."""
     NOT_READY = "not-ready"

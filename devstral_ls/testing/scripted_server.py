@@ -178,7 +178,7 @@ class Rig:
             self.pipeline = FACTORIES.pipeline(engine, retriever) if self.real_pipeline else PlainPipeline(engine)
             return self.pipeline
 
-        retriever = FACTORIES.retriever if self.index else lambda: None
+        retriever = FACTORIES.retriever if self.index else lambda visibility: None
         return Factories(engine, pipeline, retriever=retriever, fetching=self.fetching)
 
 

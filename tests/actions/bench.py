@@ -11,6 +11,7 @@ from devstral_ls.actions.runner import ActionRunner
 from devstral_ls.code_context import Diagnostic
 from devstral_ls.generation import GenerationRequest
 from devstral_ls.languages.syntax.document_tree import parse_once
+from devstral_ls.retrieval.visibility import Visibility
 from devstral_ls.testing.scripted_engine import ScriptedEngine
 from devstral_ls.text import Edit, Snapshot, Span, apply
 
@@ -77,6 +78,10 @@ def saying(says: Says) -> str | Callable[[GenerationRequest], str]:
     return lambda request: left.pop(0) if len(left) > 1 else left[0]
 
 
+async def show_anything(_uri: str) -> Visibility:
+    return Visibility.VISIBLE
+
+
 async def act(action: str, code: str, says: Says, language: str = "python", **options: Any) -> Done:
     """Do ``action``; a refusal is told, not raised."""
     snapshot, span = placed(code, language)
@@ -90,7 +95,9 @@ async def act(action: str, code: str, says: Says, language: str = "python", **op
         done.drafts.append(edit)
 
     try:
-        done.result = await ActionRunner(engine, **options).run(query, ActionCallbacks(draft), files)
+        done.result = await ActionRunner(engine, options.pop("may_show", show_anything), **options).run(
+            query, ActionCallbacks(draft), files
+        )
     except ActionRefused as refused:
         done.refused = refused.message
     return done

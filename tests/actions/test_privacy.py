@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from devstral_ls.retrieval.index.signatures import IndexSignatures
-from devstral_ls.retrieval.index.workspace_index import IndexAnswer
+from devstral_ls.retrieval.visibility import Visibility
 from devstral_ls.settings.tree import PrivacySettings
 from devstral_ls.testing.scripted_engine import plain
 from devstral_ls.text import Snapshot
@@ -91,58 +90,35 @@ async def test_a_users_wish_to_show_everything_is_followed() -> None:
     assert KEY in prompts(done)
 
 
-async def test_an_excluded_file_is_not_shown() -> None:
-    done = await act("explain", OPEN, "text", privacy=PrivacySettings(exclude=("prices.*",)))
-    assert done.refused == "this file is excluded by privacy.exclude"
+REFUSED = {
+    Visibility.EXCLUDED: "this file is excluded by privacy.exclude",
+    Visibility.IGNORED: "an ignore file names this file (privacy.respectIgnoreFiles)",
+    Visibility.UNKNOWN: (
+        "it cannot be told whether this file may be shown to a model: its disk or an ignore file cannot be read"
+    ),
+}
+
+
+@pytest.mark.parametrize("visibility", REFUSED)
+async def test_a_file_that_may_not_be_shown_is_not(visibility: Visibility) -> None:
+    async def may_show(_uri: str) -> Visibility:
+        return visibility
+
+    done = await act("explain", OPEN, "text", may_show=may_show)
+    assert done.refused == REFUSED[visibility]
     assert done.engine.requests == []
 
 
 class Elsewhere:
     """Other files, as a dictionary."""
 
-    def __init__(self, known: Mapping[str, str], *, allowed: bool = True) -> None:
-        self.known, self.allowed = known, allowed
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self.known = known
         self.asked: list[Any] = []
-
-    async def allows(self, snapshot: Snapshot) -> bool:
-        return self.allowed
 
     async def signatures(self, names: Sequence[str], snapshot: Snapshot, imports: Sequence[str]) -> Mapping[str, str]:
         self.asked.append((list(names), list(imports)))
         return {name: self.known[name] for name in names if name in self.known}
-
-
-async def test_an_ignored_file_is_not_shown() -> None:
-    done = await act("explain", OPEN, "text", signatures=Elsewhere({}, allowed=False))
-    assert done.refused == "an ignore file names this file (privacy.respectIgnoreFiles)"
-    assert done.engine.requests == []
-
-
-class SlowIndex:
-    """Gives no answer ``n`` times."""
-
-    def __init__(self, n: int, *, alive: bool = True) -> None:
-        self.n, self.is_alive = n, alive
-
-    async def find(self, *_question: object) -> IndexAnswer:
-        self.n -= 1
-        return IndexAnswer(answered=False) if self.n >= 0 else IndexAnswer(allowed=False)
-
-
-@pytest.mark.parametrize(
-    ("n", "alive", "allowed", "respects"),
-    [
-        (0, True, False, True),
-        (3, True, False, True),  # one that has only just begun is waited for
-        (3, False, True, True),  # one that is no more is not
-        (99, True, True, True),
-        (0, True, True, False),
-    ],
-)
-async def test_an_index_that_is_slow_is_asked_again(n: int, alive: bool, allowed: bool, respects: bool) -> None:
-    index: Any = SlowIndex(n, alive=alive)
-    known = IndexSignatures(index, PrivacySettings(respect_ignore_files=respects))
-    assert await known.allows(Snapshot("file:///w/a.py", 1, "python", "")) is allowed
 
 
 async def test_signatures_of_other_files_are_shown_for_what_the_target_uses() -> None:

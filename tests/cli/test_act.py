@@ -41,7 +41,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
             model = replace(QWEN, parameters=parameters)
             command.engine = ScriptedEngine(says, model=model)  # type: ignore[attr-defined]
             try:
-                yield SimpleNamespace(engine=command.engine, index=index)  # type: ignore[attr-defined]
+                yield SimpleNamespace(engine=command.engine, index=index, visibility=retriever.visibility)  # type: ignore[attr-defined]
             finally:
                 await retriever.aclose()
 

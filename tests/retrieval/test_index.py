@@ -102,11 +102,13 @@ async def test_the_process_leaves_with_us(index: WorkspaceIndex, tmp_path: Path)
         os.kill(pid, 0)
 
 
-async def test_a_file_the_user_ignores_is_not_to_be_shown_to_a_model(index: WorkspaceIndex, tmp_path: Path) -> None:
-    write(tmp_path, {".gitignore": "private/\n", "private/a.py": "", "b.py": ""})
+async def test_for_a_file_the_user_ignores_nothing_is_looked_up(index: WorkspaceIndex, tmp_path: Path) -> None:
+    code = "def other(): pass\n"
+    write(tmp_path, {".gitignore": "private/\n", "private/a.py": "", "b.py": "", "c.py": code})
     index.begin(IndexScope((str(tmp_path),)))
-    for name, allowed in (("private/a.py", False), ("b.py", True)):
-        assert (await index.find([], (tmp_path / name).as_uri())).allowed is allowed
+    for name, n_found in (("private/a.py", 0), ("b.py", 1)):
+        answer = await index.find(["other"], (tmp_path / name).as_uri(), ["from c import other"], "python")
+        assert len(answer.definitions) == n_found
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from devstral_ls.actions.query import ActionRefused, FileEdit, Result
 from devstral_ls.actions.target.find import Target, language_at
 from devstral_ls.actions.target.pieces import piece_chars
 from devstral_ls.languages.syntax.parse_errors import parse_errors
+from devstral_ls.retrieval.visibility import Visibility
 from devstral_ls.text import Edit, Snapshot, Span
 
 MAX_TOKENS = 400
@@ -70,11 +71,10 @@ async def write_tests(context: ActionContext) -> Result:
 
 async def _existing_tests(context: ActionContext, location: TestsLocation) -> str:
     """The beginning of the test file for the prompt; empty if it has nothing that the model may see."""
-    text = masked_file(location.path, location.before or "", context.privacy)[:MAX_SHOWN]
+    text = masked_file(location.before or "", context.privacy)[:MAX_SHOWN]
     if not text.strip() or location.path == context.project.path(context.snapshot.uri):
         return ""
-    file = Snapshot(context.project.uri(location.path), 0, context.snapshot.language, location.before or "")
-    if not await context.is_visible(file):
+    if await context.may_show(context.project.uri(location.path)) is not Visibility.VISIBLE:
         return ""
     return f" These tests are there already:\n```{context.language.id}\n{text}\n```\nWrite others."
 

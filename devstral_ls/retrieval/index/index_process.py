@@ -129,9 +129,8 @@ class IndexProcess:
         path = os.path.realpath(message["path"])
         language = language_of(message["language"], path)
         folder = self.library.folder_of(path)
-        allowed = folder is None or self.library.allows(path)
-        answer: dict[str, Any] = {"allowed": allowed, "root": folder.root if folder else "", "found": [], "other": []}
-        if folder is not None and allowed:
+        answer: dict[str, Any] = {"root": folder.root if folder else "", "found": [], "other": []}
+        if folder is not None and self.library.allows(path):
             lookup = Lookup(self.library, self.names, path, language)
             definitions = lookup.find(message["names"], message["imports"])
             answer["found"] = [(source, name, asdict(definition)) for source, name, definition in definitions]

@@ -61,8 +61,6 @@ class IndexAnswer:
     """Top-level definitions of the subject of a test file, or of the test of a subject."""
     root: str = ""
     """The workspace folder that the file is in."""
-    allowed: bool = True
-    """True when the file itself may be shown to a model: no ignore file matches it."""
     siblings: tuple[tuple[str, str], ...] = ()
     """Path and text of similar definitions; see ``sibling_methods.sibling_definitions``."""
     answered: bool = True
@@ -156,7 +154,6 @@ class WorkspaceIndex:
             tuple((source, name, Definition(**fields)) for source, name, fields in answer["found"]),
             tuple(Definition(**fields) for fields in answer["other"]),
             answer["root"],
-            answer["allowed"],
             tuple((path, text) for path, text in answer.get("siblings", ())),
         )
 
@@ -167,8 +164,8 @@ class WorkspaceIndex:
     async def aclose(self) -> None:
         """End the process within ``END_S``."""
         self._scope = None
-        if self._starting is not None:
-            self._starting.cancel()
+        if self._starting is not None:  # cancelled halfway, it could leave a process behind
+            await asyncio.wait([self._starting], timeout=END_S)
         process, self._process = self._process, None
         if process is not None and process.stdin is not None:
             process.stdin.close()

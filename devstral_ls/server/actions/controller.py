@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from devstral_ls.generation import ModelInfo
     from devstral_ls.retrieval.index.signatures import IndexSignatures
     from devstral_ls.retrieval.index.workspace_index import WorkspaceIndex
+    from devstral_ls.retrieval.visibility import Visibility
+    from devstral_ls.retrieval.visibility_check import VisibilityCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class ActionController:
         engine: chooses the engine.
         index: the workspace index, or ``None`` while there is none.
         tasks: runs the actions.
+        visibility: decides what may be shown to a model.
     """
 
     def __init__(
@@ -49,11 +52,13 @@ class ActionController:
         engine: ActionEngine,
         index: Callable[[], WorkspaceIndex | None],
         tasks: BackgroundTasks,
+        visibility: VisibilityCheck,
     ) -> None:
         self._delivery = delivery
         self._engine = engine
         self._index = index
         self._tasks = tasks
+        self._visibility = visibility
         self._numbers = itertools.count(1)
         self._running: dict[str, _Running] = {}
         """By the token of the progress."""
@@ -77,11 +82,15 @@ class ActionController:
         if isinstance(token, str) and (running := self._running.get(token)) is not None:
             running.task.cancel()
 
-    def signatures(self, tries: int = 4) -> IndexSignatures:
-        """What other files define, as far as the settings allow; a slow index is asked ``tries`` times, 2 s each."""
+    async def may_show(self, uri: str) -> Visibility:
+        """Whether a model may be shown the document."""
+        return await self._visibility.may_show(uri, self._delivery.settings().privacy)
+
+    def _signatures(self) -> IndexSignatures:
+        """What other files define, as far as the settings allow."""
         from devstral_ls.retrieval.index.signatures import IndexSignatures
 
-        return IndexSignatures(self._index(), self._delivery.settings().privacy, tries)
+        return IndexSignatures(self._index(), self._delivery.settings().privacy, self._visibility)
 
     async def resolve(self, query: ActionQuery) -> Any:
         """The edit of an action, for ``codeAction/resolve``.
@@ -140,7 +149,9 @@ class ActionController:
 
         engine = await self._engine.get()
         settings = self._delivery.settings()
-        return ActionRunner(engine, self.signatures(), self._delivery.clock, settings.privacy, settings.actions.review)
+        return ActionRunner(
+            engine, self.may_show, self._signatures(), self._delivery.clock, settings.privacy, settings.actions.review
+        )
 
 
 async def _guarded(work: Coroutine[Any, Any, Any]) -> tuple[Any, DevstralError | None]:

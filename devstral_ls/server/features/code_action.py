@@ -81,12 +81,9 @@ async def _offered(
 
 async def _hidden(ls: DevstralServer, snapshot: Snapshot) -> str:
     """Why no model may see the document; empty when one may."""
-    from devstral_ls.actions.privacy import EXCLUDED, IGNORED
-    from devstral_ls.retrieval.visibility import is_excluded_document
+    from devstral_ls.actions.privacy import HIDDEN
 
-    if is_excluded_document(snapshot.uri, ls.settings.privacy.exclude):
-        return EXCLUDED
-    return "" if await ls.actions.signatures(tries=1).allows(snapshot) else IGNORED
+    return HIDDEN.get(await ls.actions.may_show(snapshot.uri), "")
 
 
 def _action(

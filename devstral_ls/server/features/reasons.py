@@ -53,6 +53,10 @@ REASONS: Mapping[Reason, Explanation] = {
         "An ignore file, such as .gitignore, names this document: it is not shown to a model.",
         "Set privacy.respectIgnoreFiles to false if such files may be shown.",
     ),
+    Reason.UNDECIDED: Explanation(
+        "It could not be told whether this document may be shown to a model.",
+        "Its disk does not answer, or an ignore file cannot be read: see privacy.respectIgnoreFiles.",
+    ),
     Reason.SECRET: Explanation(
         "The cursor is in a key or a password, which is never shown to a model.",
         "Set privacy.redactSecrets to false if it is none.",

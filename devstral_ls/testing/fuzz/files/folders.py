@@ -14,7 +14,7 @@ from devstral_ls.retrieval.index.library import Library
 from devstral_ls.retrieval.index.lookup import Lookup, counterpart
 from devstral_ls.retrieval.index.names import NameTable
 from devstral_ls.retrieval.index.walk import walk_folders
-from devstral_ls.retrieval.visibility import FolderVisibility, is_excluded_document
+from devstral_ls.retrieval.visibility import FolderVisibility, is_excluded
 from devstral_ls.testing.fuzz.files import sources
 from devstral_ls.testing.fuzz.files.kind import Read, damaged
 
@@ -81,7 +81,7 @@ def ignore_reader(folder: Path) -> Read:
         allowed = [readable.allows(str(root / path)) for path in _PATHS]
         short = [pattern for pattern in exclude if len(pattern) < 40]
         for path in _PATHS:
-            is_excluded_document((root / path).as_uri(), short)
+            is_excluded(root / path, short)
         return f"{sum(allowed)} of {len(allowed)} allowed" if len(set(allowed)) == 1 else "some allowed"
 
     return read
