@@ -38,8 +38,8 @@ def paths_named_by(uri: str) -> tuple[str, ...]:
     if parts.scheme == "file" and (parts.query or parts.fragment):  # a client that did not encode ``?`` or ``#``
         paths.append(_local(uri[uri.find(parts.path) :]))
     query = unquote(parts.query, errors="strict")
-    if query.startswith("{") and isinstance(told := json.loads(query).get("path"), str):
-        paths.append(told)
+    if query.startswith("{") and isinstance(path := json.loads(query).get("path"), str):
+        paths.append(path)
     if parts.path.startswith("file:"):
         paths += [*paths_named_by(parts.path), *paths_named_by(parts.path.partition("!/")[0])]
     named = dict.fromkeys(_checked(path) for path in paths if Path(path).is_absolute())

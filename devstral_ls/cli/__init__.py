@@ -15,6 +15,7 @@ from importlib import import_module
 
 from devstral_ls import __version__
 from devstral_ls.errors import DevstralError, EngineError, ModelError, SettingsError
+from devstral_ls.platform.import_collection import importing
 
 DONE, NOTHING, USAGE, MODEL, ENGINE, INPUT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
@@ -26,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # instead of failing on a character the terminal cannot show
     options = _parser().parse_args(arguments)
     try:
-        code: int = import_module(options.module).run(options)
+        with importing():
+            module = import_module(options.module)
+        code: int = module.run(options)
         return code
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sys
 from dataclasses import asdict
 from typing import Any
 
-from devstral_ls.cli import DONE, NOTHING
+from devstral_ls.cli import DONE, ENGINE, NOTHING
 from devstral_ls.engine.engine_report import EngineReport, QueuedRequest, engine_report
-from devstral_ls.engine.rendezvous import engines, log_tail, stop
+from devstral_ls.engine.rendezvous import engines, log_tail, stop_each
 from devstral_ls.engine.state import EngineState
 from devstral_ls.models.memory import gigabytes
 from devstral_ls.platform.paths import Directories, directories
@@ -20,9 +21,7 @@ def run(options: argparse.Namespace) -> int:
     """Do the action asked for."""
     folders = directories()
     if options.action == "stop":
-        n_stopped = stop(folders)
-        print(f"{n_stopped} engine{'s' if n_stopped != 1 else ''} stopped.")
-        return DONE
+        return _stop(folders)
     if options.action == "logs":
         words = log_tail(folders)
         print(words or "No engine has left a log.")
@@ -33,6 +32,21 @@ def run(options: argparse.Namespace) -> int:
     else:
         print("\n".join(_lines(found) for found in reports) or "No engine runs.")
     return DONE if reports else NOTHING
+
+
+def _stop(folders: Directories) -> int:
+    """Stop all, and say what was stopped and what could not be."""
+    ends = stop_each(folders)
+    n_stopped = sum(end.stopped for end in ends)
+    print(f"{n_stopped} engine{'s' if n_stopped != 1 else ''} stopped.")
+    for end in ends:
+        if not end.stopped:
+            what = "the process that holds its lock cannot be found" if end.pid is None else f"process {end.pid} stays"
+            hint = (
+                "Restart the machine, or end it by hand." if end.pid is None else f"End it by hand: kill -9 {end.pid}."
+            )
+            print(f"devstral-ls: the engine of {end.model} could not be stopped: {what} — {hint}", file=sys.stderr)
+    return DONE if n_stopped == len(ends) else ENGINE
 
 
 async def _reports(folders: Directories) -> list[EngineReport]:

@@ -19,7 +19,6 @@ from aiohttp import (
     ClientTimeout,
     ClientWebSocketResponse,
     TCPConnector,
-    UnixConnector,
     WSMsgType,
 )
 
@@ -27,6 +26,7 @@ from devstral_ls.engine.daemon import private_api
 from devstral_ls.engine.daemon.interruption import Interruptible
 from devstral_ls.engine.daemon.watchdog import Watchdog
 from devstral_ls.engine.endpoint import Endpoint
+from devstral_ls.engine.unix_socket import OwnUnixConnector
 from devstral_ls.errors import EngineUnavailable, GenerationFailed
 from devstral_ls.generation import Chunk, GenerationRequest, ModelInfo
 
@@ -37,15 +37,17 @@ SILENCE_SECONDS = 20.0
 """After so long without a word the daemon is asked whether it is there. It may have good reasons to be silent: a long
 queue, or the prompt of another client; it watches the model itself."""
 
+_STRANGER = "Nothing was sent to it. Set DEVSTRAL_LS_RUNTIME_DIR to a folder of your own."
+
 _NO_LIMIT = ClientTimeout(total=None, sock_connect=PULSE_SECONDS)
 _LINE_BYTES = 1 << 20
 
 
 def session_for(endpoint: Endpoint) -> ClientSession:
     """Connections to the daemon at ``endpoint``, with its key, and never through a proxy."""
-    connector: UnixConnector | TCPConnector
+    connector: OwnUnixConnector | TCPConnector
     if endpoint.address.startswith("unix:"):
-        connector, base_url = UnixConnector(endpoint.address.removeprefix("unix:"), limit=0), "http://engine"
+        connector, base_url = OwnUnixConnector(endpoint.address.removeprefix("unix:"), hint=_STRANGER), "http://engine"
     else:
         connector, base_url = TCPConnector(limit=0), endpoint.address
     return ClientSession(

@@ -21,7 +21,12 @@ from devstral_ls.generation import ModelInfo
 from devstral_ls.models.families.table import layouts_of
 from devstral_ls.models.gguf.header import GgufHeader, read_header
 from devstral_ls.platform.paths import Directories
-from devstral_ls.platform.processes import is_stopped
+from devstral_ls.platform.processes import activity, is_stopped
+
+_SECOND_SECONDS = 3.0
+"""For an engine that did not let us attach within ``client.PULSE_SECONDS``."""
+
+_SILENT = "It is tried again by itself; `devstral-ls engine stop` ends it, if it does not come back."
 
 _ATTEMPTS = 3
 """To attach to a daemon, each of which may leave at that moment."""
@@ -60,9 +65,21 @@ class Connection:
         """Attach to the daemon, which stays from now on; ``on_end`` is called when it ends.
 
         Raises:
-            EngineUnavailable: it has left.
+            EngineUnavailable: it has left, or is silent. One that does nothing at all meanwhile is ended; one that is
+                busy, or is not what listens, is left alone.
         """
-        self._attachment = await self.client.attach(self._note_rate)
+        pid = self.state.pid
+        before = activity(pid)
+        try:
+            self._attachment = await self.client.attach(self._note_rate)
+        except EngineUnavailable as error:
+            if not isinstance(error.__cause__, TimeoutError) or await self.has_pulse(_SECOND_SECONDS):
+                raise
+            name = self._spec.model_name
+            if before is not None and activity(pid) == before:
+                await self.kill()
+                raise EngineUnavailable(f"the engine of {name} did not answer, and was ended") from error
+            raise EngineUnavailable(f"the engine of {name} does not answer", hint=_SILENT) from error
         self._attachment.on_end(on_end)
 
     @property

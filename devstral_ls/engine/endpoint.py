@@ -15,3 +15,5 @@ class Endpoint:
     """Empty: none is sent."""
     ca_file: str | None = None
     """Certificates that are trusted beside the system's own."""
+    any_user: bool = False
+    """True where a Unix socket may be one of another user; otherwise it must be this one's, or root's."""

@@ -127,6 +127,7 @@ class RemoteEngine(Supervisor):
             checked_address(options.base_url, allow_remote=options.allow_remote, environ=self._environ),
             key_of(options.api_key_env, self._environ),
             options.ca_file,
+            any_user=options.allow_remote,
         )
         backend = RemoteBackend(endpoint, options, deadlines=self._deadlines)
         try:

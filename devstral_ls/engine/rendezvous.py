@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from devstral_ls.engine.client import leave, session_for
 from devstral_ls.engine.endpoint import Endpoint
 from devstral_ls.engine.last_words import last_words, worth_reading
-from devstral_ls.engine.runtime_dir import RuntimeFiles, runtime_files, unusable
+from devstral_ls.engine.runtime_dir import RuntimeFiles, check_folder, runtime_files, unusable
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.engine.start import spawn
 from devstral_ls.engine.state import EngineState, read_state, write_private, write_state
@@ -33,8 +33,14 @@ _LOAD_SECONDS = 900.0
 _STOPPED_SECONDS = 5.0
 """An engine that is stopped by a signal for so long while it loads is ended, and loaded anew."""
 
+_PUZZLED_SECONDS = 8.0
+"""A process holds the life lock, and the state file does not say which: it is waited for so long. The daemon mends the
+file within a second once it is ready; while it loads it cannot."""
+
 _MAX_STARTS = 3
 """How often one ``join`` starts an engine that is stopped or dies as soon as it is ready."""
+
+_DAMAGED = "`devstral-ls engine stop` ends it; it is started again when needed."
 
 _LEAVE_SECONDS = 3.0
 """For a daemon that said it leaves."""
@@ -111,14 +117,43 @@ def can_join(directories: Directories, key: str) -> bool:
 
 
 def engines(directories: Directories) -> list[EngineState]:
-    """The engines of this user that run now, loading ones included."""
-    states = [read_state(files.state) for files in runtime_files(directories.runtime) if locks.is_held(files.lock)]
+    """The engines of this user that run now, loading ones included.
+
+    Raises:
+        RuntimeFolderUnusable: another user could have written what is there.
+    """
+    states = [read_state(files.state) for files in _trusted(directories) if locks.is_held(files.lock)]
     return [state for state in states if state is not None]
 
 
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """What became of one engine that was to be stopped."""
+
+    model: str
+    pid: int | None
+    """None where no process could be found."""
+    stopped: bool
+
+
+def stop_each(directories: Directories) -> list[Stop]:
+    """Stop all engines of this user; what became of each that ran. Blocks for some seconds at most. Raises as ``stop``."""
+    ends = []
+    for files in _trusted(directories):
+        if locks.is_held(files.lock):
+            state = read_state(files.state)
+            pid = _holder(files, state)
+            ends.append(Stop(state.model if state is not None else files.key, pid, _stop(files, first=state)))
+    return ends
+
+
 def stop(directories: Directories, key: str | None = None) -> int:
-    """Stop all engines of this user, or the one with ``key``; how many there were. Blocks for some seconds at most."""
-    chosen = [files for files in runtime_files(directories.runtime) if key in (None, files.key)]
+    """Stop all engines of this user, or the one with ``key``; how many there were. Blocks for some seconds at most.
+
+    Raises:
+        RuntimeFolderUnusable: another user could have written what is there.
+    """
+    chosen = [files for files in _trusted(directories) if key in (None, files.key)]
     return sum(_stop(files) for files in chosen if locks.is_held(files.lock))
 
 
@@ -146,6 +181,11 @@ async def stop_unused(directories: Directories, key: str | None = None) -> None:
                     await asyncio.to_thread(_wait_for_end, files)
 
 
+def _trusted(directories: Directories) -> list[RuntimeFiles]:
+    """The engines of the runtime folder, unless another user could have written there."""
+    return runtime_files(directories.runtime) if check_folder(directories.runtime) else []
+
+
 def _wait_for_end(files: RuntimeFiles) -> None:
     """Until the memory of a daemon that is leaving is free, for some seconds at most."""
     deadline = time.monotonic() + _LEAVE_SECONDS
@@ -154,10 +194,11 @@ def _wait_for_end(files: RuntimeFiles) -> None:
 
 
 def log_tail(directories: Directories, n_lines: int = 50, key: str | None = None) -> str:
-    """The last lines worth reading that the newest engine printed, or the one with ``key``; empty if there are none."""
-    logs = [
-        files.log for files in runtime_files(directories.runtime) if key in (None, files.key) and files.log.exists()
-    ]
+    """The last lines worth reading that the newest engine printed, or the one with ``key``; empty if there are none.
+
+    Raises as ``stop``.
+    """
+    logs = [files.log for files in _trusted(directories) if key in (None, files.key) and files.log.exists()]
     if not logs:
         return ""
     newest = max(logs, key=lambda path: path.stat().st_mtime)
@@ -171,9 +212,16 @@ async def _ready(
     seen: dict[str, EngineState] = {}
     n_starts = 0
     stopped = processes.StoppedClock()
+    known = time.monotonic()
     while time.monotonic() < deadline:
         claim = _claim(files)
         state = read_state(files.state)
+        if claim is not None or _is_sound(state):
+            known = time.monotonic()
+        elif time.monotonic() - known > _PUZZLED_SECONDS:
+            raise EngineUnavailable(
+                f"an engine of {spec.model_name} runs, but its state file is damaged", hint=_DAMAGED
+            )
         if claim is None:
             if state is not None and seen.get(state.nonce) != state:
                 seen[state.nonce] = state
@@ -201,6 +249,11 @@ async def _ready(
             await asyncio.to_thread(_start, files, spec, state, claim)
         await asyncio.sleep(_LOOK_SECONDS)
     raise EngineUnavailable(f"the engine of {spec.model_name} was not ready in time")
+
+
+def _is_sound(state: EngineState | None) -> bool:
+    """True when the state is one that a living process has written, or is about to replace."""
+    return state is not None and (state.phase == "starting" or processes.lives(state.pid))
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,16 +327,26 @@ def _stop(
             first = first or state
             if first is not None and state is not None and state.nonce != first.nonce:
                 return True
-            if state is not None:
-                _end(files, state, by_force=by_force)
+            _end(files, state, by_force=by_force)
             time.sleep(_LOOK_SECONDS)
     return False
 
 
-def _end(files: RuntimeFiles, state: EngineState, *, by_force: bool) -> None:
-    if state.pid is None or not processes.lives(state.pid):
+def _end(files: RuntimeFiles, state: EngineState | None, *, by_force: bool) -> None:
+    pid = _holder(files, state)
+    if pid is None or not processes.lives(pid):
         return
-    if state.phase != "stopping":
+    if state is not None and state.phase != "stopping":
         with contextlib.suppress(OSError):  # only told to those who look
             write_state(files.state, replace(state, phase="stopping"))
-    processes.end(state.pid, by_force=by_force)
+    processes.end(pid, by_force=by_force)
+
+
+def _holder(files: RuntimeFiles, state: EngineState | None) -> int | None:
+    """The process that holds the life lock, if it can be told: the one that the state file names, when it has the lock
+    file open, else the daemon that was started for these files. A damaged file must not have another process ended.
+    """
+    if state is not None and state.pid is not None and processes.has_open(state.pid, files.lock):
+        return state.pid
+    started = [pid for pid in processes.with_argument(str(files.spec)) if processes.has_open(pid, files.lock)]
+    return started[0] if started else None

@@ -15,6 +15,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from devstral_ls.errors import RuntimeFolderUnusable
+from devstral_ls.platform.users import weak_spot
 
 PROTOCOL = 2
 """Raised when the files here or the private API change. It is part of all names, so that old and new versions do not meet."""
@@ -132,27 +133,69 @@ def runtime_files(folder: Path) -> list[RuntimeFiles]:
     return [RuntimeFiles(folder, path.stem.removeprefix(start)) for path in sorted(folder.glob(f"{start}*.lock"))]
 
 
+_HINT = "Set DEVSTRAL_LS_RUNTIME_DIR to a folder of your own in which no other user can write, or remove this one."
+
+
 def unusable(folder: Path, error: OSError) -> RuntimeFolderUnusable:
     """What to raise where ``error`` came of working in the runtime folder."""
     return RuntimeFolderUnusable(f"the runtime folder {folder} cannot be used: {error.strerror or error}")
 
 
-def private_folder(folder: Path) -> None:
-    """Make ``folder`` with mode 0700, or give it that mode.
+def check_folder(folder: Path) -> bool:
+    """Make sure that what stands in ``folder`` can be believed; False where there is no such folder.
 
     Raises:
-        RuntimeFolderUnusable: it is not a folder, is another user's, or cannot be made private.
+        RuntimeFolderUnusable: another user could have written it.
     """
-    hint = "Set DEVSTRAL_LS_RUNTIME_DIR to a folder of your own, or remove this one."
+    check_parents(folder)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not folder.exists():
+            return False
+        weak = weak_spot(folder)
+    except OSError as error:
+        raise unusable(folder, error) from error
+    if weak is not None:
+        raise RuntimeFolderUnusable(f"the runtime folder {folder} {weak[1]}", hint=_HINT)
+    return True
+
+
+def check_parents(folder: Path) -> None:
+    """Make sure that no other user can put another folder in the place of ``folder``.
+
+    Raises:
+        RuntimeFolderUnusable: one could, or the folders above cannot be looked into.
+    """
+    try:
+        weak = weak_spot(folder.parent)
+    except OSError as error:
+        raise unusable(folder, error) from error
+    if weak is not None:
+        raise RuntimeFolderUnusable(f"the runtime folder {folder} is not safe: {weak[0]} {weak[1]}", hint=_HINT)
+
+
+def private_folder(folder: Path) -> None:
+    """Make ``folder`` with mode 0700, and what is missing above it; or give it that mode.
+
+    Raises:
+        RuntimeFolderUnusable: it is not a folder, is another user's, cannot be made private, or another user could put
+            another in its place.
+    """
+    check_parents(folder)
+    hint = _HINT
+    try:
+        for missing in reversed([parent for parent in folder.parents if not parent.exists()]):
+            missing.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         found = os.lstat(folder)
+        weak = weak_spot(folder) if stat.S_ISDIR(found.st_mode) else None
         if sys.platform == "win32":
             return  # the user's own folders are closed to others by their access lists
         if not stat.S_ISDIR(found.st_mode):
             raise RuntimeFolderUnusable(f"the runtime folder {folder} is not a folder (or a link to one)", hint=hint)
         if found.st_uid != os.geteuid():
             raise RuntimeFolderUnusable(f"the runtime folder {folder} belongs to another user", hint=hint)
+        if weak is not None:  # what stands in it may be another user's
+            raise RuntimeFolderUnusable(f"the runtime folder {folder} {weak[1]}", hint=hint)
         if stat.S_IMODE(found.st_mode) != 0o700:
             folder.chmod(0o700)
     except OSError as error:

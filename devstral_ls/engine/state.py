@@ -86,9 +86,33 @@ def read_state(path: Path) -> EngineState | None:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         known = {field.name for field in fields(EngineState)}
-        return EngineState(**{name: value for name, value in values.items() if name in known})
+        state = EngineState(**{name: value for name, value in values.items() if name in known})
+        return state if _makes_sense(state) else None
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _makes_sense(state: EngineState) -> bool:
+    """True when what others rely on has the type it should have; the file may be damaged."""
+    texts = (
+        state.nonce,
+        state.key,
+        state.model,
+        state.path,
+        state.message or "",
+        state.hint or "",
+        state.address or "",
+    )
+    numbers = (state.context_tokens, state.slots, state.threads, state.batch, state.gpu_layers, state.bytes_needed)
+    return (
+        all(isinstance(text, str) for text in texts)
+        and state.phase in ("starting", "loading", "ready", "failed", "stopping")
+        and (state.pid is None or (type(state.pid) is int and state.pid > 0))
+        and all(type(number) is int for number in numbers)
+        and isinstance(state.started, int | float)
+        and isinstance(state.prefill_rate, int | float)
+        and isinstance(state.versions, dict)
+    )
 
 
 def write_state(path: Path, state: EngineState) -> None:

@@ -60,4 +60,9 @@ def _runtime_dir() -> str:
     with warnings.catch_warnings():
         # Without XDG_RUNTIME_DIR (containers, plain ssh) it warns and returns a folder of the user below the temporary one.
         warnings.simplefilter("ignore")
-        return platformdirs.user_runtime_dir(_APP, appauthor=False)
+        try:
+            return platformdirs.user_runtime_dir(_APP, appauthor=False)
+        except PermissionError:  # another user made it first; who uses the folder checks it, and says so in a line
+            import tempfile
+
+            return os.path.join(tempfile.gettempdir(), f"runtime-{os.getuid()}", _APP)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 
@@ -30,6 +32,41 @@ def resident_bytes(pid: int | None) -> int | None:
         return int(psutil.Process(pid).memory_info().rss) or None  # 0 is what a zombie has
     except psutil.Error:
         return None
+
+
+def activity(pid: int | None) -> tuple[float, int] | None:
+    """CPU time and changes of context of the process so far: while both stay the same it does nothing at all, not even
+    look at the clock. None where it is gone.
+    """
+    if pid is None:
+        return None
+    try:
+        process = psutil.Process(pid)
+        times, switches = process.cpu_times(), process.num_ctx_switches()
+    except psutil.Error:
+        return None
+    return times.user + times.system, switches.voluntary + switches.involuntary
+
+
+def has_open(pid: int, path: Path) -> bool:
+    """True when the process has the file at ``path`` open. Windows is not asked: it takes long, and may hang."""
+    if sys.platform == "win32":
+        return True
+    try:
+        return any(Path(file.path) == path.resolve() for file in psutil.Process(pid).open_files())
+    except (psutil.Error, OSError):
+        return False
+
+
+def with_argument(argument: str) -> list[int]:
+    """Processes of this user that have ``argument`` in their command line."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "uids"]):
+        uids = process.info.get("uids")
+        is_ours = uids is None or uids.effective == os.geteuid()
+        if is_ours and process.pid != os.getpid() and argument in (process.info["cmdline"] or ()):
+            found.append(process.pid)
+    return found
 
 
 def end(pid: int, *, by_force: bool) -> None:

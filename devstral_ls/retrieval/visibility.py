@@ -97,7 +97,7 @@ class VisibilityRules:
 
     def may_show(self, path_or_uri: str, scope: VisibilityScope) -> Visibility:
         """Whether a model may be shown the file. Reads what has changed since the last question."""
-        return Look(self, scope).may_show(path_or_uri)
+        return VisibilityLook(self, scope).may_show(path_or_uri)
 
     def folders(self, scope: VisibilityScope) -> tuple[str, ...]:
         """The workspace's folders by the names they were given, and without symbolic links."""
@@ -109,7 +109,7 @@ class VisibilityRules:
         return folders
 
 
-class Look:
+class VisibilityLook:
     """One look at the files of some folders: within it, what has been read once is taken to stay as it is."""
 
     def __init__(self, rules: VisibilityRules, scope: VisibilityScope) -> None:
@@ -248,7 +248,7 @@ class FolderVisibility:
         self._root = os.path.realpath(root)
         self._rules = VisibilityRules()
         self._scope = VisibilityScope(tuple(exclude), respect_ignore_files, (self._root,))
-        self._look = Look(self._rules, self._scope)
+        self._look = VisibilityLook(self._rules, self._scope)
 
     @property
     def root(self) -> str:
@@ -257,7 +257,7 @@ class FolderVisibility:
 
     def forget(self) -> None:
         """Look at the ignore files again: one of them has changed."""
-        self._look = Look(self._rules, self._scope)
+        self._look = VisibilityLook(self._rules, self._scope)
 
     def allows(self, path: str) -> bool:
         """True when the file at ``path``, absolute, may be shown and is inside the folder, also by its symbolic links."""

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from devstral_ls.retrieval.visibility import Look, Visibility, VisibilityRules, VisibilityScope
+from devstral_ls.retrieval.visibility import Visibility, VisibilityLook, VisibilityRules, VisibilityScope
 from devstral_ls.settings.tree import PrivacySettings
 
 _log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class _Worker:
     def _run(self) -> None:
         rules = VisibilityRules()
         while (question := self._questions.get()) is not None:
-            look = Look(rules, question.scope)
+            look = VisibilityLook(rules, question.scope)
             answers = {name: look.may_show(name) for name in question.names}
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 question.loop.call_soon_threadsafe(self.on_answered, self, question, answers, look.exceeding)
@@ -81,7 +81,7 @@ class VisibilityCheck:
         self._folders: tuple[str, ...] = ()
         self._worker: _Worker | None = None
         self._stuck: list[_Worker] = []
-        self._announced: set[str] = set()
+        self._shown_limits: set[str] = set()
 
     def begin(self, folders: Collection[str]) -> None:
         """Take ``folders``, absolute paths, for those of the workspace."""
@@ -137,6 +137,6 @@ class VisibilityCheck:
         if not question.answer.done():
             question.answer.set_result(answers)
         for path, limit in exceeding.items():
-            if path not in self._announced:
-                self._announced.add(path)
+            if path not in self._shown_limits:
+                self._shown_limits.add(path)
                 self._tell(f"{path} {limit}: everything below its folder is ignored")

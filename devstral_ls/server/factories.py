@@ -10,6 +10,7 @@ import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from devstral_ls.platform.import_collection import importing
 from devstral_ls.server.protocols import Background, Factories, OnStatus, Pipeline, ServedEngine
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ _MODULES = (
 
 
 def _preload() -> None:
-    for module in _MODULES:
-        importlib.import_module(module)
+    with importing():
+        for module in _MODULES:
+            importlib.import_module(module)
 
 
 def _engine(options: Options, directories: Directories, on_status: OnStatus) -> ServedEngine:

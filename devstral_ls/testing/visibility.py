@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from devstral_ls.retrieval.visibility import Look, Visibility, VisibilityRules, VisibilityScope
+from devstral_ls.retrieval.visibility import Visibility, VisibilityLook, VisibilityRules, VisibilityScope
 from devstral_ls.retrieval.visibility_check import VisibilityCheck
 from devstral_ls.settings.tree import PrivacySettings
 
@@ -15,5 +15,5 @@ class VisibilityAtOnce(VisibilityCheck):
     async def answers(self, names: Collection[str], privacy: PrivacySettings) -> Mapping[str, Visibility]:
         """As ``VisibilityCheck.answers``; never suspends."""
         scope = VisibilityScope(tuple(privacy.exclude), privacy.respect_ignore_files, self._folders)
-        look = Look(VisibilityRules(), scope)
+        look = VisibilityLook(VisibilityRules(), scope)
         return {name: look.may_show(name) for name in names}

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -556,7 +557,50 @@ async def test_what_a_killed_server_explained_is_removed_by_a_later_one(here: Ma
     client.answers["window/showDocument"] = {"success": True}
     await client.script(says="It gives back what it gets.")
     await soon(run(client, "explain"))
-    assert {path.name for path in folder.iterdir()} == {"young.md", "explain-first.md"}
+    left = {path.name for path in folder.iterdir() if not path.is_dir()}
+    assert left == {"young.md"}
+
+
+async def explained(client: Here) -> Path:
+    """The document of an explanation."""
+    client.answers["window/showDocument"] = {"success": True}
+    await client.script(says="It gives back what it gets.")
+    await soon(run(client, "explain"))
+    return Path(client.all("window/showDocument")[-1]["uri"].removeprefix("file://"))
+
+
+async def test_each_window_has_its_own_explanation_and_removes_no_other(here: Make) -> None:
+    first, _ = await start(here)
+    second, _ = await start(here)
+    one, other = await explained(first), await explained(second)
+    assert one != other
+    assert one.name == other.name, "the title of the tab"
+    await first.server.close()
+    assert (one.exists(), other.exists()) == (False, True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+@pytest.mark.parametrize("planted", ["the folder", "an old entry in it"])
+async def test_a_planted_link_makes_us_write_and_remove_nothing_elsewhere(
+    planted: str, here: Make, tmp_path: Path
+) -> None:
+    client, _ = await start(here)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "notes.md").write_text("mine")
+    os.utime(elsewhere / "notes.md", (0, 0))
+    runtime = directories(environment(tmp_path)).runtime
+    link = runtime / ("explanations" if planted == "the folder" else "explanations/old")
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(elsewhere)
+    os.utime(link, (0, 0), follow_symlinks=False)
+    client.answers["window/showDocument"] = {"success": True}
+    await client.script(says="It gives back what it gets.")
+    await soon(run(client, "explain"))
+    await client.server.close()
+    assert [path.name for path in elsewhere.iterdir()] == ["notes.md"]
+    if planted == "the folder":
+        assert client.all("window/showMessage")[0]["message"] == "It gives back what it gets."
 
 
 def look_at(uri: str) -> tuple[str, int]:

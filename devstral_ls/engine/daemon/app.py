@@ -19,6 +19,7 @@ from devstral_ls.engine.daemon.metrics import Metrics
 from devstral_ls.engine.daemon.neighbours import Neighbours
 from devstral_ls.engine.runtime_dir import LOOPBACK
 from devstral_ls.errors import DevstralError
+from devstral_ls.platform.users import stranger_at
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -83,7 +84,9 @@ class App:
 
     @web.middleware
     async def _checked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Only requests with the key, and none that a web page could make."""
+        """Only requests with the key, from processes of this user (or root), and none that a web page could make."""
+        if request.transport is None or stranger_at(request.transport.get_extra_info("socket")) is not None:
+            raise web.HTTPUnauthorized
         given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode("utf-8", "replace")
         if not hmac.compare_digest(given, self._api_key) or "Origin" in request.headers:
             raise web.HTTPUnauthorized

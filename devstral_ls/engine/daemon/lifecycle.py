@@ -27,7 +27,7 @@ from devstral_ls.engine.daemon.neighbours import Neighbours
 from devstral_ls.engine.runtime_dir import RuntimeFiles, uses_tcp
 from devstral_ls.engine.spec import EngineSpec
 from devstral_ls.engine.start import TAKE_SECONDS
-from devstral_ls.engine.state import EngineState, write_private, write_state
+from devstral_ls.engine.state import EngineState, read_state, write_private, write_state
 from devstral_ls.engine.tuning.calibration import calibration_file
 from devstral_ls.engine.tuning.rates import Rates
 from devstral_ls.errors import EngineError
@@ -128,7 +128,7 @@ async def _live(spec: EngineSpec, own: OwnFiles, state: EngineState) -> int:
     write_state(files.state, state)
     _log(f"ready: {state.model}, {state.slots} slots of {state.context_tokens} tokens, process {state.pid}")
     neighbours.meet(files)
-    why = await _stay(app, own, metrics, spec.idle_minutes * 60, leave)
+    why = await _stay(app, own, state, metrics, spec.idle_minutes * 60, leave)
     _log(f"leaving: {why}")
     metrics.remember(at_once=True)
     own.clear()
@@ -170,11 +170,13 @@ def _with_info(state: EngineState, info: BackendInfo, *, on_processor: bool) -> 
     )
 
 
-async def _stay(app: App, own: OwnFiles, metrics: Metrics, idle_seconds: float, leave: asyncio.Event) -> str:
-    """Until told to leave, the files are gone, or no client was attached for ``idle_seconds``; which of them."""
+async def _stay(
+    app: App, own: OwnFiles, state: EngineState, metrics: Metrics, idle_seconds: float, leave: asyncio.Event
+) -> str:
+    """Until told to leave, a file is gone or replaced, or no client was attached for ``idle_seconds``; which of them."""
     used = time.monotonic()
     names = (own.files.api_key, own.files.socket, own.files.backend_socket)
-    marks = [path for path in names if path.exists()]
+    marks = {path: _mark(path) for path in names if path.exists()}
     while True:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(_LOOK_SECONDS, max(idle_seconds / 4, 0.05))):
@@ -182,12 +184,30 @@ async def _stay(app: App, own: OwnFiles, metrics: Metrics, idle_seconds: float, 
                 return "told to"
         _trim_log()
         metrics.remember()
-        if not (own.are_ours and all(path.exists() for path in marks)):
-            return "a file of ours is gone"
+        if not (own.are_ours and all(_mark(path) == mark for path, mark in marks.items())):
+            return "a file of ours is gone, or another is in its place"
+        _rewrite_state(own, state)
         if app.n_attached or metrics.is_busy:
             used = time.monotonic()
         elif time.monotonic() - used >= idle_seconds:
             return "no client is connected"
+
+
+def _mark(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another of the same name; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _rewrite_state(own: OwnFiles, state: EngineState) -> None:
+    """Write the state file anew where it cannot be read: no one could join, or tell this process by it."""
+    if read_state(own.files.state) is None:
+        with contextlib.suppress(OSError):
+            write_state(own.files.state, state)
+            _log("the state file was damaged, and is written anew")
 
 
 def _log(line: str) -> None:

@@ -20,6 +20,7 @@ from devstral_ls.engine.daemon.queue import Demand, Queue, Rank
 from devstral_ls.engine.endpoint import Endpoint
 from devstral_ls.engine.runtime_dir import RuntimeFiles, runtime_files
 from devstral_ls.engine.state import read_state
+from devstral_ls.errors import EngineUnavailable
 from devstral_ls.platform import locks
 
 _REPEAT_SECONDS = 1.0
@@ -107,7 +108,7 @@ class Neighbours:
             endpoint = Endpoint(state.address, other.api_key.read_text().strip())
             async with session_for(endpoint) as session, session.ws_connect(private_api.NEIGHBOUR) as socket:
                 await self.talk(socket)
-        except (OSError, ClientError, TimeoutError):
+        except (OSError, ClientError, TimeoutError, EngineUnavailable):
             return
 
 

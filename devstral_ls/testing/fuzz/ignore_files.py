@@ -98,10 +98,10 @@ def git_environment() -> Mapping[str, str]:
 
 def compared(root: Path, files: Sequence[str]) -> Compared:
     """What git says of ``files`` and what ``visibility`` does."""
-    from devstral_ls.retrieval.visibility import Look, Visibility, VisibilityRules, VisibilityScope
+    from devstral_ls.retrieval.visibility import Visibility, VisibilityLook, VisibilityRules, VisibilityScope
 
     ignored = ignored_by_git(root, files)
-    look = Look(VisibilityRules(), VisibilityScope((), True, (str(root),)))
+    look = VisibilityLook(VisibilityRules(), VisibilityScope((), True, (str(root),)))
     visible = {path for path in files if look.may_show(str(root / path)) is Visibility.VISIBLE}
     return Compared(tuple(sorted(ignored & visible)), tuple(sorted(set(files) - visible - ignored)), len(files))
 

@@ -6,11 +6,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import cast
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, UnixConnector
+from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
 
 from devstral_ls.engine.daemon.backends import llama_server_api as api
 from devstral_ls.engine.daemon.backends.backend import BackendRequest, Event
 from devstral_ls.engine.endpoint import Endpoint
+from devstral_ls.engine.unix_socket import OwnUnixConnector
 from devstral_ls.errors import EngineUnavailable, GenerationFailed
 
 _ASK_SECONDS = 5.0
@@ -33,10 +34,10 @@ class LlamaServerClient:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         """Where the server listens."""
-        connector: UnixConnector | TCPConnector
+        connector: OwnUnixConnector | TCPConnector
         if endpoint.address.startswith("unix:"):
             path = endpoint.address.removeprefix("unix:")
-            connector, base_url = UnixConnector(path, limit=0, force_close=True), "http://llama"
+            connector, base_url = OwnUnixConnector(path, force_close=True), "http://llama"
         else:
             connector, base_url = TCPConnector(limit=0, force_close=True), endpoint.address
         self._session = ClientSession(

@@ -14,6 +14,7 @@ import aiohttp
 
 from devstral_ls.engine.daemon.backends.remote.deadlines import DEADLINES, Deadline
 from devstral_ls.engine.endpoint import Endpoint
+from devstral_ls.engine.unix_socket import OwnUnixConnector
 from devstral_ls.errors import EngineUnavailable, GenerationFailed
 
 CONNECT_SECONDS = 5.0
@@ -23,6 +24,8 @@ MAX_LINE_BYTES = 1 << 20
 
 MAX_BODY_BYTES = 1 << 24
 """Of an answer that is read as a whole: the ids of a long text."""
+
+_STRANGER = "Your code would be sent to it; set engine.allowRemote to true if that is what you want."
 
 _RETRY_SECONDS = (0.1, 0.4)
 """Before a further attempt to connect, at random in between: many clients must not come back in step."""
@@ -166,7 +169,9 @@ def _connector(endpoint: Endpoint, trusted: ssl.SSLContext | None) -> tuple[str,
     """
     if endpoint.address.startswith("unix:"):
         path = endpoint.address.removeprefix("unix:")
-        return "http://engine", aiohttp.UnixConnector(path, force_close=True, limit=0)
+        if endpoint.any_user:
+            return "http://engine", aiohttp.UnixConnector(path, force_close=True, limit=0)
+        return "http://engine", OwnUnixConnector(path, hint=_STRANGER, force_close=True)
     # Without TLS there is nothing to verify; with it there is always a context.
     return endpoint.address, aiohttp.TCPConnector(ssl=trusted or True, force_close=True, limit=0)
 
