@@ -26,6 +26,7 @@ from devstral_ls.engine.daemon import private_api
 from devstral_ls.engine.daemon.interruption import Interruptible
 from devstral_ls.engine.daemon.watchdog import Watchdog
 from devstral_ls.engine.endpoint import Endpoint
+from devstral_ls.engine.open_responses import OpenResponses
 from devstral_ls.engine.unix_socket import OwnUnixConnector
 from devstral_ls.errors import EngineUnavailable, GenerationFailed
 from devstral_ls.generation import Chunk, GenerationRequest, ModelInfo
@@ -110,17 +111,27 @@ class EngineClient:
         """``salt`` goes into what stands for a conversation on the wire: the same for all clients of one daemon, so that
         they go on from each other's cache. ``silence`` is in seconds.
         """
-        self.model = model
-        """The model that answers."""
+        self._model = model
         self._salt = salt.encode()
         self._unnamed = secrets.token_hex(8)
         self._beats = itertools.count()
         self._pulse_seconds = min(PULSE_SECONDS, silence)
         self._watchdog = Watchdog(silence, self._pulse)
         self._session = session_for(endpoint)
+        self._responses = OpenResponses()
+
+    @property
+    def model(self) -> ModelInfo:
+        """The model that answers."""
+        return self._model
+
+    def use_model(self, model: ModelInfo) -> None:
+        """Describe the model by ``model`` from now on: its rates or its calibration have changed."""
+        self._model = model
 
     async def aclose(self) -> None:
         """Close all connections; generations still running fail."""
+        self._responses.fail()
         await self._session.close()
 
     @asynccontextmanager
@@ -130,11 +141,9 @@ class EngineClient:
         waits = Interruptible()
         with self._watchdog.watching(waits.interrupt) as note_event:
             response = await waits.wait(_send(self._session, "POST", private_api.GENERATE, body))
-            try:
+            with self._responses.reading(response):
                 async with aclosing(_chunks(response, waits, note_event)) as chunks:
                     yield chunks
-            finally:
-                response.close()  # a connection that is closed cancels what is left
 
     async def health(self, seconds: float = PULSE_SECONDS) -> bool:
         """True when the daemon answers within ``seconds``."""
@@ -168,6 +177,8 @@ class EngineClient:
         return blake2b(name.encode("utf-8", "replace"), digest_size=8, key=self._salt).hexdigest()
 
 
+_ENDED = "the engine ended in the middle of an answer; it is started again by itself"
+
 _REFUSED = {
     401: "the engine does not know our key",
     404: "the engine is of another version of devstral-ls",
@@ -182,7 +193,7 @@ async def _send(session: ClientSession, method: str, path: str, body: object = N
     """
     try:
         response = await session.request(method, path, json=body, allow_redirects=False)
-    except (ClientError, OSError) as error:
+    except (ClientError, OSError, RuntimeError) as error:  # RuntimeError: the session was closed
         raise _unavailable(error) from error
     if response.status != 200:
         status = response.status
@@ -220,7 +231,7 @@ async def _chunks(
     while True:
         line = await waits.wait(_line(response))
         if not line.endswith(b"\n"):
-            raise GenerationFailed("the engine broke off in the middle of an answer")
+            raise GenerationFailed(_ENDED)
         note_event()
         chunk = private_api.chunk_from_line(line)
         yield chunk
@@ -232,7 +243,7 @@ async def _line(response: ClientResponse) -> bytes:
     try:
         return await response.content.readline()
     except (ClientError, OSError, ValueError) as error:
-        raise GenerationFailed(f"the engine broke off: {error!r:.200}") from error
+        raise GenerationFailed(_ENDED) from error
 
 
 def _unavailable(error: BaseException) -> EngineUnavailable:

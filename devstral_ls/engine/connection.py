@@ -108,7 +108,7 @@ class Connection:
     def keep_within(self, latency_ms: int) -> None:
         """Have suggestions keep to another latency budget."""
         self._latency_ms = latency_ms
-        self.client.model = self._model()
+        self.client.use_model(self._model())
 
     @property
     def subject(self) -> Subject:
@@ -133,7 +133,7 @@ class Connection:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         self._calibrated = found
-        self.client.model = self._model()
+        self.client.use_model(self._model())
 
     async def aclose(self) -> None:
         """Let go of the daemon."""
@@ -148,7 +148,7 @@ class Connection:
         if abs(model.prompt_budget - now.prompt_budget) < now.prompt_budget * _SMALL:
             # Another budget moves the window, and all of it is evaluated again.
             model = replace(model, prompt_budget=now.prompt_budget)
-        self.client.model = model
+        self.client.use_model(model)
 
     def _model(self) -> ModelInfo:
         return model_info(

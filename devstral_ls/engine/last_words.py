@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _SMALL_TALK = re.compile(r"^\d+\.[\d.]+ [DIW] |send_error|launch slot")
-_READY = re.compile(r"^[-\d]+ [:\d]+ ready: ")
+_LIFE = re.compile(r"^[-\d]+ [:\d]+ (ready|leaving): ")
+"""The daemon's own lines of its life: no reason for an end."""
 
 
 def worth_reading(lines: Sequence[str]) -> list[str]:
@@ -21,4 +22,4 @@ def last_words(log: Path) -> str:
         lines = log.read_text(encoding="utf-8", errors="replace")[-10_000:].splitlines()
     except OSError:
         return ""
-    return next((line.strip()[-200:] for line in reversed(worth_reading(lines)) if not _READY.match(line)), "")
+    return next((line.strip()[-200:] for line in reversed(worth_reading(lines)) if not _LIFE.match(line)), "")

@@ -73,7 +73,7 @@ class ManagedEngine(Supervisor):
             self._running(0)
 
     def restart(self) -> None:
-        """Stop the engine, for everybody, and start it again."""
+        """Stop the engine, for all clients, and start it again."""
         self._restart = True
         self._changed.set()
 

@@ -51,7 +51,7 @@ class RuntimeFiles:
 
     @property
     def spec(self) -> Path:
-        """``EngineSpec`` as JSON, for the host."""
+        """``EngineSpec`` as JSON, for the daemon."""
         return self._file("spec")
 
     @property

@@ -122,9 +122,11 @@ class Supervisor(ABC):
                 await self._clear_the_way()
 
     async def _pause(self, seconds: float) -> bool:
-        """Wait ``seconds`` or until ``poke`` is called; True when it was called."""
+        """Wait ``seconds`` or until ``check_now`` is called; True when it was called."""
         try:
-            async with asyncio.timeout(seconds):  # Python 3.11's wait_for loses a cancellation that comes with the poke
+            async with asyncio.timeout(
+                seconds
+            ):  # Python 3.11's wait_for loses a cancellation that comes at the same moment
                 await self._check_requested.wait()
         except TimeoutError:
             return False

@@ -23,6 +23,11 @@ class LatestWins:
         """The turn of a new request; entering it supersedes the document's older one."""
         return Turn(self)
 
+    @property
+    def is_running(self) -> bool:
+        """True while a request of the document waits for its answer."""
+        return self._turn is not None
+
     def supersede(self) -> None:
         """Break off the request that runs, if one does."""
         if self._turn is not None:

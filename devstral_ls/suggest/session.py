@@ -56,6 +56,11 @@ class DocumentSession:
         self.trace: Trace | None = None
         """How the last request went."""
 
+    @property
+    def is_at_work(self) -> bool:
+        """True while a request waits for its answer, or a generation runs."""
+        return self.requests.is_running or (self.generation is not None and self.generation.is_running)
+
     def resumable(self, query: InlineQuery, key: CacheKey) -> tuple[InFlightGeneration, str] | None:
         """The generation that may be writing what ``query`` asks for, and what of it has been typed since it began.
 
@@ -114,7 +119,8 @@ class DocumentSessions:
             session = DocumentSession(self._retriever.context_of(uri), self._clock, self._sleep)
         self._by_uri[uri] = session
         if len(self._by_uri) > MAX_SESSIONS:
-            self.close(next(iter(self._by_uri)))
+            idle = (name for name, other in self._by_uri.items() if name != uri and not other.is_at_work)
+            self.close(next(idle, next(iter(self._by_uri))))
         return session
 
     def get(self, uri: str) -> DocumentSession | None:

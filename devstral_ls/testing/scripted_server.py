@@ -95,7 +95,7 @@ class PlainPipeline:
         self._engine = engine
         self._ids = itertools.count(1)
         self.traces: dict[str, Trace] = {}
-        self.diagnostics: list[tuple[str, str, str]] = []
+        self.diagnostics: tuple[Any, ...] = ()
         self.heard: list[tuple[str, str]] = []
 
     async def inline(self, query: InlineQuery, settings: Any) -> Outcome:
@@ -133,10 +133,10 @@ class PlainPipeline:
         self.traces.pop(uri, None)
 
     def diagnosed(self, snapshot: Any, diagnostics: Any) -> None:
-        self.diagnostics = [(snapshot.of(one.span), one.severity, one.message) for one in diagnostics]
+        self.diagnostics = tuple(diagnostics)
 
     def reported(self, snapshot: Any, span: Any) -> Any:
-        return ()
+        return self.diagnostics
 
     def tree(self, snapshot: Any) -> Any:
         return parse_once(snapshot)
@@ -208,7 +208,11 @@ def scripted(rig: Rig, **options: Any) -> DevstralServer:
             "restarts": engine.n_restarts,
             "models": [options.model for options in engine.options],
             "heard": getattr(rig.pipeline, "heard", None),
-            "diagnosed": getattr(rig.pipeline, "diagnostics", None),
+            "diagnosed": [
+                (snapshot.of(one.span), one.severity, one.message)
+                for snapshot in ls.documents.all()
+                for one in rig.pipeline.reported(snapshot, Span(0, len(snapshot.text)))
+            ],
         }
 
     @server.features.feature("test/asked")

@@ -351,7 +351,7 @@ def test_commands_say_what_they_know(neovim: Neovim) -> None:
     neovim.sees("urn a + b")
     neovim.keys("<Esc>")
     neovim.nvim.command("Devstral why")
-    until(lambda: "devstral: shown" in neovim.messages(), "the reason is said")
+    until(lambda: "devstral: The model's suggestion was shown." in neovim.messages(), "the reason is said")
     neovim.nvim.command("Devstral")
     assert "model: scripted" in neovim.messages()
     neovim.nvim.command("Devstral nonsense")

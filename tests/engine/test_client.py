@@ -442,3 +442,22 @@ async def test_a_neighbour_that_was_stopped_is_forgotten(tmp_path: Path, monkeyp
         (await here.backend.next_stream()).end("x")
         assert (await action)[-1].text == "x"
         await client.aclose()
+
+
+async def test_a_client_that_is_closed_in_the_middle_of_an_answer_fails_the_request(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (there, client):
+        begun = asyncio.Event()
+
+        async def read() -> None:
+            async with client.generate(asking()) as chunks:
+                async for _ in chunks:
+                    begun.set()
+
+        task = asyncio.create_task(read())
+        (await there.backend.next_stream()).write("a")
+        await asyncio.wait_for(begun.wait(), 5)
+        await client.aclose()
+        with pytest.raises(GenerationFailed, match="ended in the middle"):
+            await asyncio.wait_for(task, 5)
+        with pytest.raises(EngineUnavailable):
+            await answer(client, asking())

@@ -59,7 +59,9 @@ BANNED = frozenset(
 )
 """Words of no field: not in any identifier."""
 
-WITHOUT_ANTECEDENT = re.compile(r"\b(anybody|nobody|somebody|whoever|for who|who asks|who takes)\b", re.IGNORECASE)
+WITHOUT_ANTECEDENT = re.compile(
+    r"\b(anybody|nobody|somebody|everybody|whoever|poke|for who|who asks|who takes)\b", re.IGNORECASE
+)
 
 
 def words(identifier: str) -> Iterator[str]:

@@ -55,7 +55,7 @@ async def test_an_action_changes_its_target_or_nothing(says: str, action: str, h
     assert {message["method"] for message in client.received if "method" in message} <= SAID_BY_A_SERVER
     for shown in client.all("window/showDocument"):
         path = Path(shown["uri"].removeprefix("file://"))
-        assert path.parent == directories(environment(tmp_path)).runtime / "explanations"
+        assert path.parent.parent == directories(environment(tmp_path)).runtime / "explanations"
         assert not shown.get("external")
     for applied in client.all("workspace/applyEdit"):
         assert uris(applied["edit"]) <= {editor.uri, *({"file:///w/test_a.py"} if action == "tests" else ())}

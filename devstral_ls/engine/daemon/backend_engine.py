@@ -1,4 +1,4 @@
-"""``Generator``: the Engine protocol over any backend. Every request passes the queue; lower ranks pause and resume."""
+"""``BackendEngine``: the Engine protocol over any backend. Every request passes the queue; lower ranks pause and resume."""
 
 from __future__ import annotations
 

@@ -24,6 +24,11 @@ class Interruptible:
         if self._scope is not None:
             self._scope.reschedule(asyncio.get_running_loop().time())
 
+    def forget(self, kind: type[Exception]) -> None:
+        """Forget a reason of ``kind`` that was not raised yet."""
+        if isinstance(self._reason, kind):
+            self._reason = None
+
     def clear(self) -> None:
         """Forget a reason that was not raised yet."""
         if self._scope is None:

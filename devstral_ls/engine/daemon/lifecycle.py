@@ -14,7 +14,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -52,6 +52,11 @@ class OwnFiles:
     def are_ours(self) -> bool:
         """True while the lock file has not been replaced."""
         return self.lock.is_at(self.files.lock)
+
+    def marks(self) -> dict[Path, tuple[int, int] | None]:
+        """What tells each file from another of the same name."""
+        names = (self.files.api_key, self.files.socket, self.files.backend_socket)
+        return {path: _mark(path) for path in names if path.exists()}
 
     def clear(self) -> None:
         """Leave no file behind, and touch none of another daemon's."""
@@ -124,11 +129,12 @@ async def _live(spec: EngineSpec, own: OwnFiles, state: EngineState) -> int:
             asyncio.get_running_loop().add_signal_handler(sign, leave.set)
     metrics, app, neighbours = _parts(spec, backend, files, state, leave)
     address = await app.listen(None if uses_tcp() else files.socket)
+    marks = own.marks()  # before a client may know of them
     state = replace(state, phase="ready", address=address)
     write_state(files.state, state)
     _log(f"ready: {state.model}, {state.slots} slots of {state.context_tokens} tokens, process {state.pid}")
     neighbours.meet(files)
-    why = await _stay(app, own, state, metrics, spec.idle_minutes * 60, leave)
+    why = await _stay(app, own, marks, state, metrics, spec.idle_minutes * 60, leave)
     _log(f"leaving: {why}")
     metrics.remember(at_once=True)
     own.clear()
@@ -171,12 +177,16 @@ def _with_info(state: EngineState, info: BackendInfo, *, on_processor: bool) -> 
 
 
 async def _stay(
-    app: App, own: OwnFiles, state: EngineState, metrics: Metrics, idle_seconds: float, leave: asyncio.Event
+    app: App,
+    own: OwnFiles,
+    marks: Mapping[Path, tuple[int, int] | None],
+    state: EngineState,
+    metrics: Metrics,
+    idle_seconds: float,
+    leave: asyncio.Event,
 ) -> str:
     """Until told to leave, a file is gone or replaced, or no client was attached for ``idle_seconds``; which of them."""
     used = time.monotonic()
-    names = (own.files.api_key, own.files.socket, own.files.backend_socket)
-    marks = {path: _mark(path) for path in names if path.exists()}
     while True:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(_LOOK_SECONDS, max(idle_seconds / 4, 0.05))):

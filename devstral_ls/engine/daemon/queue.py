@@ -101,8 +101,13 @@ class Ticket:
             EngineError: ``fail`` was called with it.
         """
         self.pausable = pausable
+        if not pausable:
+            self._waits.forget(Paused)  # one that came too late: the event of the last wait was there already
         self._queue.reconsider(self)
-        return await self._waits.wait(coming)
+        try:
+            return await self._waits.wait(coming)
+        finally:
+            self.pausable = False
 
     def fail(self, error: Exception) -> None:
         """Raise ``error`` from the current wait."""
@@ -186,7 +191,7 @@ class Queue:
             asyncio.get_running_loop().call_later(seconds, self._grant_share, ticket, ticket.since)
         ticket.waits_for_own_slot = self.slots.is_own_busy(ticket.conversation)
         if ticket.waits_for_own_slot:
-            asyncio.get_running_loop().call_later(self._waits.own_slot, self._take_any_slot, ticket)
+            asyncio.get_running_loop().call_later(self._waits.own_slot, self._take_any_slot, ticket, ticket.since)
         self._changed()
 
     def release(self, ticket: Ticket, evaluated: Sequence[object] | None) -> None:
@@ -228,7 +233,7 @@ class Queue:
 
     def _begin(self, ticket: Ticket, slot: Slot) -> None:
         if ticket.has_share:
-            asyncio.get_running_loop().call_later(self._waits.share, self._end_share, ticket)
+            asyncio.get_running_loop().call_later(self._waits.share, self._end_share, ticket, ticket.since)
         ticket.begin(slot)
 
     def _may_run(self, ticket: Ticket) -> bool:
@@ -262,13 +267,17 @@ class Queue:
             ticket.has_share = True
             self._dispatch()
 
-    def _end_share(self, ticket: Ticket) -> None:
-        ticket.has_share = False
-        self.reconsider(ticket)
+    def _end_share(self, ticket: Ticket, since: float) -> None:
+        """``ticket`` has had its share, if it runs since then."""
+        if ticket.since == since:
+            ticket.has_share = False
+            self.reconsider(ticket)
 
-    def _take_any_slot(self, ticket: Ticket) -> None:
-        ticket.waits_for_own_slot = False
-        self._dispatch()
+    def _take_any_slot(self, ticket: Ticket, since: float) -> None:
+        """``ticket`` has waited long enough for its own slot, if it still waits since then."""
+        if ticket.since == since:
+            ticket.waits_for_own_slot = False
+            self._dispatch()
 
 
 def _is_inline(ticket: Ticket) -> bool:

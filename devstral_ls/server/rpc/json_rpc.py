@@ -209,7 +209,11 @@ class JsonRpcConnection:
 
     def _cancel(self, msg_id: object) -> None:
         """Answer the request at once; its handler is cancelled, and may take its time."""
-        if not isinstance(msg_id, int | str) or (task := self._running.pop(msg_id, None)) is None:
+        if (
+            isinstance(msg_id, bool)
+            or not isinstance(msg_id, int | str)
+            or (task := self._running.pop(msg_id, None)) is None
+        ):
             return
         self._refuse(msg_id, LspError.RequestCancelled, "cancelled")
         task.cancel()

@@ -269,3 +269,38 @@ async def test_the_demand_is_told_when_it_changes(stack: ExitStack) -> None:
     inline.leave()
     assert Demand(Rank.INLINE_CACHED, runs_inline=True) in told
     assert told[-1] == Demand()
+
+
+async def test_a_pause_that_comes_with_the_first_event_ends_no_later_wait(stack: ExitStack) -> None:
+    queue = make()
+    cold = Request(queue, stack, Rank.INLINE_COLD, "a")
+    assert await cold.runs()
+    arrived = asyncio.get_running_loop().create_future()
+
+    async def event() -> str:
+        await arrived
+        return "event"
+
+    working = asyncio.create_task(cold.ticket.wait(event(), pausable=True))
+    await settled()
+    arrived.set_result(None)
+    Request(queue, stack, Rank.INLINE_CACHED, "b")  # in the same turn of the loop: the event is there, the task not yet
+    try:
+        assert await working == "event"
+    except Paused:
+        return  # the event was not used: the run begins again, and nothing was shown of it
+    assert await cold.ticket.wait(asyncio.sleep(0, "next"), pausable=False) == "next"
+
+
+async def test_of_two_slots_with_its_conversation_a_request_takes_the_free_one(stack: ExitStack) -> None:
+    queue = make(3, one_inline_at_a_time=False)
+    first, second = Request(queue, stack, Rank.ACTION, "a"), Request(queue, stack, Rank.ACTION, "a")
+    assert await first.runs()
+    queue.slots.take("a")  # another request of it took a second slot
+    second.leave()
+    own = [slot for slot in queue.slots if slot.conversation == "a"]
+    assert len(own) == 2
+    queue.slots.release(own[1], (1, 2, 3))
+    assert not queue.slots.is_own_busy("a")
+    assert queue.slots.evaluated("a") == (1, 2, 3)
+    assert queue.slots.take("a") is own[1]

@@ -11,6 +11,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
 from devstral_ls.engine.daemon.backends import llama_server_api as api
 from devstral_ls.engine.daemon.backends.backend import BackendRequest, Event
 from devstral_ls.engine.endpoint import Endpoint
+from devstral_ls.engine.open_responses import OpenResponses
 from devstral_ls.engine.unix_socket import OwnUnixConnector
 from devstral_ls.errors import EngineUnavailable, GenerationFailed
 
@@ -48,9 +49,11 @@ class LlamaServerClient:
             read_bufsize=_LINE_BYTES,
             trust_env=False,
         )
+        self._responses = OpenResponses()
 
     async def aclose(self) -> None:
         """Close all connections; streams still open fail."""
+        self._responses.fail()
         await self._session.close()
 
     async def tokenize(self, text: str, *, parse_special: bool = False) -> list[int]:
@@ -82,22 +85,19 @@ class LlamaServerClient:
         limit = _STREAM_BYTES + _TOKEN_BYTES * request.sampling.max_tokens
         n_bytes = n_events = 0
         try:
-            async with self._session.post(api.COMPLETION, json=body) as response:
-                try:
-                    if response.status != 200:
-                        raise api.error_of(response.status, await response.read())
-                    async for line in response.content:
-                        n_bytes += len(line)
-                        event = api.event_of(line)
-                        if event is not None:
-                            n_events += 1
-                            yield event
-                        if n_bytes > limit or n_events > limit // _EVENT_BYTES:
-                            raise GenerationFailed("the engine answers without an end")
-                finally:
-                    response.close()  # that is what cancels it
+            with self._responses.reading(await self._session.post(api.COMPLETION, json=body)) as response:
+                if response.status != 200:
+                    raise api.error_of(response.status, await response.read())
+                async for line in response.content:
+                    n_bytes += len(line)
+                    event = api.event_of(line)
+                    if event is not None:
+                        n_events += 1
+                        yield event
+                    if n_bytes > limit or n_events > limit // _EVENT_BYTES:
+                        raise GenerationFailed("the engine answers without an end")
         except (ClientError, OSError, ValueError) as error:
-            raise GenerationFailed(f"llama.cpp broke off: {error!r:.200}") from error
+            raise GenerationFailed("llama.cpp ended in the middle of an answer") from error
 
     async def _fetch(self, method: str, path: str, body: object = None) -> bytes:
         try:

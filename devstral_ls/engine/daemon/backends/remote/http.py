@@ -14,6 +14,7 @@ import aiohttp
 
 from devstral_ls.engine.daemon.backends.remote.deadlines import DEADLINES, Deadline
 from devstral_ls.engine.endpoint import Endpoint
+from devstral_ls.engine.open_responses import OpenResponses
 from devstral_ls.engine.unix_socket import OwnUnixConnector
 from devstral_ls.errors import EngineUnavailable, GenerationFailed
 
@@ -50,6 +51,7 @@ class Http:
         self._retries = retries
         self._sleep = sleep
         self._base, connector = _connector(endpoint, trusted)
+        self._responses = OpenResponses()
         self._session = aiohttp.ClientSession(
             connector=connector,
             headers=_headers(endpoint),
@@ -61,6 +63,7 @@ class Http:
 
     async def aclose(self) -> None:
         """Close all connections; streams still open fail."""
+        self._responses.fail()
         await self._session.close()
 
     @asynccontextmanager
@@ -74,10 +77,8 @@ class Http:
         """
         async with deadline.bounding():
             response = await self._send("POST", path, body)
-        try:
+        with self._responses.reading(response):
             yield response
-        finally:
-            response.close()
 
     async def fetch(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
         """The status and the whole body.
@@ -90,10 +91,8 @@ class Http:
         deadline = Deadline(self._seconds, f"the engine did not answer {path}")
         async with deadline.bounding():
             response = await self._send(method, path, body)
-        try:
+        with self._responses.reading(response):
             return response.status, await self.read(response, deadline)
-        finally:
-            response.close()
 
     async def read(self, response: aiohttp.ClientResponse, deadline: Deadline) -> bytes:
         """The body of ``response``; raises as ``fetch``."""
@@ -125,7 +124,7 @@ class Http:
                 if attempt == self._retries:
                     raise EngineUnavailable(f"the engine does not answer: {_words(error)}") from error
                 await self._sleep(random.uniform(*_RETRY_SECONDS))  # noqa: S311  nothing secret
-            except (aiohttp.ClientError, OSError) as error:
+            except (aiohttp.ClientError, OSError, RuntimeError) as error:  # RuntimeError: the session was closed
                 raise EngineUnavailable(f"the engine does not answer: {_words(error)}") from error
         raise AssertionError  # the last attempt returned or raised
 
