@@ -1,4 +1,4 @@
-"""Other processes: whether they live, what they hold, how they are ended, and the environment of our own children."""
+"""Other processes: whether they live, what they hold, how they are ended, and the command line of our own children."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable
 from enum import Enum
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 import attrs
 from cattrs import Converter
@@ -120,7 +120,7 @@ class JsonRpcConnection:
             self._refuse(None, Error.InvalidRequest, "a message is a JSON object")
             return
         msg_id, method = message.get("id"), message.get("method")
-        is_id = isinstance(msg_id, int | str) and not isinstance(msg_id, bool)
+        is_id = _is_id(msg_id)
         if "method" not in message and is_id and msg_id in self._pending:
             self._pending.take(message)
         elif "method" not in message and ("result" in message or "error" in message):
@@ -209,11 +209,7 @@ class JsonRpcConnection:
 
     def _cancel(self, msg_id: object) -> None:
         """Answer the request at once; its handler is cancelled, and may take its time."""
-        if (
-            isinstance(msg_id, bool)
-            or not isinstance(msg_id, int | str)
-            or (task := self._running.pop(msg_id, None)) is None
-        ):
+        if not _is_id(msg_id) or (task := self._running.pop(msg_id, None)) is None:
             return
         self._refuse(msg_id, LspError.RequestCancelled, "cancelled")
         task.cancel()
@@ -290,3 +286,8 @@ def _outcome(handler: Handler, params: object) -> tuple[Any, Exception | None]:
         return handler(params), None
     except Exception as error:  # noqa: BLE001
         return None, error
+
+
+def _is_id(value: object) -> TypeGuard[MessageId]:
+    """True for what may be the id of a message: a number or a string, and no boolean, which Python takes for a number."""
+    return isinstance(value, int | str) and not isinstance(value, bool)
